@@ -1,0 +1,31 @@
+#!/bin/sh
+# Sets up .venv with exactly the pinned packages; does nothing when it is already up to date.
+# As root on Debian or Ubuntu it also installs the few system packages that the lab and the tests use.
+set -eu
+cd "$(dirname "$0")"
+python=${PYTHON:-python3}
+
+want="ip:iproute2 nft:nftables"
+missing=""
+for pair in $want; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+done
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: installing$missing"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >/dev/null
+    else
+        echo "setup: missing$missing; install them as root: apt-get install$missing" >&2
+    fi
+fi
+
+stamp=.venv/.stamp
+if [ ! -e "$stamp" ] || ! cmp -s "$stamp" requirements-dev.txt; then
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: Python 3.11 or later is needed; name one with PYTHON=…" >&2; exit 1; }
+    echo "setup: making .venv (a minute, once)"
+    "$python" -m venv --clear .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    cp requirements-dev.txt "$stamp"
+fi

@@ -1,0 +1,98 @@
+"""Octets, instants and money: the words in which everything is counted.
+
+Volumes are whole integers below 2**63; no float ever touches an amount. Sizes that people write
+(``1GB``, ``1GiB``, ``500MB``) are admitted here, once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NewType
+
+Octets = NewType("Octets", int)
+"""A count of traffic at the IP layer, 0 … 2**63−1."""
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970-01-01T00:00Z."""
+
+Millis = NewType("Millis", int)
+"""A span of time in milliseconds."""
+
+MinorUnits = NewType("MinorUnits", int)
+"""Money in the smallest unit of its currency (cents, fen)."""
+
+MAX_OCTETS: Final = Octets(2**63 - 1)
+MAX_PUBLIC_OCTETS: Final = Octets(2**53 - 1)
+"""The largest amount admitted from outside: JSON readers keep integers exact up to here (RFC 8259 §6)."""
+
+SECOND: Final = Millis(1_000)
+MINUTE: Final = Millis(60_000)
+HOUR: Final = Millis(3_600_000)
+DAY: Final = Millis(86_400_000)
+
+_FACTORS: Final = {
+    "": 1,
+    "B": 1,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGTP", start=1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", start=1)},
+}
+_SIZE: Final = re.compile(r"(\d+)(?:\.(\d+))?\s*([a-zA-Z]*)")
+_AMOUNT: Final = re.compile(r"(\d+)(?:\.(\d{1,2}))?")
+
+
+def later(now: Instant, span: Millis) -> Instant:
+    return Instant(now + span)
+
+
+def parse_size(text: str) -> Octets:
+    """Read a size as people write it: plain octets, or with ``kB MB GB TB`` (1000) or ``KiB MiB GiB TiB`` (1024).
+
+    Exact: ``1.5GB`` is 1,500,000,000. Raises ValueError, naming the text and the cure, for anything else, for a
+    fraction of an octet, and for more than 2**53−1.
+    """
+    cure = f"{text!r} is no size: write octets (500000000) or a unit, as in 500MB, 1.5GB or 2GiB"
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(cure)
+    whole, fraction, unit = match[1], match[2] or "", match[3]
+    factor = {name.lower(): value for name, value in _FACTORS.items()}.get(unit.lower())
+    if factor is None:
+        raise ValueError(cure)
+    octets, rest = divmod(int(whole + fraction) * factor, 10 ** len(fraction))
+    if rest:
+        raise ValueError(f"{text!r} is a fraction of an octet: write a whole number of octets")
+    if octets > MAX_PUBLIC_OCTETS:
+        raise ValueError(f"{text!r} is more than {MAX_PUBLIC_OCTETS} octets (2^53-1), the largest amount accepted")
+    return Octets(octets)
+
+
+def format_size(octets: int) -> str:
+    """Write octets for a person, rounded down to three figures: ``1.23 GB``. For reading only, never for counting."""
+    if abs(octets) < 1000:
+        return f"{octets} B"
+    sign, value = ("-" if octets < 0 else ""), abs(octets)
+    for prefix in "kMGTPE":
+        scaled = value // 10
+        if value < 1_000_000:
+            whole, hundredths = divmod(scaled, 100)
+            digits = 2 if whole < 10 else 1 if whole < 100 else 0
+            fraction = f".{hundredths:02d}"[: digits + 1] if digits else ""
+            return f"{sign}{whole}{fraction} {prefix}B"
+        value //= 1000
+    return f"{octets} B"
+
+
+def parse_money(text: str) -> MinorUnits:
+    """Read an amount of money in major units with up to two decimals: ``9.90`` is 990. Raises ValueError."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no amount of money: write it as 10 or 9.90")
+    minor = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+    if minor > MAX_PUBLIC_OCTETS:
+        raise ValueError(f"{text!r} is too large an amount")
+    return MinorUnits(minor)
+
+
+def format_money(amount: int) -> str:
+    sign, (major, minor) = ("-" if amount < 0 else ""), divmod(abs(amount), 100)
+    return f"{sign}{major}.{minor:02d}"

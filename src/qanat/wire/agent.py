@@ -25,7 +25,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Strict in what it accepts: an unknown field is a mistake that should be seen."""
 
 
-class UsageRow(Message):
+class UsageRow(Message, frozen=True, kw_only=True):
     """One row of the usage journal: what has passed under one quota within one epoch, so far."""
 
     seq: Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -40,7 +40,7 @@ class UsageRow(Message):
     at: Instant
 
 
-class UsageReport(Message):
+class UsageReport(Message, frozen=True, kw_only=True):
     """The rows a holder has that the server has not confirmed."""
 
     journal: Name
@@ -50,14 +50,14 @@ class UsageReport(Message):
     rows: Annotated[list[UsageRow], Meta(max_length=1000)]
 
 
-class UsageConfirmation(Message):
+class UsageConfirmation(Message, frozen=True, kw_only=True):
     """The server has durably counted every row up to ``acked``; the holder may delete them."""
 
     journal: Name
     acked: Count
 
 
-class Interrogation(Message):
+class Interrogation(Message, frozen=True, kw_only=True):
     """A holder reports, gives back, and asks (RFC 8506 §5)."""
 
     session: Name
@@ -71,7 +71,7 @@ class Interrogation(Message):
     """Octets hinted at; null lets the server choose; 0 asks for none."""
 
 
-class QuotaGrant(Message):
+class QuotaGrant(Message, frozen=True, kw_only=True):
     """Octets the holder may let pass before it has to come back."""
 
     quota: Name
@@ -84,7 +84,7 @@ class QuotaGrant(Message):
     """The last there is: no more will be granted until something is bought (RFC 8506 §5.6)."""
 
 
-class RefusalBody(Message):
+class RefusalBody(Message, frozen=True, kw_only=True):
     """Why not, and what to do about it."""
 
     reason: str
@@ -93,7 +93,7 @@ class RefusalBody(Message):
     facts: dict[str, int | str] = {}
 
 
-class InterrogationAnswer(Message):
+class InterrogationAnswer(Message, frozen=True, kw_only=True):
     session: Name
     number: Count
     acked: Count
@@ -105,7 +105,7 @@ class InterrogationAnswer(Message):
     server_time: Instant
 
 
-class CloudSim(Message):
+class CloudSim(Message, frozen=True, kw_only=True):
     """The profile lent to a terminal."""
 
     iccid: str
@@ -113,8 +113,8 @@ class CloudSim(Message):
     account: str
 
 
-class Enrolment(Message):
-    """A terminal's cloud-SIM registration request. Signed with the key it brings: proof that it holds the other half."""
+class Enrolment(Message, frozen=True, kw_only=True):
+    """A terminal's cloud-SIM registration request, signed with the key it brings: proof that it holds both halves."""
 
     code: Annotated[str, Meta(min_length=4, max_length=64)]
     """The one-time enrolment code that the subscriber or the operator issued."""
@@ -127,7 +127,7 @@ class Enrolment(Message):
     version: Note
 
 
-class Enrolled(Message):
+class Enrolled(Message, frozen=True, kw_only=True):
     """The terminal is known from now on, and this cloud SIM is lent to it. Enrolling again with the same key and code
     gives the same answer."""
 
@@ -140,7 +140,7 @@ class Enrolled(Message):
     server_time: Instant
 
 
-class TerminalView(Message):
+class TerminalView(Message, frozen=True, kw_only=True):
     """What the server knows of a terminal, for its own status display."""
 
     terminal: Name
@@ -151,7 +151,7 @@ class TerminalView(Message):
     plans: list[PlanView]
 
 
-class PlanView(Message):
+class PlanView(Message, frozen=True, kw_only=True):
     """One bucket the terminal may draw from, in order of use."""
 
     plan: str

@@ -1,7 +1,8 @@
 """Signed requests: HTTP Message Signatures with Ed25519, in one strict profile (RFC 9421, RFC 9530).
 
 Covered, in this order: ``@method``, ``@path``, ``content-digest``. Parameters, in this order: ``created``, ``nonce``,
-``keyid``, ``alg``. A verifier that accepts one spelling only has little to get wrong. The signature is over the exact bytes.
+``keyid``, ``alg``. A verifier that accepts one spelling only has little to get wrong. The bytes signed are the exact
+bytes received.
 """
 
 from __future__ import annotations

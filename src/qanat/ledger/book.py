@@ -27,7 +27,7 @@ _NEVER: Final = Instant(2**62)
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """One account. For a bucket, ``due`` is when it expires."""
+    """One account of an owner, in octets or in the minor units of a currency."""
 
     role: Role
     unit: str = "octets"
@@ -40,6 +40,7 @@ class Account(Record, frozen=True, kw_only=True):
     priority: int = 0
     """Lower is used first."""
     opened_at: Instant = Instant(0)
+    expires_at: Instant | None = None
     quota_octets: int = 0
     """How much one quota from this bucket holds unless more is needed; 0 leaves it to the server."""
     all_or_nothing: bool = False
@@ -52,6 +53,9 @@ class Account(Record, frozen=True, kw_only=True):
     def label(self) -> str:
         return f"{self.owner}:{self.id}"
 
+    def expired(self, now: Instant) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
 
 def tally_owner(operator: str, beside: Owner) -> Owner:
     """Return the owner of an operator's accounts in the shard of somebody's account, so that postings stay in one shard."""
@@ -63,10 +67,10 @@ def usable_buckets(work: Work, owner: Owner) -> list[Account]:
     buckets = [
         account
         for account in work.all(Account, owner)
-        if account.role == "bucket" and account.balance > 0 and (account.due is None or account.due > work.now)
+        if account.role == "bucket" and account.balance > 0 and not account.expired(work.now)
     ]
     if len(buckets) > 1:
-        buckets.sort(key=lambda bucket: (bucket.priority, bucket.due or _NEVER, bucket.opened_at, bucket.id))
+        buckets.sort(key=lambda bucket: (bucket.priority, bucket.expires_at or _NEVER, bucket.opened_at, bucket.id))
     return buckets
 
 

@@ -90,6 +90,11 @@ class Work:
                     seen[id] = record
         return list(seen.values())  # type: ignore[arg-type]
 
+    def everything(self, owner: Owner) -> list[Record]:
+        """Return every record of an owner. Raises NotLoaded."""
+        kinds = set(self._page_of(owner)) | {kind for kind, put_owner, _ in self._puts if put_owner == owner}
+        return [record for kind in kinds for record in self.all(kind, owner)]
+
     def put(self, record: Record) -> None:
         self._puts[type(record), record.owner, record.id] = record
 

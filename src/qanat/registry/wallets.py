@@ -58,6 +58,7 @@ def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Accoun
             size=sold.octets,
             priority=sold.priority,
             opened_at=work.now,
+            expires_at=_end(work.now, sold.valid_days),
             due=_end(work.now, sold.valid_days),
             quota_octets=sold.quota_octets,
             all_or_nothing=sold.all_or_nothing,
@@ -78,6 +79,7 @@ def top_up(work: Work, subscriber: Subscriber, *, octets: Octets, valid_days: in
             size=octets,
             priority=100,
             opened_at=work.now,
+            expires_at=_end(work.now, valid_days),
             due=_end(work.now, valid_days),
         ),
     )

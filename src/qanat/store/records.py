@@ -10,8 +10,38 @@ from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
 from qanat.ledger.book import Account
 from qanat.ledger.work import Entry, Record, kind_name
+from qanat.registry.access import Credential, Staff, Token
+from qanat.registry.answers import StoredAnswer
+from qanat.registry.codes import EnrolmentCode
+from qanat.registry.names import Claim
+from qanat.registry.operators import Operator
+from qanat.registry.plans import Plan
+from qanat.registry.refused import RefusedRequest
+from qanat.registry.sims import Pool, PoolPlace, SimProfile
+from qanat.registry.subscribers import Subscriber
+from qanat.registry.terminals import Terminal, TerminalLink
 
-KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in (Account, JournalMark, Session)}
+_ALL: Final[tuple[type[Record], ...]] = (
+    Account,
+    Claim,
+    Credential,
+    EnrolmentCode,
+    JournalMark,
+    Operator,
+    Plan,
+    Pool,
+    PoolPlace,
+    RefusedRequest,
+    Session,
+    SimProfile,
+    Staff,
+    StoredAnswer,
+    Subscriber,
+    Terminal,
+    TerminalLink,
+    Token,
+)
+KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 
 _AnyRecord: Any = Union[tuple(KINDS.values())]  # noqa: UP007 - built from a list
 _StoredEntry = msgspec.defstruct(

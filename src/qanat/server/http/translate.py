@@ -43,7 +43,7 @@ def interrogation(
         number=message.number,
         acked=acked,
         quotas=[_quota(grant) for grant in answer.grants if grant.refusal is None],
-        refusal=refused and refusal_body(refused),
+        refusal=None if refused is None else refusal_body(refused),
         report_interval_s=policy.report_interval_s,
         server_time=work.now,
     )

@@ -64,6 +64,8 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     """Answer one interrogation. Repeating it gives the same answer and counts nothing twice."""
     work.act = f"interrogated {request.event}"
     session = work.get(Session, request.owner, request.session)
+    if session is not None and session.holder != request.holder:
+        return Answer(number=request.number, refusal=Refusal.UNKNOWN_SESSION, facts={"session": request.session})
     if session is not None:
         earlier = session.answer_to(request.number)
         if earlier is not None:
@@ -83,6 +85,20 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     answer = Answer(number=request.number, digest=request.digest, grants=grants)
     work.put(_remember(session, answer, policy))
     return answer
+
+
+def report(work: Work, owner: Owner, session: SessionId, uses: tuple[Use, ...]) -> None:
+    """Count what was used under a session's quotas, and ask nothing.
+
+    Not repeatable by itself: whoever calls it knows that these octets were not counted before (``metering.ingest``).
+    """
+    work.act = "reported"
+    found = work.get(Session, owner, session)
+    if found is not None:
+        work.put(_count(work, found, uses))
+        return
+    for use in uses:
+        book.post(work, owner, (), use.octets)
 
 
 def close(work: Work, session: Session) -> Session:
@@ -145,10 +161,11 @@ def _count(work: Work, session: Session, uses: tuple[Use, ...]) -> Session:
             del quotas[place]
         else:
             quotas[place] = replace(quota, parts=parts, used=quota.used + use.octets)
-    if not uses:
+    session = replace(session, quotas=tuple(quotas))
+    if not total:
         return session
     rate = measured_rate(session.rate, total, work.now - session.last_at)
-    return replace(session, quotas=tuple(quotas), used=session.used + total, rate=rate, last_at=work.now)
+    return replace(session, used=session.used + total, rate=rate, last_at=work.now)
 
 
 def _place_of(quotas: list[Quota], use: Use) -> int | None:

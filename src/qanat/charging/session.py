@@ -111,6 +111,10 @@ class Session(Record, frozen=True, kw_only=True):
     quotas: tuple[Quota, ...] = ()
     answers: tuple[Answer, ...] = ()
 
+    @property
+    def reservations(self) -> tuple[Part, ...]:
+        return tuple(part for quota in self.quotas for part in quota.parts)
+
     def answer_to(self, number: int) -> Answer | None:
         for answer in self.answers:
             if answer.number == number:

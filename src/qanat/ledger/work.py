@@ -13,8 +13,11 @@ from typing import TypeVar
 
 import msgspec
 
-from qanat.ids import Owner, Shard, shard_of
+from qanat.ids import Owner, Shard
 from qanat.units import Instant
+
+Posting = tuple[str, int]
+"""An account, written ``owner:id``, and what was added to its balance."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag=str.lower):
@@ -30,14 +33,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
         """What a person would look for in a list."""
         return self.id
 
+    @property
+    def reservations(self) -> tuple[Posting, ...]:
+        """The octets this record holds reserved: (account id, octets), on accounts of the same owner."""
+        return ()
+
 
 R = TypeVar("R", bound=Record)
 Key = tuple[type[Record], Owner, str]
 Page = dict[type[Record], dict[str, Record]]
 """All records of one owner in memory."""
-
-Posting = tuple[str, int]
-"""An account, written ``owner:id``, and what was added to its balance."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -106,22 +111,26 @@ class Work:
         """Note that ``amount`` was added to an account's balance; called by the ledger beside its new image."""
         self._postings.append((owner, (f"{owner}:{account}", amount)))
 
-    def entries(self) -> dict[Shard, Entry]:
+    def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
         """Return what is to be appended, an entry for each shard touched; empty if the decision only looked."""
         entries: dict[Shard, Entry] = {}
         for (kind, owner, id), record in self._puts.items():
-            entry = _entry_of(entries, owner)
+            entry = _entry_of(entries, shard_of(owner))
             if record is None:
-                entry.drop.append((kind.__name__.lower(), owner, id))
+                entry.drop.append((kind_name(kind), owner, id))
             else:
                 entry.put.append(record)
         for owner, posting in self._postings:
-            _entry_of(entries, owner).postings.append(posting)
+            _entry_of(entries, shard_of(owner)).postings.append(posting)
         return entries
 
 
-def _entry_of(entries: dict[Shard, Entry], owner: Owner) -> Entry:
-    shard = shard_of(owner)
+def kind_name(kind: type[Record]) -> str:
+    """Return the name by which a kind of record is stored."""
+    return kind.__name__.lower()
+
+
+def _entry_of(entries: dict[Shard, Entry], shard: Shard) -> Entry:
     entry = entries.get(shard)
     if entry is None:
         entry = entries[shard] = Entry(postings=[], put=[], drop=[])

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, field
@@ -37,7 +37,9 @@ class Http(Section, frozen=True, kw_only=True):
 
 
 class Store(Section, frozen=True, kw_only=True):
-    database: Annotated[str, Meta(description="sqlite:///PATH, or memory:; empty is qanat.db in the data directory.")] = ""
+    database: Annotated[
+        str, Meta(description="sqlite:///PATH, or memory:; empty is qanat.db in the data directory.")
+    ] = ""
 
 
 class Agents(Section, frozen=True, kw_only=True):
@@ -102,7 +104,9 @@ class Settings(Section, frozen=True, kw_only=True):
 
 Tree = dict[str, Any]
 SECTIONS: Final[dict[str, type[Section]]] = {
-    name: hint for name, hint in get_type_hints(Settings).items() if isinstance(hint, type) and issubclass(hint, Section)
+    name: hint
+    for name, hint in get_type_hints(Settings).items()
+    if isinstance(hint, type) and issubclass(hint, Section)
 }
 
 
@@ -186,7 +190,7 @@ def _description(section: type[Section], name: str) -> str:
 
 def _help(path: str) -> str:
     section_name, _, key = path.rpartition(".")
-    section = cast("type[Section]", SECTIONS.get(section_name, Settings))
+    section = SECTIONS.get(section_name, Settings)
     if key in {found.name for found in msgspec.structs.fields(section)} and key not in SECTIONS:
         return f"It is: {_description(section, key)} The default is {getattr(section(), key)!r}."
     if path in SECTIONS:

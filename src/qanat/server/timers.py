@@ -6,6 +6,7 @@ Losing a sweep is harmless: what is due stays due. So a fault is logged and the 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import structlog
@@ -34,6 +35,6 @@ async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:
     """Sweep the owners that are due now, one after the other, and return how many records that concerned."""
     swept = 0
     for owner in await store.due_owners(settings.batch):
-        swept += await store.decide(lambda work, owner=owner: sweep(work, owner))
+        swept += await store.decide(partial(sweep, owner=owner))
     metrics.swept.inc(swept)
     return swept

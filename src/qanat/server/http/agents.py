@@ -5,8 +5,7 @@ What a known terminal is refused is remembered for the operator, in the same com
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -17,7 +16,6 @@ from qanat.ledger.book import available, usable_buckets
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import subscriber_owner
-from qanat.registry.refused import remember
 from qanat.registry.terminals import Terminal, enrol, terminal_or_refused
 from qanat.server.http import translate
 from qanat.server.http.effects import refuse
@@ -34,8 +32,6 @@ from qanat.wire.agent import (
     UsageConfirmation,
     UsageReport,
 )
-
-A = TypeVar("A", bound=msgspec.Struct)
 
 _encode: Final = msgspec.json.Encoder().encode
 _enrolment: Final = msgspec.json.Decoder(Enrolment)
@@ -70,14 +66,10 @@ async def interrogation(request: Request) -> Response:
     message = _interrogation.decode(body)
 
     def decide(work: Work) -> InterrogationAnswer | Refused:
-        terminal = _in_service(work, id)
+        terminal = terminal_or_refused(work, id)
         if isinstance(terminal, Refused):
             return terminal
-        answer = translate.interrogation(work, services.policy, terminal, message)
-        if answer.refusal is not None:
-            refused = Refused(Refusal(answer.refusal.reason), answer.refusal.facts)
-            remember(work, refused, who=subscriber_owner(terminal.subscriber), session=message.session)
-        return answer
+        return translate.interrogation(work, services.policy, terminal, message)
 
     outcome = await services.store.decide(decide)
     if isinstance(outcome, InterrogationAnswer) and outcome.refusal is not None:
@@ -96,7 +88,7 @@ async def usage(request: Request) -> Response:
 
     def decide(work: Work) -> UsageConfirmation | Refused:
         # A terminal that was revoked may still report what passed before: it happened.
-        terminal = _bound(work, id)
+        terminal = terminal_or_refused(work, id)
         return terminal if isinstance(terminal, Refused) else translate.usage(work, terminal, report)
 
     return await _answer(services, await services.store.decide(decide), terminal=id)
@@ -123,20 +115,6 @@ ROUTES: Final[list[tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct
     (Route("/v1/agent/terminal", own_terminal, methods=["GET"]), None, TerminalView, 200),
 ]
 """Each route with what it takes, what it answers, and the status of that answer."""
-
-
-def _bound(work: Work, id: str) -> Terminal | Refused:
-    terminal = terminal_or_refused(work, id)
-    if isinstance(terminal, Terminal) and not terminal.subscriber:
-        return Refused(Refusal.TERMINAL_UNBOUND, {"terminal": id})
-    return terminal
-
-
-def _in_service(work: Work, id: str) -> Terminal | Refused:
-    terminal = _bound(work, id)
-    if isinstance(terminal, Terminal) and terminal.state == "revoked":
-        return Refused(Refusal.TERMINAL_REVOKED, {"terminal": id})
-    return terminal
 
 
 async def _answer(

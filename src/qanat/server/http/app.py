@@ -112,7 +112,9 @@ async def _not_json(_: Request, error: msgspec.DecodeError) -> Response:
 async def _http_error(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers) if error.headers else None
     if error.status_code == 404:
-        return problem(404, f"There is nothing at {request.url.path}.", reason="no_such_path", cure="See /openapi.json.")
+        return problem(
+            404, f"There is nothing at {request.url.path}.", reason="no_such_path", cure="See /openapi.json."
+        )
     if error.status_code == 405:
         detail = f"{request.method} is not possible at {request.url.path}."
         return problem(405, detail, reason="no_such_method", cure="See /openapi.json.", headers=headers)

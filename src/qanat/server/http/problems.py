@@ -71,7 +71,5 @@ def problem(
     field: str = "",
     headers: dict[str, str] | None = None,
 ) -> Response:
-    body = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, reason=reason, cure=cure, field=field
-    )
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, reason=reason, cure=cure, field=field)
     return Response(msgspec.json.encode(body), status, headers, "application/problem+json")

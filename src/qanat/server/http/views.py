@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from qanat.charging.session import Session
 from qanat.ledger.book import Account
 from qanat.registry.access import Caller, Staff
+from qanat.registry.names import name_of
 from qanat.registry.operators import Operator
 from qanat.registry.plans import Plan
 from qanat.registry.refused import RefusedRequest
 from qanat.registry.sims import Pool, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal
-from qanat.registry.names import name_of
 from qanat.registry.wallets import Balance
 from qanat.units import format_instant
 
@@ -25,9 +25,7 @@ class OperatorView(BaseModel):
 
     @classmethod
     def of(cls, operator: Operator) -> OperatorView:
-        return cls(
-            name=operator.id, display_name=operator.display_name, created_at=format_instant(operator.created_at)
-        )
+        return cls(name=operator.id, display_name=operator.display_name, created_at=format_instant(operator.created_at))
 
 
 class StaffView(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from qanat.charging.session import Session
 from qanat.ledger.work import Work
-from qanat.refusals import Refusal, Refused
+from qanat.refusals import Refused
 from qanat.registry import terminals
 from qanat.registry.access import Caller
 from qanat.registry.names import name_of
@@ -34,9 +35,7 @@ _MANY: Final = 1000
 
 
 @router.get("/v1/terminals", tags=["terminals"])
-async def list_terminals(
-    request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100
-) -> TerminalList:
+async def list_terminals(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> TerminalList:
     """List all terminals by id."""
     found = await services_of(request).store.find(Terminal, after=after, limit=limit)
     theirs = [one for one in found if not_theirs(caller, one.operator) is None]
@@ -95,7 +94,7 @@ async def list_refusals(request: Request, caller: StaffCaller, limit: Limit = 10
 
 
 @router.get("/v1/audit", tags=["audit"])
-async def audit(request: Request, caller: Administrator) -> Verdict:
+async def audit(request: Request, _caller: Administrator) -> Verdict:
     """Recompute every balance from the entries, and hold the stored rows against them."""
     services = services_of(request)
     verdict = await services.store.audit()
@@ -115,7 +114,7 @@ async def _theirs(services: Services, caller: Caller, owners: set[str]) -> set[s
     return {
         owner
         for owner in owners
-        if not_theirs(caller, await services.store.decide(lambda work, owner=owner: _operator_of(work, owner))) is None
+        if not_theirs(caller, await services.store.decide(partial(_operator_of, owner=owner))) is None
     }
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from qanat.charging.quota import Policy, measured_rate, next_size, threshold_of
+from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
 from qanat.charging.session import ANSWERS_KEPT, TRANSITIONS, WHY_NOT, Answer, Event, Grant, Quota, Session, State
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
@@ -121,7 +121,13 @@ def release_overdue(work: Work, session: Session) -> Session:
 
 def _begin(request: Interrogation, now: Instant) -> Session:
     return Session(
-        owner=request.owner, id=request.session, front=request.front, holder=request.holder, opened_at=now, last_at=now
+        owner=request.owner,
+        id=request.session,
+        front=request.front,
+        holder=request.holder,
+        opened_at=now,
+        last_at=now,
+        measured_at=now,
     )
 
 
@@ -161,11 +167,18 @@ def _count(work: Work, session: Session, uses: tuple[Use, ...]) -> Session:
             del quotas[place]
         else:
             quotas[place] = replace(quota, parts=parts, used=quota.used + use.octets)
-    session = replace(session, quotas=tuple(quotas))
-    if not total:
-        return session
-    rate = measured_rate(session.rate, total, work.now - session.last_at)
-    return replace(session, used=session.used + total, rate=rate, last_at=work.now)
+    session = replace(session, quotas=tuple(quotas), used=session.used + total, last_at=work.now)
+    return _measured(session, total, work.now) if total else session
+
+
+def _measured(session: Session, octets: int, now: Instant) -> Session:
+    """Fold the octets just used into the rate, once enough time has passed to say anything."""
+    octets += session.unmeasured
+    elapsed_ms = now - session.measured_at
+    if elapsed_ms < MEASURED_OVER_MS:
+        return replace(session, unmeasured=octets)
+    rate = measured_rate(session.rate, octets, elapsed_ms)
+    return replace(session, rate=rate, measured_at=now, unmeasured=0)
 
 
 def _place_of(quotas: list[Quota], use: Use) -> int | None:

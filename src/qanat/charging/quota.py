@@ -14,6 +14,8 @@ from typing import Final
 from qanat.units import HOUR, Instant, Millis, Octets
 
 _GROWTH: Final = 4
+MEASURED_OVER_MS: Final = Millis(50)
+"""Less than this tells how fast the machine answers, not how fast the traffic is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,5 @@ def threshold_of(policy: Policy, octets: Octets) -> Octets:
 
 def measured_rate(before: int, octets: int, elapsed_ms: int) -> int:
     """Fold a new measurement into the rate (octets per second), half and half with what was known."""
-    if octets == 0:
-        return before // 2
-    measured = octets * 1000 // max(elapsed_ms, 1)
+    measured = octets * 1000 // elapsed_ms
     return (before + measured) // 2 if before else measured

@@ -108,6 +108,9 @@ class Session(Record, frozen=True, kw_only=True):
     used: int = 0
     rate: int = 0
     """Octets per second, as measured between reports."""
+    measured_at: Instant = Instant(0)
+    unmeasured: int = 0
+    """Octets used since ``measured_at``."""
     quotas: tuple[Quota, ...] = ()
     answers: tuple[Answer, ...] = ()
 

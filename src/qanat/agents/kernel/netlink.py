@@ -277,11 +277,19 @@ class Events:
     def take(self) -> list[Message]:
         """Return what has happened since the last time; never waits. Raises EventsLost."""
         found: list[Message] = []
+        lost: EventsLost | None = None
         while True:
             try:
                 found += parse(_receive(self._socket))
+            except EventsLost as fault:
+                lost = (
+                    fault  # until the socket has been emptied the kernel goes on losing events, and says it only once
+                )
             except BlockingIOError:
-                return found
+                break
+        if lost:
+            raise lost
+        return found
 
     def close(self) -> None:
         self._socket.close()

@@ -168,6 +168,8 @@ class KernelGate:
         try:
             self._dry.update(self._depletions.take())
         except EventsLost:
+            if self._read_laid() is None:
+                raise TableGone(self._table) from None
             self._look()
         return self._advance()
 

@@ -144,12 +144,17 @@ def test_events_that_nobody_fetched_are_reported_lost_and_hearing_goes_on(namesp
     namespace.run("nft", "add table inet t")
     table = Table(nft.INET, "t")
     with namespace.inside(), closing(nft.Depletions(table)) as hearing, closing(Nft()) as kernel:
-        with socket.socket(fileno=os.dup(hearing.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel makes it its smallest
+        keep_at_most(1, hearing)
         for number in range(100):
             kernel.commit([table.add_counter(f"c{number}")])
         with pytest.raises(EventsLost):
             hearing.take()
+        keep_at_most(200_000, hearing)
         namespace.run("nft", "delete table inet t")
         with pytest.raises(nft.TableGone):
             hearing.take()
+
+
+def keep_at_most(octets: int, hearing: nft.Depletions) -> None:
+    with socket.socket(fileno=os.dup(hearing.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)

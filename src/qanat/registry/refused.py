@@ -34,8 +34,12 @@ class RefusedRequest(Record, frozen=True, kw_only=True):
         return self.session or self.who
 
 
+def refused_owner(who: str) -> Owner:
+    return Owner(f"refused/{who}")
+
+
 def remember(work: Work, refused: Refused, *, who: str, session: str = "") -> None:
-    page = Owner(f"refused/{who}")
+    page = refused_owner(who)
     id = f"{refused.reason}:{session}"
     before = work.get(RefusedRequest, page, id)
     if before is None:

@@ -1,4 +1,4 @@
-"""The holder: a credit-control client (RFC 8506 §5). It asks for quotas, lets traffic pass within them, returns the rest.
+"""The holder: a credit-control client (RFC 8506 §5). It asks for quotas, lets traffic pass in them, returns the rest.
 
 Decides what is journalled, allowed, asked, reported and returned, and when. Pure: readings, answers and the time come
 in, actions come out. Terminals and base stations run it against the kernel and the network, the simulator against the
@@ -13,7 +13,7 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
-from qanat.agents.holding import Held, Reading, Session, Snapshot, chunk_for, headroom, hold, reserve
+from qanat.agents.holding import Reading, Session, Snapshot, chunk_for, headroom, hold, reserve
 from qanat.agents.notebook import Notebook
 from qanat.agents.states import TRANSITIONS, Event, State
 from qanat.units import SECOND, Instant, Millis, Octets, later

@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
+from tests.agents.operator import Operator
 
 from qanat.errors import BadInput
 from qanat.units import Instant
 from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, UsageReport
 from qanat.wire.signature import is_genuine, public_key, read_signature
-from tests.agents.operator import Operator
 
 WINDOW_S = 60
 
@@ -44,7 +44,7 @@ class FakeServer:
     def now_s(self) -> float:
         return time.time() + self.ahead_s
 
-    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:
+    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:  # noqa: PLR0911
         if self.fail_next:
             self.fail_next -= 1
             return Problem(status=503, reason="busy")

@@ -7,6 +7,7 @@ namespace (``unshare --user --map-root-user --net``).
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -71,11 +72,20 @@ def can_make_namespaces() -> bool:
     return True
 
 
-def join(left: Namespace, left_name: str, right: Namespace, right_name: str) -> None:
-    """Lay a veth pair between two namespaces, up, with each other as permanent neighbours once they have addresses."""
+def join(left: Namespace, left_name: str, right: Namespace, right_name: str, *, net: int) -> None:
+    """Lay a veth pair: left is 10.net.0.1 and fd00:net::1, right is 2. They know each other's link addresses for good,
+    so no ARP passes, which interface counters would see and netfilter would not.
+    """
     left.run("ip", "link", "add", left_name, "type", "veth", "peer", "name", right_name, "netns", right.path)
-    for namespace, name in ((left, left_name), (right, right_name)):
+    ends = ((left, left_name, 1), (right, right_name, 2))
+    for namespace, name, host in ends:
+        namespace.run("ip", "address", "add", f"10.{net}.0.{host}/24", "dev", name)
+        namespace.run("ip", "address", "add", f"fd00:{net}::{host}/64", "dev", name, "nodad")
         namespace.run("ip", "link", "set", name, "up")
+    for (namespace, name, _), (other, other_name, host) in zip(ends, reversed(ends), strict=True):
+        hardware = json.loads(other.run("ip", "-j", "link", "show", other_name))[0]["address"]
+        for address in (f"10.{net}.0.{host}", f"fd00:{net}::{host}"):
+            namespace.run("ip", "neigh", "replace", address, "lladdr", hardware, "dev", name, "nud", "permanent")
 
 
 def _call(name: str, *arguments: int) -> None:

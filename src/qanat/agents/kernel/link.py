@@ -152,7 +152,8 @@ def link_of(payload: bytes) -> Link:
         raise netlink.Malformed(f"link answer of {len(payload)} octets")
     _family, hardware, index, flags, _change = _IFINFO.unpack_from(payload)
     found = netlink.attributes(payload[_IFINFO.size :])
-    state = OperState(netlink.number_of(found.get(16, b"\0"), "=B"))
+    number = netlink.number_of(found.get(16, b"\0"), "=B")
+    state = OperState(number) if number <= 6 else OperState.UNKNOWN
     return Link(
         index=index,
         name=netlink.text_of(found[3]),

@@ -43,8 +43,9 @@ _SOL_NETLINK: Final = 270
 _ADD_MEMBERSHIP: Final = 1
 _CAP_ACK: Final = 10
 _EXT_ACK: Final = 11
+_SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
-_EVENT_BUFFER_OCTETS: Final = 4 * 1024 * 1024
+_BUFFER_OCTETS: Final = 4 * 1024 * 1024
 _DATAGRAM_OCTETS: Final = 256 * 1024
 _ANSWER_TIMEOUT_S: Final = 10.0
 _DUMP_TRIES: Final = 20
@@ -180,6 +181,7 @@ class Netlink:
     def __init__(self, protocol: int) -> None:
         self._socket = _open(protocol)
         self._socket.settimeout(_ANSWER_TIMEOUT_S)
+        _widen(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF)  # a batch is one datagram
         self._seq = count(1)
 
     def ask(self, message: Message) -> list[Message]:
@@ -265,10 +267,7 @@ class Events:
     def __post_init__(self) -> None:
         self._socket = _open(self.protocol)
         self._socket.setblocking(False)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _EVENT_BUFFER_OCTETS)
-        except PermissionError:  # in a user namespace the system's limit holds
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _EVENT_BUFFER_OCTETS)
+        _widen(self._socket, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
         for group in self.groups:
             self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
 
@@ -301,6 +300,13 @@ def _open(protocol: int) -> socket.socket:
     for option in (_CAP_ACK, _EXT_ACK):
         opened.setsockopt(_SOL_NETLINK, option, 1)
     return opened
+
+
+def _widen(sock: socket.socket, forced: int, asked: int) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, forced, _BUFFER_OCTETS)
+    except PermissionError:  # without CAP_NET_ADMIN in the first user namespace the system's limit holds
+        sock.setsockopt(socket.SOL_SOCKET, asked, _BUFFER_OCTETS)
 
 
 def _receive(sock: socket.socket) -> bytes:

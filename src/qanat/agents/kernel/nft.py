@@ -14,6 +14,7 @@ from typing import Final
 
 from qanat.agents.kernel import netlink
 from qanat.agents.kernel.netlink import Message
+from qanat.errors import Fault
 from qanat.units import Octets
 
 NO_OCTETS: Final = Octets(0)
@@ -142,6 +143,13 @@ class Nft:
         return netlink.attributes(answer.payload[4:])[4]
 
 
+class TableGone(Fault):
+    """Somebody deleted the table, as a firewall does that reloads its rules: nothing is stopped any more."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(f"nftables table {table.name} was deleted by another program: lay the gate anew")
+
+
 class Depletions:
     """Hears which quotas of one table ran dry, as the kernel says it: once for each quota object."""
 
@@ -153,9 +161,14 @@ class Depletions:
         return self._events.fileno()
 
     def take(self) -> list[str]:
-        """Return the names of the quotas that ran dry since the last time; never waits. Raises EventsLost."""
-        heard = (depleted_in(message, self._table) for message in self._events.take())
-        return [name for name in heard if name is not None]
+        """Return the names of the quotas that ran dry since the last time; never waits.
+
+        Raises EventsLost; and TableGone, so that nobody goes on believing in a gate that is not there.
+        """
+        heard = self._events.take()
+        if any(_deletes(message, self._table) for message in heard):
+            raise TableGone(self._table)
+        return [name for message in heard if (name := depleted_in(message, self._table)) is not None]
 
     def close(self) -> None:
         self._events.close()
@@ -170,6 +183,12 @@ def depleted_in(message: Message, table: Table) -> str | None:
     if netlink.text_of(found.get(1, b"")) != table.name or netlink.number_of(found[3], "!I") != _QUOTA:
         return None
     return netlink.text_of(found[2]) if quota_of(found[4]).depleted else None
+
+
+def _deletes(message: Message, table: Table) -> bool:
+    if message.kind != _DELETE_TABLE or message.payload[0] != table.family:
+        return False
+    return netlink.text_of(netlink.attributes(message.payload[4:])[1]) == table.name
 
 
 def counter_of(data: bytes) -> Counter:

@@ -87,7 +87,10 @@ class Gate(Protocol):
         ...
 
     def take_events(self) -> list[GateEvent]:
-        """Do what the kernel's events ask for and tell the caller what happened; never waits for an event."""
+        """Do what the kernel's events ask for and tell the caller what happened; never waits for an event.
+
+        Raises TableGone or NoSuchInterface when the gate or its interface is no more: choose a gate again.
+        """
         ...
 
     def describe(self) -> str:

@@ -19,6 +19,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,7 @@ from qanat.agents.kernel.fence import wait_for_packets_in_flight
 from qanat.agents.kernel.ladder import Ladder
 from qanat.agents.kernel.link import Link, Links, UpDown
 from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
-from qanat.agents.kernel.nft import Depletions, Nft, Table
+from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.terminal.gate import ForeignTable, GateEvent, NftMissing, Reading, Server
 from qanat.errors import BadInput
@@ -101,18 +102,21 @@ class KernelGate:
 
     def __init__(self, interface: str, *, signalling: Iterable[Server]) -> None:
         self._table = table_for(interface)
-        self._links = Links()
-        self._link = self._links.find(interface)
-        self._nft = Nft()
-        self._laid = self._read_laid() or self._lay()
-        self._depletions = Depletions(self._table)  # before the first look, so that nothing falls between
         self._dry: set[str] = set()
         self._built_on: tuple[Octets, Octets] | None = None
-        self._offloads = make_countable(self._links, self._link)
-        self._allow_signalling(set(signalling))
-        self._ladder = self._adopt_ladder()
-        self._follow_interface()
-        self._advance()
+        with ExitStack() as sockets:
+            self._links = sockets.enter_context(closing(Links()))
+            self._link = self._links.find(interface)
+            self._nft = sockets.enter_context(closing(Nft()))
+            self._laid = self._read_laid() or self._lay()
+            # Listen before the first look, so that nothing falls between.
+            self._depletions = sockets.enter_context(closing(Depletions(self._table)))
+            self._offloads = make_countable(self._links, self._link)
+            self._allow_signalling(set(signalling))
+            self._ladder = self._adopt_ladder()
+            self._follow_interface()
+            self._advance()
+            self._sockets = sockets.pop_all()
 
     @property
     def interface(self) -> str:
@@ -141,6 +145,8 @@ class KernelGate:
 
     def reading(self) -> Reading:
         octets = {name: counter.octets for name, counter in self._nft.counters(self._table).items()}
+        if not octets:
+            raise TableGone(self._table)
         return Reading(
             **{
                 kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
@@ -170,8 +176,7 @@ class KernelGate:
         return f"the kernel stops {self.interface} at the octet and keeps it stopped without this program{merged}"
 
     def detach(self) -> None:
-        for each in (self._links, self._nft, self._depletions):
-            each.close()
+        self._sockets.close()
 
     def remove(self) -> None:
         self._nft.commit([self._table.delete()])

@@ -8,6 +8,7 @@ them apart. A router advertisement may bring an IPv6 default route back; the nex
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
@@ -20,19 +21,21 @@ class RouteGate:
     """Adopts what stands: a parked route is a shut gate. Raises NoSuchInterface, KernelFault."""
 
     def __init__(self, interface: str, *, signalling: Iterable[Server], because: str) -> None:
-        self._links = Links()
-        self._link = self._links.find(interface)
-        self._routes = Routes()
         self._servers = [address for address, _ in signalling]
         self._because = because
-        self._found = OffloadState.of(self._link)
-        # The first thing that needs permission: without it this raises before anything has been changed.
-        self._links.set_gso_max_segs(self._link, self._link.gso_max_segs)
-        self._offloads = make_countable(self._links, self._link)
-        self._meter = f"{boot_id()}/{self._link.index}"
-        self._ceiling = self._links.octets(self._link).total
-        self._routes.park(self._link, keep=self._servers)
         self._is_open = False
+        with ExitStack() as sockets:
+            self._links = sockets.enter_context(closing(Links()))
+            self._link = self._links.find(interface)
+            self._routes = sockets.enter_context(closing(Routes()))
+            # The first thing that needs permission: without it this raises before anything has been changed.
+            self._links.set_gso_max_segs(self._link, self._link.gso_max_segs)
+            self._found = OffloadState.of(self._link)
+            self._offloads = make_countable(self._links, self._link)
+            self._meter = f"{boot_id()}/{self._link.index}"
+            self._ceiling = self._links.octets(self._link).total
+            self._routes.park(self._link, keep=self._servers)
+            self._sockets = sockets.pop_all()
 
     @property
     def interface(self) -> str:
@@ -86,8 +89,7 @@ class RouteGate:
         )
 
     def detach(self) -> None:
-        self._links.close()
-        self._routes.close()
+        self._sockets.close()
 
     def remove(self) -> None:
         self._routes.restore(self._link, kept=self._servers)

@@ -1,0 +1,106 @@
+"""The ladder: octets are allowed in rungs, and the next rung already serves when one runs dry.
+
+Two quota objects stand in the kernel: the serving one in map ``a_of``, the waiting one in ``b_of``. A renewal moves the
+waiting rung up and puts a new one behind it in one transaction that reads no kernel value, so nothing can be lost or
+counted twice. When no rung is left the gate is shut and what has passed stands still; then one rung is built from
+the ceiling and that exact figure, which also gives back the remainder, under one packet, of every rung before it.
+
+Decides which messages to commit; committing them, hearing depletion and counting are the gate's. A *ceiling* is a
+running total: the octets that may have passed since the counters began. A rung's name carries its number and its
+ceiling, so that after a crash the kernel itself says where the ladder stood.
+Source: measured; raising a limit in place, or reading ``used`` and building on it, loses octets or gives some away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+from qanat.agents.kernel.netlink import Message
+from qanat.agents.kernel.nft import NO_OCTETS, Table
+from qanat.units import Octets
+
+_NAME: Final = re.compile(r"rung_(.+)_(\d+)_(\d+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rung:
+    number: int
+    ceiling: Octets
+
+
+@dataclass(slots=True, kw_only=True)
+class Ladder:
+    """One metered party's rungs. ``key`` is its element in both maps, ``label`` makes its quota names unique."""
+
+    table: Table
+    label: str
+    key: bytes
+    ceiling: Octets
+    """What the owner allows; the rungs reach it as soon as one of the two places is free."""
+    rungs: list[Rung] = field(default_factory=list)
+    """Serving, waiting: at most two, and none when the gate is shut."""
+    numbered: int = 0
+    """The highest number used so far."""
+
+    @property
+    def is_shut(self) -> bool:
+        return not self.rungs
+
+    @property
+    def reach(self) -> Octets:
+        """The ceiling of what stands in the kernel."""
+        return self.rungs[-1].ceiling if self.rungs else Octets(0)
+
+    def name(self, rung: Rung) -> str:
+        return f"rung_{self.label}_{rung.number}_{rung.ceiling}"
+
+    def extend(self) -> list[Message]:
+        """Put a rung up to the ceiling into the free place, if there is one and something to allow."""
+        if len(self.rungs) != 1 or self.reach == self.ceiling:
+            return []
+        return self._add("b_of", limit=Octets(self.ceiling - self.reach))
+
+    def rotate(self) -> list[Message]:
+        """The serving rung is dry: the waiting one takes its place, and a new one waits if there is more to allow."""
+        dry = self.rungs[0]
+        changes = [self.table.delete_element("a_of", self.key)]
+        if len(self.rungs) == 2:
+            waiting = self.name(self.rungs[1])
+            changes.append(self.table.delete_element("b_of", self.key))
+            changes.append(self.table.add_element("a_of", self.key, target=waiting))
+        changes.append(self.table.delete_quota(self.name(dry)))
+        del self.rungs[0]
+        return changes + self.extend()
+
+    def rebuild(self, *, passed: Octets) -> list[Message]:
+        """Open a shut gate with one rung from what has passed, exactly, to the ceiling."""
+        assert self.is_shut, "only a shut gate has an exact figure to build on"
+        return self._add("a_of", limit=self.ceiling, used=passed)
+
+    def fence(self) -> list[Message]:
+        """Take every rung away: after this commit no new packet passes."""
+        places = zip(("a_of", "b_of"), self.rungs, strict=False)
+        elements = [self.table.delete_element(place, self.key) for place, _ in places]
+        quotas = [self.table.delete_quota(self.name(rung)) for rung in self.rungs]
+        self.rungs.clear()
+        return elements + quotas
+
+    def adopt(self, names: Collection[str]) -> None:
+        """Take over the rungs that the kernel holds under this label."""
+        found = [match for name in names if (match := _NAME.fullmatch(name)) and match[1] == self.label]
+        self.rungs = sorted(Rung(int(match[2]), Octets(int(match[3]))) for match in found)
+        assert len(self.rungs) <= 2, "rotation is one transaction, so never more than two rungs stand"
+        if self.rungs:
+            self.numbered, self.ceiling = self.rungs[-1].number, self.reach
+
+    def _add(self, place: str, *, limit: Octets, used: Octets = NO_OCTETS) -> list[Message]:
+        self.numbered += 1
+        rung = Rung(self.numbered, self.ceiling)
+        self.rungs.append(rung)
+        return [
+            self.table.add_quota(self.name(rung), limit=limit, used=used),
+            self.table.add_element(place, self.key, target=self.name(rung)),
+        ]

@@ -1,0 +1,199 @@
+"""Network interfaces: which there are, what has passed over them, and when they come and go.
+
+Counts are octets of the network layer: what a driver counts on an Ethernet-like interface holds 14 octets of frame
+header for each packet, what it counts on a raw-IP one (a mobile modem) holds none.
+Sources: linux/if_link.h (RTM_GETSTATS); linux/if_arp.h; RFC 2863 §3.1.14 (operational states).
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from qanat.agents.kernel import netlink
+from qanat.agents.kernel.netlink import KernelFault, Message
+from qanat.errors import Fault
+from qanat.units import Octets
+
+ETHERNET: Final = 1
+LOOPBACK: Final = 772
+RAW_IP: Final = 519
+NONE: Final = 0xFFFE
+
+_NEW_LINK, _DELETE_LINK, _GET_LINK, _SET_LINK = 16, 17, 18, 19
+_GET_STATS: Final = 94
+_LINK_GROUP: Final = 1
+_IF_UP: Final = 0x1
+_IFINFO: Final = struct.Struct("=BxHiII")
+_STATS: Final = struct.Struct("=QQQQ")
+_ANSWERS_UP: Final = (0, 6)  # RFC 2863: unknown (drivers that never say), up
+
+
+class NoSuchInterface(Fault):
+    """The interface is not there (any more)."""
+
+
+class OperState(Enum):
+    """RFC 2863 §3.1.14, as the kernel numbers it."""
+
+    UNKNOWN = 0
+    NOT_PRESENT = 1
+    DOWN = 2
+    LOWER_LAYER_DOWN = 3
+    TESTING = 4
+    DORMANT = 5
+    UP = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    index: int
+    name: str
+    hardware: int
+    """ARPHRD type."""
+    state: OperState
+    is_up: bool
+    """Switched on by the administrator and able to carry traffic."""
+    mtu: int
+    gso_max_segs: int
+
+    @property
+    def frame_header_octets(self) -> int:
+        return 14 if self.hardware == ETHERNET else 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpDown:
+    """Octets in both directions, seen from the terminal: up is sent, down is received."""
+
+    up: Octets
+    down: Octets
+
+    @property
+    def total(self) -> Octets:
+        return Octets(self.up + self.down)
+
+
+class Change(Enum):
+    UP = "up"
+    DOWN = "down"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    index: int
+    name: str
+    change: Change
+
+
+class Links:
+    """Asks about interfaces in the network namespace it was made in."""
+
+    def __init__(self) -> None:
+        self._netlink = netlink.Netlink(netlink.ROUTE)
+
+    def find(self, name: str) -> Link:
+        """Return the interface of that name. Raises NoSuchInterface."""
+        try:
+            (answer,) = self._netlink.ask(Message(_GET_LINK, _ifinfo(0) + netlink.text(3, name)))
+        except KernelFault as fault:
+            raise _missing(fault, f"interface {name!r}") from fault
+        return link_of(answer.payload)
+
+    def all(self) -> list[Link]:
+        return [link_of(answer.payload) for answer in self._netlink.dump(Message(_GET_LINK, _ifinfo(0)))]
+
+    def octets(self, link: Link) -> UpDown:
+        """Return what has passed over the interface since it was made, at the network layer. Raises NoSuchInterface."""
+        try:
+            (answer,) = self._netlink.ask(Message(_GET_STATS, struct.pack("=BBHII", 0, 0, 0, link.index, 1)))
+        except KernelFault as fault:
+            raise _missing(fault, f"interface {link.name!r} (index {link.index})") from fault
+        return octets_of(answer.payload, frame_header_octets=link.frame_header_octets)
+
+    def set_gso_max_segs(self, link: Link, segments: int) -> None:
+        """Bound how many segments one packet of the stack may stand for; 1 makes each packet one frame."""
+        self._netlink.ask(Message(_SET_LINK, _ifinfo(link.index) + netlink.u32(40, segments)))
+
+    def close(self) -> None:
+        self._netlink.close()
+
+
+class LinkChanges:
+    """Hears interfaces come up, go down and vanish."""
+
+    def __init__(self) -> None:
+        self._events = netlink.Events(netlink.ROUTE, [_LINK_GROUP])
+
+    def fileno(self) -> int:
+        return self._events.fileno()
+
+    def take(self) -> list[LinkEvent]:
+        """Return what happened since the last time; never waits. Raises EventsLost: look at ``Links.all`` then."""
+        heard = (event_of(message) for message in self._events.take())
+        return [event for event in heard if event is not None]
+
+    def close(self) -> None:
+        self._events.close()
+
+
+def boot_id() -> str:
+    """Return the kernel's name for this boot; another one means that every kernel counter began at 0 again."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def link_of(payload: bytes) -> Link:
+    if len(payload) < _IFINFO.size:
+        raise netlink.Malformed(f"link answer of {len(payload)} octets")
+    _family, hardware, index, flags, _change = _IFINFO.unpack_from(payload)
+    found = netlink.attributes(payload[_IFINFO.size :])
+    number = netlink.number_of(found.get(16, b"\0"), "=B")
+    state = OperState(number) if number <= 6 else OperState.UNKNOWN
+    return Link(
+        index=index,
+        name=netlink.text_of(found[3]),
+        hardware=hardware,
+        state=state,
+        is_up=bool(flags & _IF_UP) and state.value in _ANSWERS_UP,
+        mtu=netlink.number_of(found.get(4, bytes(4)), "=I"),
+        gso_max_segs=netlink.number_of(found.get(40, bytes(4)), "=I"),
+    )
+
+
+def octets_of(payload: bytes, *, frame_header_octets: int) -> UpDown:
+    """Read an RTM_NEWSTATS answer, without the frame headers."""
+    stats = netlink.attributes(payload[12:])[1]
+    if len(stats) < _STATS.size:
+        raise netlink.Malformed(f"interface statistics of {len(stats)} octets")
+    packets_down, packets_up, down, up = _STATS.unpack_from(stats)
+    return UpDown(
+        up=Octets(up - packets_up * frame_header_octets),
+        down=Octets(down - packets_down * frame_header_octets),
+    )
+
+
+def event_of(message: Message) -> LinkEvent | None:
+    if message.kind not in (_NEW_LINK, _DELETE_LINK):
+        return None
+    # A bridge port also reports its bridge's view of it (AF_BRIDGE), and that it left the bridge is no disappearance.
+    if message.payload[:1] != b"\0":
+        return None
+    link = link_of(message.payload)
+    if message.kind == _DELETE_LINK:
+        return LinkEvent(link.index, link.name, Change.GONE)
+    return LinkEvent(link.index, link.name, Change.UP if link.is_up else Change.DOWN)
+
+
+def _ifinfo(index: int) -> bytes:
+    return _IFINFO.pack(0, 0, index, 0, 0)
+
+
+def _missing(fault: KernelFault, what: str) -> Fault:
+    if fault.code not in (errno.ENODEV, errno.ENXIO):
+        return fault
+    return NoSuchInterface(f"there is no {what}: `ip link` lists those there are")

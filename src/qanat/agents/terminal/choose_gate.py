@@ -1,0 +1,39 @@
+"""Picks the best gate that this machine allows, and keeps the reason why it is not a better one."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection
+from typing import Final
+
+from qanat.agents.kernel.netlink import KernelFault
+from qanat.agents.terminal.gate import Gate, NftMissing, Server
+from qanat.agents.terminal.kernel_gate import KernelGate
+from qanat.agents.terminal.open_gate import OpenGate
+from qanat.agents.terminal.route_gate import RouteGate
+
+_FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
+_NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+def choose_gate(interface: str, *, signalling: Collection[Server]) -> Gate:
+    """Open the gate of this interface, or go on with the one that stands. It is shut until it is raised.
+
+    Raises NoSuchInterface, BadInput and ForeignTable: what no other gate could cure.
+    """
+    try:
+        return KernelGate(interface, signalling=signalling)
+    except NftMissing as fault:
+        because = str(fault)
+    except KernelFault as fault:
+        if fault.code in _FORBIDDEN:
+            return OpenGate(interface, because="changing the network is not permitted (CAP_NET_ADMIN)")
+        if fault.code not in _NO_NFTABLES:
+            raise
+        because = f"this kernel has no nftables ({fault})"
+    try:
+        return RouteGate(interface, signalling=signalling, because=because)
+    except KernelFault as fault:
+        if fault.code not in _FORBIDDEN:
+            raise
+        return OpenGate(interface, because="changing the network is not permitted (CAP_NET_ADMIN)")

@@ -1,0 +1,309 @@
+"""The gate in the kernel: nothing passes on the metered interface but what a quota object covers, to the octet.
+
+The table is laid once, by one ``nft -f`` transaction, and stays when this process dies: closed at its last ceiling.
+Down is counted where packets come in (prerouting, before fragments are joined), up where they go out (output and
+forward, after all other rules), so the counts are those of the interface. Other interfaces are not touched.
+
+Never charged: TCP to and from the Qanat servers; and, within a rate, IPv6 neighbour discovery and packet-too-big,
+without which an open connection would hang. What exceeds the rate is charged like everything else. Packet sockets
+(a DHCP client's first request) and ARP do not go through netfilter at all. The layout of the table is decided here,
+renewal in ``ladder``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Final
+
+from qanat.agents.kernel import nft
+from qanat.agents.kernel.fence import wait_for_packets_in_flight
+from qanat.agents.kernel.ladder import Ladder
+from qanat.agents.kernel.link import Link, Links, UpDown
+from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
+from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
+from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
+from qanat.agents.terminal.gate import ForeignTable, GateEvent, NftMissing, Reading, Server
+from qanat.errors import BadInput
+from qanat.system import fresh_id
+from qanat.units import Octets
+
+_LABEL: Final = "terminal"
+_COMMENT: Final = re.compile(r"qanat-gate/1 (\S+) (\d+) (\S+)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+
+_RULESET: Final = """
+create table inet {table} {{ comment "{comment}"; }}
+table inet {table} {{
+  counter passed_up {{}}
+  counter passed_down {{}}
+  counter signalling_up {{}}
+  counter signalling_down {{}}
+  counter upkeep_up {{}}
+  counter upkeep_down {{}}
+  counter refused_up {{}}
+  counter refused_down {{}}
+  map a_of {{ type iface_index : quota; }}
+  map b_of {{ type iface_index : quota; }}
+  set servers4 {{ type ipv4_addr . inet_service; }}
+  set servers6 {{ type ipv6_addr . inet_service; }}
+  chain down {{
+    type filter hook prerouting priority -450; policy accept;
+    iifname != "{interface}" accept
+    ip saddr . tcp sport @servers4 counter name signalling_down accept
+    ip6 saddr . tcp sport @servers6 counter name signalling_down accept
+    ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_down accept
+    icmp type destination-unreachable icmp code frag-needed limit rate 10/second counter name upkeep_down accept
+    icmpv6 type packet-too-big limit rate 10/second counter name upkeep_down accept
+    quota name meta iif map @a_of counter name passed_down accept
+    quota name meta iif map @b_of counter name passed_down accept
+    counter name refused_down drop
+  }}
+  chain up {{
+    ip daddr . tcp dport @servers4 counter name signalling_up accept
+    ip6 daddr . tcp dport @servers6 counter name signalling_up accept
+    ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_up accept
+    quota name meta oif map @a_of counter name passed_up accept
+    quota name meta oif map @b_of counter name passed_up accept
+    counter name refused_up drop
+  }}
+  chain output {{
+    type filter hook output priority 1000; policy accept;
+    oifname "{interface}" goto up
+  }}
+  chain forward {{
+    type filter hook forward priority 1000; policy accept;
+    oifname "{interface}" goto up
+  }}
+}}
+"""
+_DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """What the table's own comment says about how it was laid."""
+
+    meter: str
+    index: int
+    found: OffloadState
+    """The interface's offloads before the gate changed them."""
+
+
+class KernelGate:
+    """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
+
+    def __init__(self, interface: str, *, signalling: Iterable[Server]) -> None:
+        self._table = table_for(interface)
+        self._dry: set[str] = set()
+        self._built_on: tuple[Octets, Octets] | None = None
+        with ExitStack() as sockets:
+            self._links = sockets.enter_context(closing(Links()))
+            self._link = self._links.find(interface)
+            self._nft = sockets.enter_context(closing(Nft()))
+            self._laid = self._read_laid() or self._lay()
+            # Listen before the first look, so that nothing falls between.
+            self._depletions = sockets.enter_context(closing(Depletions(self._table)))
+            self._offloads = make_countable(self._links, self._link)
+            self._allow_signalling(set(signalling))
+            self._ladder = self._adopt_ladder()
+            self._follow_interface()
+            self._advance()
+            self._sockets = sockets.pop_all()
+
+    @property
+    def interface(self) -> str:
+        return self._link.name
+
+    @property
+    def meter(self) -> str:
+        return self._laid.meter
+
+    @property
+    def ceiling(self) -> Octets:
+        return self._ladder.ceiling
+
+    @property
+    def offloads(self) -> Sequence[str]:
+        return self._offloads
+
+    def raise_to(self, ceiling: Octets) -> None:
+        """Let octets pass up to this running total, and not one more. Takes effect at once, or as rungs run dry."""
+        assert ceiling >= self.ceiling, "a ceiling only rises; close() lowers it"
+        self._ladder.ceiling = ceiling
+        if self._ladder.is_shut:
+            self._rebuild(least=1)
+        else:
+            self._commit(self._ladder.extend())
+
+    def reading(self) -> Reading:
+        octets = {name: counter.octets for name, counter in self._nft.counters(self._table).items()}
+        if not octets:
+            raise TableGone(self._table)
+        return Reading(
+            **{
+                kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
+                for kind in ("passed", "signalling", "upkeep", "refused")
+            }
+        )
+
+    def close(self) -> Reading:
+        self._commit(self._ladder.fence())
+        wait_for_packets_in_flight()
+        final = self.reading()
+        self._ladder.ceiling = final.passed.total
+        return final
+
+    def fileno(self) -> int:
+        return self._depletions.fileno()
+
+    def take_events(self) -> list[GateEvent]:
+        try:
+            self._dry.update(self._depletions.take())
+        except EventsLost:
+            if self._read_laid() is None:
+                raise TableGone(self._table) from None
+            self._look()
+        return self._advance()
+
+    def describe(self) -> str:
+        merged = f"; {', '.join(self._offloads)} stays on, so some headers go uncounted" if self._offloads else ""
+        return f"the kernel stops {self.interface} at the octet and keeps it stopped without this program{merged}"
+
+    def detach(self) -> None:
+        self._sockets.close()
+
+    def remove(self) -> None:
+        self._nft.commit([self._table.delete()])
+        if self._laid.index == self._link.index:
+            put_back(self._links, self._link, self._laid.found)
+        self.detach()
+
+    def _read_laid(self) -> Laid | None:
+        """Return how the standing table was laid, None when there is none."""
+        try:
+            comment = self._nft.comment(self._table)
+        except KernelFault as fault:
+            if fault.code == errno.ENOENT:
+                return None
+            raise
+        match = _COMMENT.fullmatch(comment)
+        if match is None:
+            raise ForeignTable(
+                f"nftables table inet {self._table.name} was not laid by this version of Qanat: "
+                f"`nft delete table inet {self._table.name}` removes it, together with what it has counted"
+            )
+        return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
+
+    def _lay(self) -> Laid:
+        found = OffloadState.of(self._link)
+        laid = Laid(meter=fresh_id("mtr"), index=self._link.index, found=found)
+        comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
+        run_nft(
+            _RULESET.format(table=self._table.name, comment=comment, interface=self._link.name, discovery=_DISCOVERY)
+        )
+        return laid
+
+    def _allow_signalling(self, servers: set[Server]) -> None:
+        """Make the sets hold these servers and no others, in one transaction."""
+        changes: list[Message] = []
+        for collection, version in (("servers4", 4), ("servers6", 6)):
+            wanted = {_server_key(server) for server in servers if server[0].version == version}
+            present = set(self._nft.elements(self._table, collection))
+            changes += [self._table.delete_element(collection, key) for key in sorted(present - wanted)]
+            changes += [self._table.add_element(collection, key) for key in sorted(wanted - present)]
+        self._nft.commit(changes)
+
+    def _adopt_ladder(self) -> Ladder:
+        """Find the rungs that stand, whichever interface index they are for."""
+        standing = self._nft.elements(self._table, "a_of")
+        key = next(iter(standing), _index_key(self._link))
+        ladder = Ladder(table=self._table, label=_LABEL, key=key, ceiling=self.reading().passed.total)
+        quotas = self._nft.quotas(self._table)
+        ladder.adopt(quotas)
+        self._dry.update(name for name, quota in quotas.items() if quota.depleted)
+        return ladder
+
+    def _follow_interface(self) -> None:
+        """If the interface was made anew it has been shut since: let it have the rungs of the old one."""
+        if self._ladder.key == _index_key(self._link):
+            return
+        self._commit(self._ladder.fence())
+        self._ladder.key = _index_key(self._link)
+        self._rebuild(least=1)
+
+    def _advance(self) -> list[GateEvent]:
+        """Rotate past every dry rung; when none is left, give back the remainders or say that the gate is shut."""
+        events = []
+        while self._ladder.rungs and self._ladder.name(self._ladder.rungs[0]) in self._dry:
+            self._dry.remove(self._ladder.name(self._ladder.rungs[0]))
+            self._commit(self._ladder.rotate())
+            self._look(serving_only=True)
+            events.append(GateEvent.LOWER)
+        if events and self._ladder.is_shut and not self._rebuild(least=self._link.mtu):
+            events[-1] = GateEvent.SHUT
+        return events
+
+    def _rebuild(self, *, least: int) -> bool:
+        """Open the shut gate on the exact count if at least so much is allowed; return whether it is open.
+
+        Not twice on the same figures: the packet that did not fit would not fit again.
+        """
+        wait_for_packets_in_flight()
+        figures = (self._ladder.ceiling, self.reading().passed.total)
+        ceiling, passed = figures
+        if ceiling - passed < least or figures == self._built_on:
+            return False
+        self._built_on = figures
+        self._commit(self._ladder.rebuild(passed=passed))
+        return True
+
+    def _look(self, *, serving_only: bool = False) -> None:
+        """Ask the kernel which rungs are dry: a rung may run dry in the moment in which it is moved."""
+        for rung in self._ladder.rungs[: 1 if serving_only else 2]:
+            if self._nft.quota(self._table, self._ladder.name(rung)).depleted:
+                self._dry.add(self._ladder.name(rung))
+
+    def _commit(self, changes: Sequence[Message]) -> None:
+        try:
+            self._nft.commit(changes)
+        except KernelFault:
+            self._ladder.adopt(self._nft.quotas(self._table))
+            raise
+
+
+def table_for(interface: str) -> Table:
+    """Return the table of an interface's gate. Raises BadInput for a name that nft could read as more than a name."""
+    if not _NAME.fullmatch(interface):
+        raise BadInput(
+            f"{interface!r} can't be metered under that name: rename it to letters, digits, '.', '_' or '-'",
+            field="interface",
+        )
+    return Table(nft.INET, f"qanat_terminal_{interface}")
+
+
+def run_nft(ruleset: str) -> None:
+    """Lay a ruleset in one transaction. Raises NftMissing or KernelFault with what nft said."""
+    command = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if command is None:
+        raise NftMissing("the nft command is not installed: `apt install nftables`")
+    done = subprocess.run([command, "-f", "-"], input=ruleset, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KernelFault(f"nft did not lay the gate: {done.stderr.strip()}", code=errno.EINVAL)
+
+
+def _index_key(link: Link) -> bytes:
+    return struct.pack("=I", link.index)
+
+
+def _server_key(server: Server) -> bytes:
+    """Pack a set key; nftables fills each part up to four octets."""
+    address, port = server
+    return address.packed + struct.pack("!Hxx", port)

@@ -1,0 +1,145 @@
+"""The gates of machines that allow less, and the choice among them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from ipaddress import ip_address
+
+import pytest
+from tests.agents.conftest import World
+from tests.traffic import datagrams
+
+from qanat.agents.kernel.link import NoSuchInterface
+from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.gate import GateEvent
+from qanat.agents.terminal.kernel_gate import KernelGate
+from qanat.agents.terminal.open_gate import OpenGate
+from qanat.agents.terminal.route_gate import RouteGate
+from qanat.units import Octets
+
+pytestmark = pytest.mark.namespaces
+
+SERVER = (ip_address("192.0.2.1"), 7443)
+
+
+def default_route(world: World) -> str:
+    return world.terminal.run("ip", "route", "show", "default", "dev", "wwan0")
+
+
+@pytest.fixture
+def routed(world: World) -> World:
+    world.terminal.run("ip", "route", "add", "default", "via", "10.7.0.2", "dev", "wwan0")
+    return world
+
+
+def route_gate(world: World) -> RouteGate:
+    with world.terminal.inside():
+        return RouteGate("wwan0", signalling=[SERVER], because="the nft command is not installed")
+
+
+def test_the_route_comes_back_with_a_ceiling_and_goes_when_a_reading_finds_it_reached(routed: World) -> None:
+    gate = route_gate(routed)
+    assert default_route(routed) == ""
+    gate.raise_to(Octets(gate.ceiling + 1000))
+    assert "via 10.7.0.2" in default_route(routed)
+    with datagrams(routed.terminal, routed.internet, "10.7.0.2") as (near, far):
+        near.send(bytes(400))
+        assert gate.take_events() == []
+        far.send(bytes(800))
+        assert gate.take_events() == [GateEvent.SHUT]
+    assert default_route(routed) == ""
+    assert "192.0.2.1" in routed.terminal.run("ip", "route", "show", "dev", "wwan0")
+    assert gate.take_events() == []
+    gate.raise_to(Octets(gate.ceiling + 10_000))
+    assert "via 10.7.0.2" in default_route(routed)
+    gate.detach()
+
+
+def test_a_closed_route_gate_counts_from_what_has_passed(routed: World) -> None:
+    gate = route_gate(routed)
+    gate.raise_to(Octets(gate.ceiling + 10_000))
+    final = gate.close()
+    assert default_route(routed) == ""
+    assert gate.ceiling == final.passed.total == gate.reading().passed.total
+    gate.detach()
+
+
+def test_a_successor_finds_the_route_parked_and_can_put_it_back(routed: World) -> None:
+    before = routed.terminal.run("ip", "route")
+    gate = route_gate(routed)
+    gate.detach()
+    successor = route_gate(routed)
+    assert successor.meter == gate.meter
+    successor.remove()
+    assert routed.terminal.run("ip", "route") == before
+
+
+def test_a_route_gate_says_what_it_cannot_promise(routed: World) -> None:
+    gate = route_gate(routed)
+    assert "passes between two readings" in gate.describe()
+    assert "nft command is not installed" in gate.describe()
+    gate.detach()
+
+
+def test_an_open_gate_meters_tells_once_and_stops_nothing(world: World) -> None:
+    with world.terminal.inside():
+        gate = OpenGate("wwan0", because="changing the network is not permitted")
+    with datagrams(world.terminal, world.internet, "10.7.0.2") as (near, _):
+        base = gate.reading().passed
+        assert gate.take_events() == []
+        gate.raise_to(Octets(gate.ceiling + 500))
+        near.send(bytes(972))
+        assert gate.take_events() == [GateEvent.SHUT]
+        assert gate.take_events() == []
+        near.send(bytes(972))
+        assert gate.reading().passed.up - base.up == 2000
+    assert "nothing stops it" in gate.describe()
+    assert gate.close().passed.total == gate.ceiling
+    gate.detach()
+
+
+def test_with_every_permission_the_kernel_is_the_gate(world: World) -> None:
+    with world.terminal.inside():
+        gate = choose_gate("wwan0", signalling=[SERVER])
+    assert isinstance(gate, KernelGate)
+    assert "at the octet" in gate.describe()
+    gate.remove()
+
+
+CHOOSE = """
+import os, sys
+from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.kernel.link import Links
+if sys.argv[1] == "without permission":
+    import ctypes
+    libc = ctypes.CDLL(None)
+    for capability in range(41):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program starts without
+    os.execv(sys.executable, [sys.executable, "-c", sys.argv[2], "again", sys.argv[2]])
+gate = choose_gate("wwan0", signalling=[])
+print(type(gate).__name__, gate.describe())
+"""
+
+
+def chosen_by(world: World, case: str, *, path: str) -> str:
+    with world.terminal.inside():
+        done = subprocess.run(
+            [sys.executable, "-c", CHOOSE, case, CHOOSE],
+            env={"PYTHONPATH": "src", "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_permission_the_terminal_only_meters_and_says_why(world: World) -> None:
+    assert chosen_by(world, "without permission", path=os.environ["PATH"]).startswith("OpenGate wwan0 is metered, but")
+
+
+def test_a_missing_interface_is_nobodys_gate(world: World) -> None:
+    with world.terminal.inside(), pytest.raises(NoSuchInterface):
+        choose_gate("wwan9", signalling=[])

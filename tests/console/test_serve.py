@@ -5,6 +5,7 @@ import signal
 import socket
 from pathlib import Path
 
+import httpx2
 import pytest
 from tests.console.running import Shell, serving
 
@@ -37,23 +38,23 @@ def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -
         token = (shell.directory / "data" / "admin.token").read_text().strip()
         host, _, port = server.url.removeprefix("http://").partition(":")
         body = b'{"name": "alice"}'
-        head = f"POST /v1/subscribers HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        lines = (
+            "POST /v1/subscribers HTTP/1.1",
+            "Host: q",
+            f"Authorization: Bearer {token}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        )
+        head = "\r\n".join(lines) + "\r\n\r\n"
         with socket.create_connection((host, int(port)), timeout=10) as peer:
             peer.sendall(head.encode() + body[:5])
-            _see_in_flight(server.url, shell)
+            while "requests_in_flight 2.0" not in httpx2.get(server.url + "/metrics", trust_env=False).text:
+                pass
             server.process.send_signal(signal.SIGTERM)
             peer.sendall(body[5:])
             answer = peer.recv(4096)
         assert answer.startswith(b"HTTP/1.1 201"), answer
         assert server.process.wait(30) == 0
-
-
-def _see_in_flight(url: str, shell: Shell) -> None:
-    import httpx2  # noqa: PLC0415 - only here
-
-    assert shell
-    while "requests_in_flight 2.0" not in httpx2.get(url + "/metrics", trust_env=False).text:
-        pass
 
 
 def test_the_token_file_is_readable_by_its_owner_only_and_the_password_is_shown_once(shell: Shell) -> None:

@@ -127,6 +127,12 @@ def test_unknown_paths_and_methods_are_problems_too(live: Live) -> None:
     _problem(live.http.request("PUT", "/v1/agent/usage"), 405, "no_such_method")
 
 
+def test_a_body_that_is_not_declared_as_json_is_told_the_header_to_send(live: Live) -> None:
+    form = {"authorization": f"Bearer {live.token}", "content-type": "application/x-www-form-urlencoded"}
+    answer = live.http.post("/v1/subscribers", content=b'{"name": "alice"}', headers=form)
+    assert "application/json" in _problem(answer, 415, "not_json")["cure"]
+
+
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "é", "x" * 65, "-a", "a\u0000"])
 def test_names_are_plain(live: Live, name: str) -> None:
     assert _problem(live.post("/v1/subscribers", {"name": name}), 422, "bad_input")["field"] == "name"

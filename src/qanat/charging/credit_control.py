@@ -83,7 +83,7 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     else:
         session, grants = _grant_all(work, policy, session, request)
     answer = Answer(number=request.number, digest=request.digest, grants=grants)
-    work.put(_remember(session, answer, policy))
+    work.put(_remember(session, answer, policy, work.now))
     return answer
 
 
@@ -258,11 +258,10 @@ def _no(ask: Ask, refused: Refused) -> Grant:
     return Grant(rating_group=ask.rating_group, refusal=refused.reason, facts=refused.facts)
 
 
-def _remember(session: Session, answer: Answer, policy: Policy) -> Session:
+def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) -> Session:
     due = session.due
     if session.state is State.OPEN:
-        idle_until = Instant(session.last_at + policy.validity_ms + policy.grace_ms)
-        due = min((quota.deadline for quota in session.quotas), default=idle_until)
+        due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
     return replace(session, answers=_with(session.answers, answer), due=due)
 
 

@@ -114,7 +114,7 @@ class Shield:
             _log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["raw_path"].decode("ascii", "replace")[:200],
                 status=status,
                 ms=round(seconds * 1000, 1),
                 peer=client[0],

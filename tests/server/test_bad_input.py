@@ -70,6 +70,7 @@ def test_what_is_not_json_is_refused(live: Live, content: bytes) -> None:
         ({"up": "1"}, "rows[0].up"),
         ({"seq": 0}, "rows[0].seq"),
         ({"quota": "a/b"}, "rows[0].quota"),
+        ({"quota": "a\n"}, "rows[0].quota"),
         ({"more": 1}, "rows[0]"),
     ],
 )

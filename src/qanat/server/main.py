@@ -9,11 +9,12 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
-import uvloop
 
 from qanat.errors import BadInput
 from qanat.server.first_start import prepare
@@ -44,7 +45,7 @@ class Front(Protocol):
 def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. ``announce`` gets the one line ``ready http=…`` once every listener is bound."""
     configure(settings.log)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings, announce=announce))
 
 
@@ -70,6 +71,11 @@ async def serve(settings: Settings, *, announce: Callable[[str], None], stop: as
 def fronts(services: Services) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
     return {"http": HttpListener(make_app(services), services.settings.http)}
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's event loop where there is one, else asyncio's own."""
+    return import_module("uvloop").new_event_loop if find_spec("uvloop") else None
 
 
 def _data_directory(settings: Settings) -> Path:

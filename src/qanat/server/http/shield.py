@@ -57,6 +57,10 @@ class Shield:
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await self._guarded(scope, receive, watched)
+        except Exception:
+            # A mistake of ours was logged and answered with 500 before it came here; it has nothing more to tell.
+            if status != 500:
+                raise
         finally:
             self._under_way -= 1
             self._metrics.in_flight.set(self._under_way)
@@ -104,7 +108,8 @@ class Shield:
         path = _route_of(scope)
         self._metrics.requests.labels(path, status).inc()
         self._metrics.seconds.labels(path).observe(seconds)
-        if status >= 400:
+        routine = scope["method"] == "GET" or path.startswith("/v1/agent/")
+        if status >= 400 or not routine:
             client = scope.get("client") or ("",)
             _log.info(
                 "request",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Final
 
 from qanat.units import Instant
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no i, l, o, u."""
 
 
 class SystemClock:
@@ -20,5 +24,9 @@ def fresh_token() -> str:
 
 def fresh_id(prefix: str) -> str:
     """Return a new identifier such as ``trm-4jx0s…``: 80 random bits, lower case, speakable on the phone."""
-    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
-    return f"{prefix}-" + "".join(secrets.choice(alphabet) for _ in range(16))
+    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+
+
+def fresh_code() -> str:
+    """Return a new code for people to type, such as ``7K2M-9QXD-V4TH``: 60 random bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(3)).upper()

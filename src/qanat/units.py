@@ -7,6 +7,7 @@ Volumes are whole integers below 2**63; no float ever touches an amount. Sizes t
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Final, NewType
 
 Octets = NewType("Octets", int)
@@ -42,6 +43,11 @@ _AMOUNT: Final = re.compile(r"(\d+)(?:\.(\d{1,2}))?")
 
 def later(now: Instant, span: Millis) -> Instant:
     return Instant(now + span)
+
+
+def format_instant(at: Instant) -> str:
+    """Write an instant for a person: ``2026-11-21T22:15:26Z`` (RFC 3339)."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_size(text: str) -> Octets:

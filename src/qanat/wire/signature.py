@@ -22,7 +22,7 @@ from qanat.errors import BadInput
 COMPONENTS: Final = '("@method" "@path" "content-digest")'
 _INPUT: Final = re.compile(
     re.escape(f"sig={COMPONENTS};")
-    + r'created=(\d{1,12});nonce="([A-Za-z0-9_-]{16,64})";keyid="([A-Za-z0-9._:-]{1,128})";alg="ed25519"'
+    + r'created=(\d{1,12});nonce="([A-Za-z0-9_-]{16,64})";keyid="([A-Za-z0-9._:+/=-]{1,128})";alg="ed25519"'
 )
 _SIGNATURE: Final = re.compile(r"sig=:([A-Za-z0-9+/]{86}==):")
 

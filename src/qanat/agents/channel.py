@@ -1,0 +1,117 @@
+"""One way to the server: an HTTP exchange over one interface, or over whichever route the system chooses.
+
+``http.client`` rather than an asynchronous library: one short exchange each interval needs no more, and the agent stays
+some megabytes smaller. Every wait is bounded.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from qanat.errors import BadInput, Unreachable
+
+TIMEOUT_S: Final = 5.0
+BODY_MAX: Final = 1 << 20
+_GET_ADDRESS: Final = 0x8915  # SIOCGIFADDR
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server is, read from its URL."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def addresses(self) -> list[tuple[int, str]]:
+        """Resolve to (address family, address). Raises Unreachable."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
+        return [(int(family), str(address[0])) for family, _, _, _, address in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def read_server(url: str) -> Server:
+    """Read ``http://HOST[:PORT]`` or ``https://…``. Raises BadInput."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise BadInput(f"{url!r}: {error}", field="server") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise BadInput(f"{url!r} is no server: write http://HOST:PORT or https://HOST", field="server")
+    return Server(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80))
+
+
+def exchange(
+    server: Server, *, interface: str | None, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> Reply:
+    """Send one request over the interface and read the reply. Raises Unreachable."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=TIMEOUT_S)
+    try:
+        connection.sock = _secured(_dial(server, interface), server)
+        connection.request(method, path, body=body, headers={"host": server.authority, **headers})
+        answer = connection.getresponse()
+        content = answer.read(BODY_MAX)
+        return Reply(
+            status=answer.status, headers={name.lower(): value for name, value in answer.getheaders()}, body=content
+        )
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(
+            f"{server.authority} over {interface or 'any route'}: {error or type(error).__name__}"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _dial(server: Server, interface: str | None) -> socket.socket:
+    fault: OSError | None = None
+    for family, address in server.addresses():
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(TIMEOUT_S)
+            if interface is not None:
+                _leave_through(sock, interface)
+            sock.connect((address, server.port))
+        except OSError as error:
+            sock.close()
+            fault = error
+        else:
+            return sock
+    raise fault or OSError("no address")
+
+
+def _leave_through(sock: socket.socket, interface: str) -> None:
+    """Bind to the interface; where the system does not permit that, to its address."""
+    name = interface.encode()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+    except PermissionError:
+        answer = fcntl.ioctl(sock, _GET_ADDRESS, struct.pack("256s", name[:15]))
+        sock.bind((socket.inet_ntoa(answer[20:24]), 0))
+
+
+def _secured(sock: socket.socket, server: Server) -> socket.socket:
+    if server.scheme == "http":
+        return sock
+    import ssl  # noqa: PLC0415  # megabytes that an agent without TLS can spare
+
+    return ssl.create_default_context().wrap_socket(sock, server_hostname=server.host)

@@ -1,0 +1,374 @@
+"""The holder: a credit-control client (RFC 8506 §5). It asks for quotas, lets traffic pass in them, returns the rest.
+
+Decides what is journalled, allowed, asked, reported and returned, and when. Pure: readings, answers and the time come
+in, actions come out. Terminals and base stations run it against the kernel and the network, the simulator against the
+server's core. A question stays the outstanding one, with its number and its exact contents, until it has an answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+from zlib import crc32
+
+from msgspec.structs import replace
+
+from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
+from qanat.agents.holding import Reading, Session, Snapshot, chunk_for, headroom, hold, reserve
+from qanat.agents.notebook import Notebook
+from qanat.agents.states import TRANSITIONS, Event, State
+from qanat.units import SECOND, Instant, Millis, Octets, later
+from qanat.wire.agent import (
+    Interrogation,
+    InterrogationAnswer,
+    Problem,
+    RefusalBody,
+    UsageConfirmation,
+    UsageReport,
+)
+
+ASK_AGAIN_S: Final = (0, 2, 4, 8, 15, 30, 60)
+"""Waits after answers in a row that promised nothing further: a purchase is noticed within the last of these."""
+TRY_AGAIN_S: Final = (1, 2, 4, 8, 15, 30, 60)
+"""Waits after the first, second, … failure to reach the server over any channel."""
+REJECTED_AGAIN_S: Final = 30
+GSO_OCTETS: Final = 65_536
+"""The largest packet a gate can meet: nearer than this to its ceiling it may be dry without being full."""
+LOOK_EVERY: Final = SECOND
+LOOK_SOONEST: Final = Millis(50)
+IDLE_WAKE: Final = Millis(30_000)
+RETURNS_MAX: Final = 64
+SESSION_UNKNOWN: Final = frozenset({404, 409, 410})
+"""Statuses after which repeating a question is useless: the server knows another history (RFC 9110 §15.5)."""
+
+
+class Holder:
+    """One gate, one journal, one session at a time. Every event returns the actions to carry out, in order."""
+
+    def __init__(self, snapshot: Snapshot, *, report_interval_s: int | None = None) -> None:
+        """Go on from what the journal remembers. ``report_interval_s`` overrules the server's wish."""
+        self.book = Notebook(snapshot)
+        self.state = _resumed(snapshot)
+        self.refusal: RefusalBody | None = None
+        """Why the server granted nothing when last asked, or took nothing when last told."""
+        self.outstanding: Interrogation | UsageReport | None = snapshot.pending
+        self._wish_s = report_interval_s
+        self._interval_s = report_interval_s or 10
+        self._link = self._stopping = self._broken = self._lost = False
+        self._gate_open = True  # a crashed predecessor may have left it so
+        self._fencing = self._depleted = False
+        self._ceiling = Octets(-1)
+        self._rate_per_s = 0
+        self._looked_at = self._ask_at = self._report_at = Instant(0)
+        self._retry_at: Instant | None = None
+        self._vain_answers = self._failures = 0
+
+    # What happens to a holder
+
+    def start(self, now: Instant, reading: Reading | None, *, link: bool) -> list[Action]:
+        """Begin, or resume after a crash: what passed meanwhile is in the reading if its source is still the same."""
+        self._link, self._looked_at, self._retry_at = link, now, now
+        self._report_at = now if self.book.kept.rows else later(now, Millis(self._interval_s * 1000))
+        if self.book.kept.session is None:
+            self.book.begin_epoch(reading)
+        return self.tick(now, reading)
+
+    def tick(self, now: Instant, reading: Reading | None, *, depleted: bool = False) -> list[Action]:
+        """Look at the totals; ``depleted`` when the gate says that its ceiling was met."""
+        self._take(now, reading)
+        is_near = reading is not None and reading.total + GSO_OCTETS >= self._ceiling
+        self._depleted = self._depleted or (depleted and is_near)
+        return self._settle(now)
+
+    def fenced(self, now: Instant, reading: Reading | None) -> list[Action]:
+        """The gate is shut and the reading final."""
+        self._fencing = self._gate_open = False
+        self._take(now, reading)
+        return self._settle(now)
+
+    def link(self, now: Instant, *, present: bool) -> list[Action]:
+        if present != self._link:
+            self._link, self._ask_at, self._vain_answers = present, now, 0
+            self.book.note("link is back" if present else "link left")
+        return self._settle(now)
+
+    def stop(self, now: Instant) -> list[Action]:
+        self._stopping = True
+        return self._settle(now)
+
+    def answered(self, now: Instant, answer: InterrogationAnswer) -> list[Action]:
+        """Take an answer. One that comes twice, or late, only confirms rows."""
+        self.book.confirm(answer.acked)
+        asked = self.outstanding
+        if isinstance(asked, Interrogation) and (asked.session, asked.number) == (answer.session, answer.number):
+            self._interval_s = self._wish_s or answer.report_interval_s
+            self.book.put(Pending(None))
+            self._has_answer(now)
+            self.book.clear(asked.returns)
+            if asked.kind == "final":
+                self._close_session(Event.CLOSED)
+            else:
+                self._learn(now, asked, answer)
+        self.book.commit()
+        return self._settle(now)
+
+    def confirmed(self, now: Instant, message: UsageReport, confirmation: UsageConfirmation) -> list[Action]:
+        if confirmation.journal == self.book.kept.journal:
+            self.book.confirm(confirmation.acked)
+            if message is self.outstanding:
+                self._has_answer(now)
+            self.book.commit()
+        return self._settle(now)
+
+    def unreachable(
+        self, now: Instant, message: Interrogation | UsageReport, *, retry_after_s: int = 0
+    ) -> list[Action]:
+        """No channel led to an answer. Metering goes on within what was allowed; the message stays outstanding."""
+        if message is self.outstanding:
+            wait_s = TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)]
+            self._failures += 1
+            self._retry_later(now, max(wait_s, retry_after_s))
+            self.book.note("server not reached", retry_in_s=max(wait_s, retry_after_s))
+        return self._settle(now)
+
+    def rejected(self, now: Instant, message: Interrogation | UsageReport, problem: Problem) -> list[Action]:
+        """The server would not take the message at all. A session it does not know is given up; usage is kept."""
+        self.refusal = RefusalBody(reason=problem.reason, sentence=problem.detail or problem.title, cure=problem.cure)
+        self.book.note("request refused", status=problem.status, **_facts(self.refusal))
+        if message is self.outstanding:
+            if isinstance(message, Interrogation) and problem.status in SESSION_UNKNOWN:
+                self._lost, self.outstanding = True, None
+            else:
+                self._retry_later(now, REJECTED_AGAIN_S)
+        return self._settle(now)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is held and no question is open; usage may still be waiting to be reported."""
+        return self.state is State.IDLE and not self._wanted and not self._gate_open
+
+    # Metering
+
+    def _take(self, now: Instant, reading: Reading | None) -> None:
+        span, self._looked_at = max(1, now - self._looked_at), now
+        if reading is not None and self.book.epoch.follows(reading):
+            growth = self.book.charge(reading)
+            self._rate_per_s = (self._rate_per_s + growth * 1000 // span) // 2
+            return
+        self.book.break_off()
+        self._broken = self._broken or (reading is not None and self.book.kept.session is not None)
+        self.book.begin_epoch(reading)
+
+    def _allow(self) -> None:
+        """Raise the gate ahead of the traffic; the journal says so first."""
+        chunk = chunk_for(self._rate_per_s)
+        if headroom(self.book.live) <= chunk // 2 or self._depleted:
+            for before, held in zip(self.book.live, reserve(self.book.live, chunk), strict=True):
+                if held != before:
+                    self.book.put(held)
+        ceiling = Octets(self.book.epoch.total + headroom(self.book.live))
+        if ceiling != self._ceiling or not self._gate_open:
+            self.book.commit()
+            self.book.actions.append(Raise(ceiling))
+            self._ceiling, self._gate_open, self._depleted = ceiling, True, False
+
+    # Deciding
+
+    @property
+    def _wanted(self) -> bool:
+        return self._link and not (self._stopping or self._broken or self._lost)
+
+    @property
+    def _is_asking(self) -> bool:
+        return isinstance(self.outstanding, Interrogation)
+
+    @property
+    def _is_dry(self) -> bool:
+        """All that was granted is allowed, the gate met its ceiling, and no answer is awaited that could raise it."""
+        return self._depleted and not self._is_asking and all(q.reserved >= q.octets for q in self.book.live)
+
+    def _settle(self, now: Instant) -> list[Action]:
+        over = [held for held in self.book.live if not self._wanted or held.valid_until <= now or self._is_dry]
+        if self._gate_open and (over or not self.book.live):
+            if not self._fencing:
+                self._fencing = True
+                self.book.actions.append(Shut())
+        else:
+            for held in over:
+                self.book.end(held)
+            self._advance(now)
+            self._send_what_is_due(now)
+        self.book.actions.append(Wake(self._next_wake(now)))
+        actions, self.book.actions = self.book.actions, []
+        return actions
+
+    def _advance(self, now: Instant) -> None:
+        if self._lost:
+            self._give_session_up(now)
+        elif not self._wanted:
+            self._wind_up(now)
+        elif self.state is State.IDLE:
+            if now >= self._ask_at:
+                self._open_session(now)
+        elif self.state in (State.SERVING, State.WAITING):
+            self._serve(now)
+
+    def _open_session(self, now: Instant) -> None:
+        kept = self.book.kept
+        self.book.put(CurrentSession(Session(name=f"{kept.journal}.{kept.sessions + 1}", next_number=0)))
+        self._move(Event.WANTED)
+        self._ask(now, "first", wants=None)
+
+    def _serve(self, now: Instant) -> None:
+        if self.book.live:
+            self._allow()
+        elif self.state is State.SERVING:
+            self._depleted = False
+            self._move(Event.SPENT)
+        if self._is_asking:
+            return
+        if now >= self._ask_at and self._needs_more():
+            self._ask(now, "intermediate", wants=None)
+        elif any(held.left for held in self.book.ended):
+            self._ask(now, "intermediate", wants=0)
+
+    def _needs_more(self) -> bool:
+        """One quota serves and one may wait: ask when the only one has run down to its threshold."""
+        live = self.book.live
+        if not live:
+            return True
+        return len(live) == 1 and not live[0].final and live[0].left <= live[0].threshold
+
+    def _wind_up(self, now: Instant) -> None:
+        if self.state in (State.OPENING, State.SERVING, State.WAITING):
+            self._move(Event.UNWANTED)
+        if self.state is State.IDLE:
+            self._broken = False
+        elif self.state is State.ENDING and not self._is_asking:
+            if self.book.has_usage_to_report or any(held.left for held in self.book.ended):
+                self._move(Event.FREED)
+                self._ask(now, "final", wants=0)
+            else:
+                self._close_session(Event.SETTLED)
+                self.book.commit()
+
+    def _give_session_up(self, now: Instant) -> None:
+        """The server's word stands: nothing of this session is reserved any more. What was used is still reported."""
+        self._lost = False
+        self.book.write_rows(now)
+        for quota in list(self.book.kept.quotas):
+            self.book.put(Gone(quota))
+        self.book.put(Pending(None))
+        self._close_session(Event.LOST)
+        self._ask_later(now)
+        self.book.commit()
+
+    def _close_session(self, event: Event) -> None:
+        self.book.put(CurrentSession(None))
+        self._move(event)
+        self._broken = False
+
+    def _move(self, event: Event) -> None:
+        self.state = TRANSITIONS[self.state, event]
+
+    # Asking and learning
+
+    def _ask(self, now: Instant, kind: Literal["first", "intermediate", "final"], *, wants: int | None) -> None:
+        session = self.book.kept.session
+        assert session is not None, "a question belongs to a session"
+        self.book.write_rows(now)
+        message = Interrogation(
+            session=session.name,
+            number=session.next_number,
+            kind=kind,
+            report=self.book.report(),
+            returns=[held.quota for held in self.book.ended][:RETURNS_MAX],
+            wants=wants,
+        )
+        self.book.put(Pending(message))
+        self.book.put(CurrentSession(replace(session, next_number=session.next_number + 1)))
+        self._failures = 0
+        self._send(message)
+
+    def _learn(self, now: Instant, asked: Interrogation, answer: InterrogationAnswer) -> None:
+        new = [grant for grant in answer.quotas if grant.quota not in self.book.kept.quotas]
+        for grant in new:
+            self.book.put(hold(grant, epoch=self.book.epoch.number, ended=not self._wanted))
+            self.book.note("quota granted", quota=grant.quota, octets=grant.octets, final=int(grant.final))
+        if new:
+            self._move(Event.GRANTED)
+            self.refusal = None
+            if new[-1].final or new[-1].valid_until <= now:
+                self._ask_later(now)
+            else:
+                self._ask_at, self._vain_answers = now, 0
+        elif asked.wants != 0:
+            self._be_refused(now, answer.refusal)
+
+    def _be_refused(self, now: Instant, refusal: RefusalBody | None) -> None:
+        self.refusal = refusal
+        if refusal is not None:
+            self.book.note("refused", **_facts(refusal))
+        if self.state is State.OPENING:
+            self.book.put(CurrentSession(None))
+        self._move(Event.REFUSED)
+        self._vain_answers = max(1, self._vain_answers)
+        self._ask_later(now)
+
+    def _ask_later(self, now: Instant) -> None:
+        wait_s = ASK_AGAIN_S[min(self._vain_answers, len(ASK_AGAIN_S) - 1)]
+        self._vain_answers += 1
+        self._ask_at = later(now, Millis(wait_s * 1000))
+
+    # Sending
+
+    def _send_what_is_due(self, now: Instant) -> None:
+        if self.outstanding is not None:
+            if self._retry_at is not None and now >= self._retry_at:
+                self._send(self.outstanding)
+        elif now >= self._report_at and self.book.has_usage_to_report:
+            self.book.write_rows(now)
+            self._send(self.book.report())
+
+    def _send(self, message: Interrogation | UsageReport) -> None:
+        self.outstanding, self._retry_at = message, None
+        self.book.commit()
+        self.book.actions.append(Send(message))
+
+    def _has_answer(self, now: Instant) -> None:
+        self.outstanding = self._retry_at = None
+        self._failures = 0
+        self._report_at = later(now, Millis(self._interval_s * 1000))
+
+    def _retry_later(self, now: Instant, wait_s: int) -> None:
+        """Wait a quarter more or less, by the journal's name, so that a thousand holders do not come back at once."""
+        spread = 750 + crc32(f"{self.book.kept.journal}/{self._failures}".encode()) % 500
+        self._retry_at = later(now, Millis(wait_s * spread))
+
+    def _next_wake(self, now: Instant) -> Instant:
+        live = self.book.live
+        times = [later(now, IDLE_WAKE), *(held.valid_until for held in live)]
+        if live and self._gate_open:
+            times.append(later(now, self._look_after()))
+        if self.outstanding is None and self.book.has_usage_to_report:
+            times.append(self._report_at)
+        if self._retry_at is not None:
+            times.append(self._retry_at)
+        if self._wanted and not self._is_asking and not live:
+            times.append(self._ask_at)
+        return Instant(max(now, min(times)))
+
+    def _look_after(self) -> Millis:
+        """Come back when half of the allowance will have passed at the present rate."""
+        spare = headroom(self.book.live) - chunk_for(self._rate_per_s) // 2
+        span = spare * 1000 // max(1, self._rate_per_s)
+        return Millis(min(LOOK_EVERY, max(LOOK_SOONEST, span)))
+
+
+def _facts(refusal: RefusalBody) -> dict[str, int | str]:
+    return {"reason": refusal.reason, "sentence": refusal.sentence, "cure": refusal.cure}
+
+
+def _resumed(snapshot: Snapshot) -> State:
+    if snapshot.pending is not None and snapshot.pending.kind != "intermediate":
+        return State.OPENING if snapshot.pending.kind == "first" else State.CLOSING
+    return State.IDLE if snapshot.session is None else State.SERVING

@@ -1,0 +1,244 @@
+"""The usage journal: what a holder must not forget, in SQLite on the local disk.
+
+A commit that returned is on the disk (WAL, ``synchronous=FULL``). One process owns a journal at a time. Quotas keep
+their running figures; rows wait here until the server has confirmed them; a question waits until it has its answer.
+Why it looks like this is in ``docs/decisions/usage-journal.md``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from qanat.agents.actions import Acked, Change, CurrentSession, Gone, Pending
+from qanat.agents.holding import Epoch, Held, Session, Snapshot
+from qanat.errors import Fault
+from qanat.system import fresh_id
+from qanat.wire.agent import Interrogation, UsageRow
+
+VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE meta (
+    journal TEXT NOT NULL, floor INTEGER NOT NULL, sessions INTEGER NOT NULL,
+    session TEXT, next_number INTEGER, pending BLOB
+) STRICT;
+CREATE TABLE epoch (
+    number INTEGER PRIMARY KEY, source TEXT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL
+) STRICT;
+CREATE TABLE quota (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, quota TEXT NOT NULL UNIQUE, octets INTEGER NOT NULL,
+    valid_until INTEGER NOT NULL, threshold INTEGER NOT NULL, final INTEGER NOT NULL, epoch INTEGER NOT NULL,
+    up INTEGER NOT NULL, down INTEGER NOT NULL, reserved INTEGER NOT NULL, noted INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL, ended INTEGER NOT NULL
+) STRICT;
+CREATE TABLE usage (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, quota TEXT NOT NULL, epoch INTEGER NOT NULL, up INTEGER NOT NULL,
+    down INTEGER NOT NULL, reserved INTEGER NOT NULL, at INTEGER NOT NULL
+) STRICT;
+"""
+_PUT_QUOTA: Final = """
+INSERT INTO quota (quota, octets, valid_until, threshold, final, epoch, up, down, reserved, noted, confirmed, ended)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (quota) DO UPDATE SET up = excluded.up, down = excluded.down, reserved = excluded.reserved,
+    noted = excluded.noted, confirmed = excluded.confirmed, ended = excluded.ended
+"""
+_PUT_EPOCH: Final = """
+INSERT INTO epoch VALUES (?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET source = excluded.source, up = excluded.up, down = excluded.down
+"""
+_QUOTA_COLUMNS: Final = (
+    "quota, octets, valid_until, threshold, final, epoch, up, down, reserved, noted, confirmed, ended"
+)
+_encode: Final = msgspec.json.encode
+
+
+class JournalFault(Fault):
+    """The journal cannot be written; nothing of the commit is in it. The gate keeps its last limit."""
+
+
+class JournalInUse(Fault):
+    """Another agent holds this journal."""
+
+
+class JournalDamaged(Fault):
+    """The file is no journal that can be read."""
+
+
+class Journal:
+    """An open journal. Close it, or die: both leave it whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal. Raises JournalInUse, JournalDamaged, JournalFault."""
+        self.path = path
+        self._lock = _lock(path)
+        try:
+            self._db = _open(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    def commit(self, changes: tuple[Change, ...]) -> None:
+        """Write the changes, all or none; they are on the disk when this returns. Raises JournalFault."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                self._write(change)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.rollback()
+            raise JournalFault(f"{self.path}: {error}; {_cure(error)}") from error
+
+    def load(self) -> Snapshot:
+        """Read everything back, as ``Holder`` wants it. Raises JournalDamaged."""
+        try:
+            return _load(self._db)
+        except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
+            raise _damaged(self.path, error) from error
+
+    def _write(self, change: Change) -> None:
+        run = self._db.execute
+        match change:
+            case Held():
+                run(_PUT_QUOTA, msgspec.structs.astuple(change))
+            case Epoch():
+                run(_PUT_EPOCH, msgspec.structs.astuple(change))
+                run("DELETE FROM epoch WHERE number < ?", (change.number,))
+            case UsageRow():
+                run("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(change))
+            case Gone():
+                run("DELETE FROM quota WHERE quota = ?", (change.quota,))
+            case Acked():
+                run("DELETE FROM usage WHERE seq <= ?", (change.seq,))
+                run("UPDATE meta SET floor = max(floor, ?)", (change.seq,))
+            case Pending():
+                body = None if change.message is None else _encode(change.message)
+                run("UPDATE meta SET pending = ?", (body,))
+            case CurrentSession():
+                self._write_session(change.session)
+
+    def _write_session(self, session: Session | None) -> None:
+        if session is None:
+            self._db.execute("UPDATE meta SET session = NULL, next_number = NULL")
+        else:
+            self._db.execute(
+                "UPDATE meta SET sessions = sessions + (session IS NOT ?1), session = ?1, next_number = ?2",
+                (session.name, session.next_number),
+            )
+
+
+def read_only(path: Path) -> Snapshot:
+    """Look into a journal that an agent may have open. Raises JournalDamaged, JournalFault."""
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise JournalFault(f"{path}: {error}; {_cure(error)}") from error
+    try:
+        return _load(db)
+    except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
+        raise _damaged(path, error) from error
+    finally:
+        db.close()
+
+
+def _lock(path: Path) -> int:
+    """Take the journal for this process; the kernel gives it back when the process ends, however it ends."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalFault(f"{error}; name a writable folder with --state") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise JournalInUse(f"{path} is in use by another agent; stop that one, or name another --state") from error
+    return lock
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_size = -256")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            _create(db)
+            os.chmod(path, 0o600)
+        elif version != VERSION:
+            raise JournalDamaged(
+                f"{path} has version {version}, this agent writes {VERSION}; use the agent that made it"
+            )
+        if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            raise _damaged(path, "quick_check found errors")
+    except sqlite3.OperationalError as error:
+        raise JournalFault(f"{path}: {error}; {_cure(error)}") from error
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from error
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """Make the tables and the journal's name in one transaction, so that a crash leaves either nothing or all of it."""
+    name = fresh_id("jnl")
+    meta = f"INSERT INTO meta VALUES ('{name}', 0, 0, NULL, NULL, NULL);"  # noqa: S608  # a name made here
+    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {meta} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _load(db: sqlite3.Connection) -> Snapshot:
+    db.execute("BEGIN")
+    name, floor, sessions, session, number, pending = db.execute("SELECT * FROM meta").fetchone()
+    epoch = db.execute("SELECT * FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
+    quotas = [_held(row) for row in db.execute(f"SELECT {_QUOTA_COLUMNS} FROM quota ORDER BY place")]  # noqa: S608
+    rows = [_row(row) for row in db.execute("SELECT * FROM usage ORDER BY seq")]
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'usage'").fetchone()
+    db.execute("COMMIT")
+    return Snapshot(
+        journal=name,
+        epoch=None if epoch is None else Epoch(number=epoch[0], source=epoch[1], up=epoch[2], down=epoch[3]),
+        quotas={held.quota: held for held in quotas},
+        rows={row.seq: row for row in rows},
+        floor=floor,
+        next_seq=1 if last is None else last[0] + 1,
+        sessions=sessions,
+        session=None if session is None else Session(name=session, next_number=number),
+        pending=None if pending is None else msgspec.json.decode(pending, type=Interrogation),
+    )
+
+
+def _held(row: tuple[object, ...]) -> Held:
+    return msgspec.convert(dict(zip(Held.__struct_fields__, row, strict=True)), Held, strict=False)
+
+
+def _row(row: tuple[object, ...]) -> UsageRow:
+    return msgspec.convert(dict(zip(UsageRow.__struct_fields__, row, strict=True)), UsageRow)
+
+
+def _cure(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    cures = {
+        "SQLITE_FULL": "the disk is full: free some space, the agent goes on by itself",
+        "SQLITE_READONLY": "make the folder writable for the agent",
+        "SQLITE_CANTOPEN": "name a folder that exists and is writable with --state",
+        "SQLITE_BUSY": "another program holds the file open for writing: close it",
+    }
+    return next(
+        (cure for prefix, cure in cures.items() if name.startswith(prefix)), "look at the disk and its free space"
+    )
+
+
+def _damaged(path: Path, error: object) -> JournalDamaged:
+    return JournalDamaged(
+        f"{path} cannot be read ({error}); move it aside and start again: the server releases what was reserved"
+        " when its time is over, and usage that was not reported is in the moved file"
+    )

@@ -1,0 +1,49 @@
+"""Watches whether the cloud-SIM interface is in use: up, and with a default route if it ever had one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qanat.agents.kernel import netlink
+from qanat.agents.kernel.link import Link, Links, NoSuchInterface
+from qanat.agents.kernel.netlink import EventsLost
+from qanat.agents.kernel.route import PARKED, Routes
+
+_LINK_GROUP: Final = 1
+_ROUTE4_GROUP: Final = 7
+_ROUTE6_GROUP: Final = 11
+
+
+class LinkWatch:
+    """Readable when something may have changed; ``look`` then tells how things are."""
+
+    def __init__(self, interface: str) -> None:
+        self._interface = interface
+        self._events = netlink.Events(netlink.ROUTE, (_LINK_GROUP, _ROUTE4_GROUP, _ROUTE6_GROUP))
+        self._links = Links()
+        self._routes = Routes()
+        self._had_default_route = False
+
+    def fileno(self) -> int:
+        return self._events.fileno()
+
+    def take(self) -> None:
+        """Forget the events heard so far; what they were about is looked up."""
+        try:
+            self._events.take()
+        except EventsLost:
+            return
+
+    def look(self) -> Link | None:
+        """Return the interface if it is in use, else None."""
+        try:
+            link = self._links.find(self._interface)
+        except NoSuchInterface:
+            return None
+        has_default_route = bool(self._routes.defaults(link) or self._routes.defaults(link, table=PARKED))
+        self._had_default_route = self._had_default_route or has_default_route
+        return link if link.is_up and has_default_route == self._had_default_route else None
+
+    def close(self) -> None:
+        for each in (self._events, self._links, self._routes):
+            each.close()

@@ -1,0 +1,135 @@
+"""Signs messages and brings them to the server over the first channel that works.
+
+An answer counts only if it is one of ours: what a captive portal says in between is a channel that does not work.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from qanat.agents.channel import Reply, Server, exchange
+from qanat.agents.corrected_clock import CorrectedClock
+from qanat.errors import Fault, Unreachable
+from qanat.system import fresh_token
+from qanat.units import Instant
+from qanat.wire.agent import Problem
+from qanat.wire.signature import sign
+
+RETRY_AFTER_MAX_S: Final = 300
+ANY_ROUTE: Final = "any"
+"""The name of the channel that leaves the choice of interface to the system."""
+_PROBLEM: Final = "application/problem+json"
+
+T = TypeVar("T")
+
+
+class Rejected(Fault):
+    """The server read the request and would not take it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(" ".join(filter(None, (problem.detail or problem.title or problem.reason, problem.cure))))
+        self.problem = problem
+
+
+class NoAnswer(Unreachable):
+    """No channel led to an answer; ``retry_after_s`` is what the server asked for, if it was heard at all."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Reporter:
+    """Blocking; the agent calls it in a thread. Repeating any call is safe."""
+
+    def __init__(
+        self, server: Server, *, key: Ed25519PrivateKey, key_id: str, channels: list[str], clock: CorrectedClock
+    ) -> None:
+        self._server = server
+        self._key = key
+        self._key_id = key_id
+        self._channels = channels
+        self._clock = clock
+        self.last_channel = ""
+
+    def post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
+        """Bring a message and return its answer. Raises Rejected and NoAnswer."""
+        return self._over_channels("POST", path, msgspec.json.encode(message), answer)
+
+    def get(self, path: str, answer: type[T]) -> T:
+        """Ask for something. Raises Rejected and NoAnswer."""
+        return self._over_channels("GET", path, b"", answer)
+
+    def _over_channels(self, method: str, path: str, body: bytes, answer: type[T]) -> T:
+        faults = []
+        for channel in self._channels:
+            try:
+                found = self._over(channel, method, path, body, answer)
+            except NoAnswer:
+                raise
+            except Unreachable as fault:
+                faults.append(str(fault))
+            else:
+                self.last_channel = channel
+                return found
+        raise NoAnswer("; ".join(faults))
+
+    def _over(self, channel: str, method: str, path: str, body: bytes, answer: type[T]) -> T:
+        reply = self._exchange(channel, method, path, body)
+        problem = _problem(reply)
+        if problem is not None and problem.reason == "clock_skew" and self._learn_time(reply):
+            reply = self._exchange(channel, method, path, body)
+            problem = _problem(reply)
+        if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+            raise NoAnswer(f"the server is busy ({reply.status})", retry_after_s=_retry_after(reply))
+        if problem is not None and 400 <= reply.status < 500:
+            raise Rejected(problem)
+        try:
+            if reply.status in (HTTPStatus.OK, HTTPStatus.CREATED):
+                return msgspec.json.decode(reply.body, type=answer)
+        except msgspec.DecodeError as error:
+            raise Unreachable(f"{channel}: something answered that is no Qanat server ({error})") from error
+        raise Unreachable(f"{channel}: status {reply.status}")
+
+    def _exchange(self, channel: str, method: str, path: str, body: bytes) -> Reply:
+        headers = sign(
+            self._key,
+            key_id=self._key_id,
+            method=method,
+            path=path,
+            body=body,
+            created_s=self._clock.now() // 1000,
+            nonce=fresh_token(),
+        )
+        headers["content-type"] = "application/json"
+        interface = None if channel == ANY_ROUTE else channel
+        return exchange(self._server, interface=interface, method=method, path=path, body=body, headers=headers)
+
+    def _learn_time(self, reply: Reply) -> bool:
+        try:
+            moment = parsedate_to_datetime(reply.headers.get("date", ""))
+        except ValueError:
+            return False
+        self._clock.learn(Instant(int(moment.timestamp() * 1000)))
+        return True
+
+
+def _problem(reply: Reply) -> Problem | None:
+    """Read an RFC 9457 body; None when it is none, as from a portal or a proxy."""
+    if not reply.headers.get("content-type", "").startswith(_PROBLEM):
+        return None
+    try:
+        problem = msgspec.json.decode(reply.body, type=Problem)
+    except msgspec.DecodeError:
+        return None
+    return msgspec.structs.replace(problem, status=reply.status)
+
+
+def _retry_after(reply: Reply) -> int:
+    text = reply.headers.get("retry-after", "")
+    return min(RETRY_AFTER_MAX_S, int(text)) if text.isascii() and text.isdigit() else 0

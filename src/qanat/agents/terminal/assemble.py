@@ -1,0 +1,80 @@
+"""Puts a terminal's parts together from its state folder, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from pathlib import Path
+
+from qanat.agents.channel import Server, read_server
+from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.journal import Journal
+from qanat.agents.link import LinkWatch
+from qanat.agents.reporter import Reporter
+from qanat.agents.terminal import identity as identities
+from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.enrol import channels_of
+from qanat.agents.terminal.gate import Server as GateServer
+from qanat.agents.terminal.log import Log
+from qanat.agents.terminal.meter import Meter
+from qanat.agents.terminal.run import Agent
+from qanat.agents.terminal.state_file import StateFile
+from qanat.clock import Clock
+from qanat.errors import Unreachable
+
+
+def run_terminal(
+    state: Path,
+    *,
+    interface: str | None,
+    channels: list[str],
+    report_interval_s: int | None,
+    log: Log,
+    clock: Clock,
+) -> None:
+    """Run the agent until SIGTERM or SIGINT. Raises a Fault that names its cure."""
+    identity = identities.load(state)
+    interface = interface or identity.interface
+    corrected = CorrectedClock(clock)
+    server = read_server(identity.server)
+    reporter = Reporter(
+        server,
+        key=identities.key_of(state),
+        key_id=identity.terminal,
+        channels=channels_of(interface, channels or identity.channels),
+        clock=corrected,
+    )
+    journal = Journal(journal_path(state))
+    watch = LinkWatch(interface)
+    try:
+        agent = Agent(
+            journal=journal,
+            meter=Meter(lambda: choose_gate(interface, signalling=signalling_with(server, log))),
+            watch=watch,
+            reporter=reporter,
+            clock=corrected,
+            log=log,
+            state_file=StateFile(state_path(state), clock),
+            report_interval_s=report_interval_s,
+        )
+        asyncio.run(agent.run())
+    finally:
+        watch.close()
+        journal.close()
+
+
+def journal_path(state: Path) -> Path:
+    return state / "journal.db"
+
+
+def state_path(state: Path) -> Path:
+    return state / "state.json"
+
+
+def signalling_with(server: Server, log: Log) -> list[GateServer]:
+    """Return the addresses of the server, traffic with which is never charged; none when its name has none now."""
+    try:
+        return [(ip_address(address), server.port) for _, address in server.addresses()]
+    except Unreachable as fault:
+        log("server has no address", sentence=str(fault))
+        return []

@@ -1,0 +1,87 @@
+"""What a running agent leaves for ``status`` to read beside the journal: things that need not survive it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from qanat.agents.holder import Holder
+from qanat.agents.terminal.gate import Gate, Reading
+from qanat.clock import Clock
+from qanat.errors import Fault
+from qanat.units import Instant
+from qanat.wire.agent import RefusalBody
+
+EVERY_MS: Final = 2_000
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    pid: int
+    at: Instant
+    state: str
+    gate: str
+    passed: int
+    signalling: int
+    refused: int
+    unreported: int
+    channel: str
+    reported_at: Instant | None
+    refusal: RefusalBody | None
+
+
+class StateFile:
+    """Written whole now and then, without waiting for the disk."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._written_at = Instant(0)
+        self._reported_at: Instant | None = None
+
+    def reported(self, now: Instant) -> None:
+        self._reported_at = now
+
+    def write_now_and_then(self, holder: Holder, gate: Gate | None, channel: str) -> None:
+        if self._clock.now() - self._written_at >= EVERY_MS:
+            self.write(holder, gate, channel)
+
+    def write(self, holder: Holder, gate: Gate | None, channel: str) -> None:
+        self._written_at = self._clock.now()
+        reading = None if gate is None else _reading(gate)
+        state = State(
+            pid=os.getpid(),
+            at=self._written_at,
+            state=holder.state.name.lower(),
+            gate="none" if gate is None else gate.describe(),
+            passed=0 if reading is None else reading.passed.total,
+            signalling=0 if reading is None else reading.signalling.total,
+            refused=0 if reading is None else reading.refused.total,
+            unreported=holder.book.unreported,
+            channel=channel,
+            reported_at=self._reported_at,
+            refusal=holder.refusal,
+        )
+        draft = self._path.with_name(self._path.name + ".new")
+        try:
+            draft.write_bytes(msgspec.json.encode(state))
+            draft.replace(self._path)
+        except OSError:
+            return  # a full disk: the journal says so, and this file is only for looking at
+
+
+def _reading(gate: Gate) -> Reading | None:
+    try:
+        return gate.reading()
+    except Fault:
+        return None
+
+
+def read_state(path: Path) -> State | None:
+    """Return what the agent last wrote; None when there is nothing to read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=State)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,104 @@
+"""What ``qanat terminal status`` shows: the identity, the journal, and what the running agent last wrote."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+from qanat.agents import journal
+from qanat.agents.holding import Held, Snapshot
+from qanat.agents.notebook import Notebook
+from qanat.agents.terminal import identity as identities
+from qanat.agents.terminal.assemble import journal_path, state_path
+from qanat.agents.terminal.state_file import State, read_state
+from qanat.units import Instant
+from qanat.wire.agent import CloudSim, RefusalBody
+
+
+class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
+    quota: str
+    octets: int
+    used: int
+    left: int
+    valid_until: Instant
+    final: bool
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    terminal: str
+    server: str
+    interface: str
+    sim: CloudSim
+    subscriber: str | None
+    binding_code: str | None
+    running: bool
+    state: str
+    session: str | None
+    quotas: list[QuotaStatus]
+    unreported: int
+    """Octets that passed and that the server has not confirmed, as of the journal's last commit."""
+    journal_rows: int
+    gate: str
+    channel: str
+    reported_at: Instant | None
+    refusal: RefusalBody | None
+
+
+def status_of(state: Path) -> Status:
+    """Look, without disturbing a running agent. Raises NotEnrolled, JournalFault, JournalDamaged."""
+    identity = identities.load(state)
+    path = journal_path(state)
+    book = journal.read_only(path) if path.exists() else Snapshot(journal="")
+    seen = read_state(state_path(state))
+    is_running = _is_locked(path)
+    return Status(
+        terminal=identity.terminal,
+        server=identity.server,
+        interface=identity.interface,
+        sim=identity.sim,
+        subscriber=identity.subscriber,
+        binding_code=identity.binding_code,
+        running=is_running,
+        state=seen.state if seen is not None and is_running else "stopped",
+        session=None if book.session is None else book.session.name,
+        quotas=[_quota(held) for held in book.quotas.values() if not held.ended],
+        unreported=_unreported(book, seen if is_running else None),
+        journal_rows=len(book.rows),
+        gate="" if seen is None else seen.gate,
+        channel="" if seen is None else seen.channel,
+        reported_at=None if seen is None else seen.reported_at,
+        refusal=None if seen is None else seen.refusal,
+    )
+
+
+def _quota(held: Held) -> QuotaStatus:
+    return QuotaStatus(
+        quota=held.quota,
+        octets=held.octets,
+        used=held.used,
+        left=held.left,
+        valid_until=held.valid_until,
+        final=held.final,
+    )
+
+
+def _unreported(book: Snapshot, seen: State | None) -> int:
+    return Notebook(book).unreported if seen is None else seen.unreported
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether an agent owns the journal now."""
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False

@@ -1,0 +1,37 @@
+"""A terminal's status in words, one line for each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from qanat.agents.terminal.status import Status
+from qanat.units import Instant, format_size
+
+
+def lines(status: Status) -> Iterator[str]:
+    yield f"terminal      {status.terminal} at {status.server}"
+    yield f"cloud SIM     ICCID {status.sim.iccid}, IMSI {status.sim.imsi}, on {status.interface}"
+    if status.subscriber is not None:
+        yield f"subscriber    {status.subscriber}"
+    elif status.binding_code is not None:
+        yield f"binding code  {status.binding_code}"
+    yield f"agent         {status.state if status.running else 'not running: start it with qanat terminal run'}"
+    yield f"session       {status.session or 'none'}"
+    for quota in status.quotas:
+        last = ", the last there is" if quota.final else ""
+        yield (
+            f"quota         {format_size(quota.left)} left of {format_size(quota.octets)},"
+            f" until {_moment(quota.valid_until)}{last}"
+        )
+    yield f"unreported    {format_size(status.unreported)} ({status.unreported} octets), {status.journal_rows} rows"
+    if status.reported_at is not None:
+        yield f"last report   {_moment(status.reported_at)} over {status.channel}"
+    if status.gate:
+        yield f"gate          {status.gate}"
+    if status.refusal is not None:
+        yield f"refused       {status.refusal.sentence} {status.refusal.cure}"
+
+
+def _moment(at: Instant) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

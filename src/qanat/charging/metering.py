@@ -1,0 +1,73 @@
+"""Rows of usage journals in, octets to post out; exactly once, however rows are repeated, late or reordered.
+
+Rows are cumulative within (quota, epoch): what has passed under a quota is the sum over its epochs of the largest row.
+The difference to what was known is what there is to post. ``acked`` is the end of the unbroken run of rows received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.ids import Owner
+from qanat.ledger.work import Record, Work
+from qanat.units import Octets
+from qanat.wire.agent import UsageReport, UsageRow
+
+_QUOTAS_KEPT: Final = 32
+
+
+class JournalMark(Record, frozen=True, kw_only=True):
+    """What the server has counted from one journal; id is ``terminal/journal``."""
+
+    acked: int = 0
+    totals: dict[str, dict[int, tuple[int, int]]] = {}
+    """quota → epoch → (up, down), the largest seen."""
+    last_seq: dict[str, int] = {}
+    """quota → seq of its latest row."""
+
+
+def ingest(work: Work, owner: Owner, *, holder: str, report: UsageReport) -> tuple[dict[str, Octets], int]:
+    """Count a report's rows. Returns the octets to post for each quota, and the seq up to which rows are confirmed.
+
+    Repeating a report returns nothing to post and the same confirmation.
+    """
+    id = f"{holder}/{report.journal}"
+    mark = work.get(JournalMark, owner, id) or JournalMark(owner=owner, id=id)
+    fresh = [row for row in report.rows if row.seq > mark.acked]
+    acked = _unbroken(max(mark.acked, report.floor), fresh)
+    if not fresh and acked == mark.acked:
+        return {}, mark.acked
+    totals, last_seq, delta = dict(mark.totals), dict(mark.last_seq), dict[str, Octets]()
+    for row in fresh:
+        grown = _raise_total(totals, row)
+        delta[row.quota] = Octets(delta.get(row.quota, 0) + grown)
+        last_seq[row.quota] = max(last_seq.get(row.quota, 0), row.seq)
+    _forget_oldest(totals, last_seq, acked)
+    work.put(replace(mark, acked=acked, totals=totals, last_seq=last_seq))
+    return delta, acked
+
+
+def _unbroken(start: int, rows: Iterable[UsageRow]) -> int:
+    """Return the end of the run of consecutive seqs that begins after ``start``."""
+    for seq in sorted(row.seq for row in rows):
+        if seq == start + 1:
+            start = seq
+    return start
+
+
+def _raise_total(totals: dict[str, dict[int, tuple[int, int]]], row: UsageRow) -> int:
+    """Raise what is known of (quota, epoch) to the row's figures; return by how many octets."""
+    up, down = totals.get(row.quota, {}).get(row.epoch, (0, 0))
+    now_up, now_down = max(up, row.up), max(down, row.down)
+    totals[row.quota] = {**totals.get(row.quota, {}), row.epoch: (now_up, now_down)}
+    return (now_up - up) + (now_down - down)
+
+
+def _forget_oldest(totals: dict[str, dict[int, tuple[int, int]]], last_seq: dict[str, int], acked: int) -> None:
+    """Keep the latest quotas; forget an older one only when all its rows are confirmed and so can't come again."""
+    for quota in sorted(last_seq, key=last_seq.__getitem__)[:-_QUOTAS_KEPT]:
+        if last_seq[quota] <= acked:
+            del totals[quota], last_seq[quota]

@@ -1,0 +1,125 @@
+"""Sessions: what a holder of quotas and the server agree on, and the table of what may follow what.
+
+Source: RFC 8506 §5 (credit-control sessions), §7 (state machines).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from qanat.ids import QuotaId
+from qanat.ledger.book import Part
+from qanat.ledger.work import Record
+from qanat.refusals import Refusal
+from qanat.units import Instant
+
+
+class State(StrEnum):
+    IDLE = "idle"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Event(StrEnum):
+    FIRST = "first"
+    INTERMEDIATE = "intermediate"
+    FINAL = "final"
+    EXPIRED = "expired"
+    """The last deadline passed without a word from the holder."""
+    DISABLED = "disabled"
+    """The operator ended it."""
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
+    (State.IDLE, Event.FIRST): State.OPEN,
+    (State.OPEN, Event.INTERMEDIATE): State.OPEN,
+    (State.OPEN, Event.FINAL): State.CLOSED,
+    (State.OPEN, Event.EXPIRED): State.CLOSED,  # reserved octets go home: RFC 8506 §7, Tcc
+    (State.OPEN, Event.DISABLED): State.CLOSED,
+}
+
+WHY_NOT: Final[dict[tuple[State, Event], Refusal]] = {
+    (State.IDLE, Event.INTERMEDIATE): Refusal.UNKNOWN_SESSION,
+    (State.IDLE, Event.FINAL): Refusal.UNKNOWN_SESSION,
+    (State.OPEN, Event.FIRST): Refusal.SESSION_OPEN,
+    (State.CLOSED, Event.FIRST): Refusal.SESSION_CLOSED,
+    (State.CLOSED, Event.INTERMEDIATE): Refusal.SESSION_CLOSED,
+    (State.CLOSED, Event.FINAL): Refusal.SESSION_CLOSED,
+}
+"""What a holder is told when the table has no way on. Its usage is counted all the same."""
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """Octets reserved for a holder; toward the ledger the same thing is a reservation."""
+
+    id: QuotaId
+    octets: int
+    rating_group: int | None
+    parts: tuple[Part, ...]
+    """What is still reserved, and on which buckets."""
+    valid_until: Instant
+    deadline: Instant
+    """When the sweeper releases it: validity plus grace."""
+    used: int = 0
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """The answer to one request for units: a quota, or a refusal."""
+
+    rating_group: int | None = None
+    quota: QuotaId = QuotaId("")
+    octets: int = 0
+    valid_until: Instant = Instant(0)
+    threshold: int = 0
+    """Ask for more when so many octets remain."""
+    final: bool = False
+    refusal: Refusal | None = None
+    facts: dict[str, int | str] = {}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """What an interrogation was told. Kept, so that a repeat is told the same."""
+
+    number: int
+    digest: int = 0
+    """Of the request's contents: the same number with other contents is refused."""
+    grants: tuple[Grant, ...] = ()
+    refusal: Refusal | None = None
+    """The whole interrogation was refused; what it reported was counted all the same."""
+    facts: dict[str, int | str] = {}
+
+
+ANSWERS_KEPT: Final = 4
+"""A holder has one interrogation under way, a gateway one for each rating group: repeats come within the last few."""
+
+
+class Session(Record, frozen=True, kw_only=True):
+    """One credit-control session of a subscriber. Its ``due`` is the first deadline of a quota."""
+
+    state: State = State.OPEN
+    front: str = "agent"
+    holder: str = ""
+    """The terminal, base station or gateway that meters."""
+    opened_at: Instant = Instant(0)
+    last_at: Instant = Instant(0)
+    used: int = 0
+    rate: int = 0
+    """Octets per second, as measured between reports."""
+    measured_at: Instant = Instant(0)
+    unmeasured: int = 0
+    """Octets used since ``measured_at``."""
+    quotas: tuple[Quota, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def reservations(self) -> tuple[Part, ...]:
+        return tuple(part for quota in self.quotas for part in quota.parts)
+
+    def answer_to(self, number: int) -> Answer | None:
+        for answer in self.answers:
+            if answer.number == number:
+                return answer
+        return None

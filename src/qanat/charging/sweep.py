@@ -1,0 +1,65 @@
+"""The sweeper: what happens when a deadline passes and nobody says anything.
+
+Reservations go home, silent sessions close, expired buckets empty, and what was only kept for repeats is forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.charging.credit_control import close, release_overdue
+from qanat.charging.session import TRANSITIONS, Event, Session, State
+from qanat.ids import Owner
+from qanat.ledger import book
+from qanat.ledger.book import Account
+from qanat.ledger.work import Record, Work
+from qanat.units import MINUTE, Instant, Millis
+
+_LOOK_AGAIN: Final = Millis(5 * MINUTE)
+
+
+def sweep(work: Work, owner: Owner) -> int:
+    """Do what is due for one owner and return how many records it concerned. Repeating finds nothing to do."""
+    work.act = "swept"
+    due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]
+    for record in sorted(due, key=_sessions_first):
+        _sweep_one(work, record)
+    return len(due)
+
+
+def _sessions_first(record: Record) -> bool:
+    """Sessions before buckets: what a session releases can then expire with its bucket."""
+    return not isinstance(record, Session)
+
+
+def _sweep_one(work: Work, record: Record) -> None:
+    if isinstance(record, Session):
+        _sweep_session(work, record)
+    elif isinstance(record, Account):
+        _sweep_bucket(work, record)
+    else:
+        work.drop(record)
+
+
+def _sweep_session(work: Work, session: Session) -> None:
+    if session.state is State.CLOSED:
+        work.drop(session)
+        return
+    session = release_overdue(work, session)
+    if not session.quotas:
+        assert TRANSITIONS[session.state, Event.EXPIRED] is State.CLOSED
+        session = close(work, session)
+    work.put(session)
+
+
+def _sweep_bucket(work: Work, bucket: Account) -> None:
+    fresh = work.get(Account, bucket.owner, bucket.id)
+    assert fresh is not None
+    book.expire(work, fresh)
+    emptied = work.get(Account, bucket.owner, bucket.id)
+    assert emptied is not None
+    # What is still reserved comes home when its session ends: look again until then.
+    later = Instant(work.now + _LOOK_AGAIN) if emptied.reserved else None
+    work.put(replace(emptied, due=later))

@@ -1,0 +1,115 @@
+"""The CLI's way to the server: one request, one answer, and failures said with their cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec
+
+import click
+import httpx2
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+_DEFAULT_TOKEN: Final = Path("data/admin.token")
+
+P = ParamSpec("P")
+Json = dict[str, Any]
+
+
+class Client:
+    """Speaks to one server with one token. Every failure becomes a ClickException: exit 1."""
+
+    def __init__(self, *, url: str, token: str) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+
+    def get(self, path: str, **query: Any) -> Json:
+        return self._ask("GET", path, params={key: value for key, value in query.items() if value})
+
+    def post(self, path: str, body: Json | None = None) -> Json:
+        """Ask for something to be done, once: a repeat inside the transport can't do it twice."""
+        return self._ask("POST", path, json=body or {}, headers={"idempotency-key": secrets.token_urlsafe(18)})
+
+    def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> Json:
+        credentials = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            with httpx2.Client(timeout=60, trust_env=False) as http:
+                answer = http.request(method, self._url + path, headers={**credentials, **(headers or {})}, **request)
+        except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+            raise click.ClickException(
+                f"No server answers at {self._url} ({error}).\n"
+                "Start one with `qanat serve --data data`, or name another with --url or QANAT_URL."
+            ) from error
+        except httpx2.HTTPError as error:
+            raise click.ClickException(f"{self._url} did not answer: {error}. Try again.") from error
+        if answer.is_error:
+            raise click.ClickException(_said(answer))
+        result: Json = answer.json()
+        return result
+
+
+def _said(answer: httpx2.Response) -> str:
+    """Return what a problem says, and its cure on a line of its own (RFC 9457)."""
+    try:
+        problem = answer.json()
+        detail, cure, reason = problem.get("detail") or problem["title"], problem.get("cure"), problem.get("reason")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return f"The server answered {answer.status_code}; is this the address of Qanat?"
+    return str(detail) + (f"\n{cure}" if cure else "") + (f"\n({reason})" if reason else "")
+
+
+def path_of(subscriber: str | None, rest: str = "") -> str:
+    """Return the path of a named subscriber, or of whoever's token it is."""
+    return (f"/v1/subscribers/{segment(subscriber)}" if subscriber else "/v1/me") + rest
+
+
+def segment(name: str) -> str:
+    """Refuse a name that would change the path it is put into."""
+    if not name or any(letter in "/?#%\\" or letter.isspace() for letter in name):
+        raise click.UsageError(f"{name!r} is no name: letters, digits and . _ - @ only.")
+    return name
+
+
+def remote(command: Callable[Concatenate[Client, P], Json]) -> Callable[..., None]:
+    """Make a command of a function that asks a server: adds --url, --token-file and --json.
+
+    The function prints for people and returns what --json prints instead.
+    """
+
+    @click.option("--url", envvar="QANAT_URL", default=DEFAULT_URL, show_default=True, help="The server (QANAT_URL).")
+    @click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Holds the token; else QANAT_TOKEN, else data/admin.token.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+    @wraps(command)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> None:
+        url, token_file = str(kwargs.pop("url")), kwargs.pop("token_file")
+        as_json = bool(kwargs.pop("as_json"))
+        client = Client(url=url, token=_token(token_file if isinstance(token_file, Path) else None))
+        click.get_current_context().meta["json"] = as_json
+        result = command(client, *args, **kwargs)
+        if as_json:
+            click.echo(json.dumps(result, ensure_ascii=False))
+        if result.get("balanced") is False:
+            click.get_current_context().exit(1)
+
+    return asked
+
+
+def _token(file: Path | None) -> str:
+    if file is None and os.environ.get("QANAT_TOKEN"):
+        return os.environ["QANAT_TOKEN"].strip()
+    try:
+        return (file or _DEFAULT_TOKEN).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        if file is None:
+            return ""
+        raise click.ClickException(
+            f"{file} can't be read: {error}. The server keeps one in DIR/admin.token."
+        ) from error

@@ -1,0 +1,167 @@
+"""Commands for operators: operators, plans, cloud SIMs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qanat.console.client import Client, Json, remote, segment
+from qanat.console.parameters import Money, Size
+from qanat.console.tables import money, say, show, size
+
+
+@click.group()
+def operator() -> None:
+    """Operators, who own plans, subscribers and cloud SIMs."""
+
+
+@operator.command("create")
+@click.argument("name")
+@click.option("--display-name", default="", help="As people should read it.")
+@remote
+def create_operator(client: Client, name: str, display_name: str) -> Json:
+    """Create an operator."""
+    made = client.post("/v1/operators", {"name": name, "display_name": display_name})
+    say(f"Operator {name} created.")
+    return made
+
+
+@operator.command("list")
+@remote
+def list_operators(client: Client) -> Json:
+    """List operators."""
+    found = client.get("/v1/operators", limit=1000)
+    show(("operator", "name", "since"), _rows(found["operators"], "name", "display_name", "created_at"), empty="None.")
+    return found
+
+
+@operator.command("staff")
+@click.argument("operator_name", metavar="OPERATOR")
+@click.argument("name")
+@click.password_option(help="At least 8 characters; asked for when it is not given.")
+@remote
+def create_staff(client: Client, operator_name: str, name: str, password: str) -> Json:
+    """Let NAME sign in and work for OPERATOR."""
+    made = client.post(f"/v1/operators/{segment(operator_name)}/staff", {"name": name, "password": password})
+    say(f"{name} works for {operator_name} now: `qanat sign-in {name}`.")
+    return made
+
+
+@click.group()
+def plan() -> None:
+    """Plans on sale."""
+
+
+@plan.command("create")
+@click.argument("name")
+@click.option("--octets", type=Size(), required=True, help="How much: 1GB, 500MB, 2GiB or plain octets.")
+@click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
+@click.option("--price", type=Money(), required=True, help="As in 9.90; 0 is free.")
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--operator", "operator_name", default="home", show_default=True)
+@click.option("--priority", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Lower is used first.")
+@click.option("--quota", type=Size(), default=0, help="Size of one quota; the server chooses if not given.")
+@click.option("--all-or-nothing", is_flag=True, help="Refuse a request for more than there is.")
+@click.option("--stock", type=click.IntRange(0), help="How many may be sold in all.")
+@remote
+def create_plan(client: Client, /, operator_name: str, **terms: Any) -> Json:
+    """Put a plan on sale."""
+    made = client.post("/v1/plans", {**terms, "operator": operator_name})
+    say(f"Plan {made['name']}: {size(made['octets'])} for {made['valid_days']} days at {_price(made)}.")
+    return made
+
+
+@plan.command("list")
+@remote
+def list_plans(client: Client) -> Json:
+    """List plans."""
+    found = client.get("/v1/plans", limit=1000)
+    rows = [
+        (
+            one["name"],
+            one["operator"],
+            size(one["octets"]),
+            one["valid_days"],
+            _price(one),
+            one["priority"],
+            "withdrawn" if one["withdrawn"] else _stock(one),
+        )
+        for one in found["plans"]
+    ]
+    columns = ("plan", "operator", "octets", "days", "price", "priority", "on sale")
+    show(columns, rows, empty="No plan yet: `qanat plan create`.")
+    return found
+
+
+@plan.command("withdraw")
+@click.argument("name")
+@remote
+def withdraw_plan(client: Client, name: str) -> Json:
+    """Take a plan off sale; what was bought stays."""
+    made = client.post(f"/v1/plans/{segment(name)}/withdrawal")
+    say(f"Plan {name} is off sale.")
+    return made
+
+
+@click.group()
+def sim() -> None:
+    """The pool of cloud SIMs."""
+
+
+@sim.command("make")
+@click.option("--count", type=click.IntRange(1, 10_000), required=True)
+@click.option("--operator", "operator_name", default="home", show_default=True)
+@click.option("--issuer", default="89001", show_default=True, help="First digits of the ICCIDs.")
+@click.option("--imsi-prefix", default="00101", show_default=True, help="First digits of the IMSIs: MCC and MNC.")
+@click.option("--first", type=click.IntRange(0), help="First number; goes on behind the last if not given.")
+@remote
+def make_sims(client: Client, /, operator_name: str, **wanted: Any) -> Json:
+    """Make up a range of profiles and put them into the pool."""
+    return _said_pool(client.post("/v1/sims", {**wanted, "operator": operator_name}))
+
+
+@sim.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--operator", "operator_name", default="home", show_default=True)
+@remote
+def import_sims(client: Client, file: Path, operator_name: str) -> Json:
+    """Put the profiles of a CSV FILE (columns iccid, imsi) into the pool. Repeating is safe."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} can't be read as text: {error}") from error
+    return _said_pool(client.post("/v1/sims/import", {"operator": operator_name, "csv": text}))
+
+
+@sim.command("list")
+@click.option("--prefix", default="", help="Only ICCIDs that begin so.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@remote
+def list_sims(client: Client, prefix: str, limit: int) -> Json:
+    """List cloud SIMs, and how the pools stand."""
+    found = client.get("/v1/sims", limit=limit, prefix=prefix)
+    keys = ("iccid", "imsi", "operator", "state", "terminal", "subscriber")
+    show(keys, _rows(found["sims"], *keys), empty="No cloud SIM yet: `qanat sim make --count 100`.")
+    for pool in found["pools"]:
+        say(f"Pool of {pool['operator']}: {pool['free']} free of {pool['profiles']}.")
+    return found
+
+
+def _said_pool(pool: Json) -> Json:
+    known = f", {pool['existing']} were in it already" if pool["existing"] else ""
+    say(f"{pool['added']} added to the pool of {pool['operator']}{known}; {pool['free']} are free now.")
+    return pool
+
+
+def _rows(found: list[Json], *keys: str) -> list[list[Any]]:
+    return [[one[key] for key in keys] for one in found]
+
+
+def _price(plan: Json) -> str:
+    return money(plan["price"], plan["currency"])
+
+
+def _stock(plan: Json) -> str:
+    return "yes" if plan["stock"] is None else f"{plan['stock'] - plan['sold']} of {plan['stock']}"

@@ -1,0 +1,56 @@
+"""What people see: compact tables, sizes both readable and exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qanat.units import format_money, format_size
+
+_FIGURES = frozenset({"octets", "size", "available", "reserved", "used", "debt", "price", "priority", "times", "free"})
+
+
+def wants_json() -> bool:
+    return bool(click.get_current_context().meta.get("json"))
+
+
+def say(sentence: str) -> None:
+    """Print a sentence, unless the output is for a program."""
+    if not wants_json():
+        click.echo(sentence)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print a table, or a sentence when there is nothing to put in it."""
+    lines = [[str(cell) for cell in row] for row in rows]
+    if wants_json():
+        return
+    if not lines:
+        click.echo(empty)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    console = Console(highlight=False)
+    # A pipe has no width: lines stay whole there, for grep and for eyes.
+    console.print(table, width=None if console.is_terminal else 400, soft_wrap=not console.is_terminal)
+
+
+def size(octets: int) -> str:
+    """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``."""
+    return f"{octets} B" if abs(octets) < 1000 else f"{format_size(octets)} ({octets:,})"
+
+
+def money(amount: int, currency: str) -> str:
+    return f"{format_money(amount)} {currency}"
+
+
+def moment(text: str | None) -> str:
+    return "–" if text is None else text.replace("T", " ").removesuffix("Z")

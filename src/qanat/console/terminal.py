@@ -1,0 +1,142 @@
+"""``qanat terminal``: enrol this device, run its agent, look at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from qanat.errors import Fault
+
+T = TypeVar("T")
+
+
+def _state_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the terminal's key, identity and usage journal.",
+    )(function)
+
+
+@click.group()
+def terminal() -> None:
+    """The device with the cloud SIM: registers, holds quotas, meters, reports."""
+
+
+@terminal.command()
+@click.option("--server", required=True, metavar="URL", help="The Qanat server, as in http://10.0.0.1:8080.")
+@click.option("--code", required=True, help="The one-time enrolment code.")
+@click.option("--interface", required=True, metavar="IFACE", help="The cloud SIM's interface: the one that is metered.")
+@click.option("--channel", "channels", multiple=True, metavar="IFACE", help="Another way to the server; repeatable.")
+@click.option("--serial", help="IMEI or another serial number; made from the key when not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def enrol(
+    *,
+    server: str,
+    code: str,
+    interface: str,
+    channels: tuple[str, ...],
+    serial: str | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Register this device and be lent a cloud SIM. Repeating with the same code is safe."""
+    import msgspec  # noqa: PLC0415  # each command loads what it needs: the agent is to stay small
+
+    from qanat.agents.terminal.enrol import enrol as register  # noqa: PLC0415
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    folder = state or state_folder()
+    identity = _or_exit(
+        lambda: register(
+            folder,
+            server=server,
+            code=code,
+            interface=interface,
+            channels=list(channels),
+            serial=serial,
+            clock=SystemClock(),
+        )
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(identity).decode())
+        return
+    click.echo(f"terminal      {identity.terminal}")
+    click.echo(f"cloud SIM     ICCID {identity.sim.iccid}, IMSI {identity.sim.imsi}")
+    if identity.subscriber is None:
+        click.echo(f"binding code  {identity.binding_code}  (a subscriber binds this terminal with it)")
+    else:
+        click.echo(f"subscriber    {identity.subscriber}")
+    click.echo("next          qanat terminal run")
+
+
+@terminal.command()
+@click.option("--interface", metavar="IFACE", help="Meter this interface instead of the enrolled one.")
+@click.option("--channel", "channels", multiple=True, metavar="IFACE", help="Another way to the server; repeatable.")
+@click.option("--report-interval", type=click.IntRange(1, 86_400), metavar="SECONDS", help="Overrules the server's.")
+@click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
+@_state_option
+def run(
+    *,
+    interface: str | None,
+    channels: tuple[str, ...],
+    report_interval: int | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left."""
+    from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.log import JsonLog, PlainLog  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    clock = SystemClock()
+    _or_exit(
+        lambda: run_terminal(
+            state or state_folder(),
+            interface=interface,
+            channels=list(channels),
+            report_interval_s=report_interval,
+            log=JsonLog(clock) if as_json else PlainLog(clock),
+            clock=clock,
+        )
+    )
+
+
+@terminal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def status(*, as_json: bool, state: Path | None) -> None:
+    """Show the session, what is left of the quota, and what is not reported yet."""
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.status import status_of  # noqa: PLC0415
+
+    found = _or_exit(lambda: status_of(state or state_folder()))
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    from qanat.agents.terminal.status_text import lines  # noqa: PLC0415
+
+    for line in lines(found):
+        click.echo(line)
+
+
+def _or_exit(action: Callable[[], T]) -> T:
+    """Do it; a fault ends the command with what happened and how to cure it."""
+    try:
+        return action()
+    except Fault as fault:
+        click.echo(f"qanat terminal: {fault}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    terminal(prog_name="qanat terminal")

@@ -1,0 +1,110 @@
+"""The audit: recompute every balance from the entries, and trust nothing else.
+
+Fed every entry in order, it knows what each account must hold. It holds an account's image against the sum of its
+postings, reservations against the records that own them, and each unit's total against zero.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from qanat.ids import Shard
+from qanat.ledger.book import GUARDED, Account
+from qanat.ledger.work import Entry, Record
+
+_PROBLEMS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an audit found. ``problems`` names each account or entry at fault, at most a hundred."""
+
+    balanced: bool
+    accounts: int
+    entries: int
+    problems: list[str]
+    totals: dict[str, int]
+    """Per unit and role, the sum of balances: ``octets used``, ``octets bucket``, …"""
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Fold entries, then ask for the ``verdict``."""
+
+    entries: int = 0
+    problems: list[str] = field(default_factory=list)
+    records: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    """(kind, owner, id) → the image that the entries leave behind."""
+    _sums: Counter[str] = field(default_factory=Counter)
+    _seqs: dict[Shard, int] = field(default_factory=dict)
+
+    def feed(self, shard: Shard, seq: int, entry: Entry) -> None:
+        """Take the next entry of a shard."""
+        expected = self._seqs.get(shard, 0) + 1
+        if seq != expected:
+            self._found(f"shard {shard}: entry {expected} is missing, {seq} follows {expected - 1}")
+        self._seqs[shard] = seq
+        self.entries += 1
+        for record in entry.put:
+            self.records[record.__struct_config__.tag, record.owner, record.id] = record  # type: ignore[index]
+        for key in entry.drop:
+            self._drop(key)
+        for account, amount in entry.postings:
+            self._sums[account] += amount
+
+    def verdict(self) -> Verdict:
+        accounts = [record for record in self.records.values() if isinstance(record, Account)]
+        self._check_balances(accounts)
+        self._check_reservations(accounts)
+        totals = self._check_totals(accounts)
+        return Verdict(
+            balanced=not self.problems,
+            accounts=len(accounts),
+            entries=self.entries,
+            problems=self.problems[:_PROBLEMS_SHOWN],
+            totals=totals,
+        )
+
+    def _drop(self, key: tuple[str, str, str]) -> None:
+        gone = self.records.pop(tuple(key), None)  # type: ignore[arg-type]
+        if isinstance(gone, Account) and (gone.balance or gone.reserved):
+            self._found(f"account {gone.label} was dropped with {gone.balance} on it")
+
+    def _check_balances(self, accounts: list[Account]) -> None:
+        known = {account.label for account in accounts}
+        for account in accounts:
+            if account.balance != self._sums[account.label]:
+                self._found(
+                    f"account {account.label} holds {account.balance}, its postings {self._sums[account.label]}"
+                )
+            if account.role in GUARDED and account.available < 0:
+                self._found(f"account {account.label} is overdrawn by {-account.available}")
+        for label, total in self._sums.items():
+            if total and label not in known:
+                self._found(f"account {label} has postings of {total} and does not exist")
+
+    def _check_reservations(self, accounts: list[Account]) -> None:
+        held: Counter[str] = Counter()
+        for record in self.records.values():
+            for id, octets in record.reservations:
+                held[f"{record.owner}:{id}"] += octets
+        for account in accounts:
+            if account.reserved != held[account.label]:
+                self._found(
+                    f"account {account.label} has {account.reserved} reserved, sessions hold {held[account.label]}"
+                )
+
+    def _check_totals(self, accounts: list[Account]) -> dict[str, int]:
+        units: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
+        for account in accounts:
+            units[account.unit] += account.balance
+            totals[f"{account.unit} {account.role}"] += account.balance
+        for unit, total in units.items():
+            if total:
+                self._found(f"all balances in {unit} sum to {total}, not to zero")
+        return dict(totals)
+
+    def _found(self, problem: str) -> None:
+        self.problems.append(problem)

@@ -1,0 +1,195 @@
+"""The book: double entry in whole octets (and money in minor units), with reservations.
+
+Two phases: *reserve* sets octets of a subscriber's buckets aside, *post* turns the used part into usage, *release* sends
+the rest home. Balances per unit always sum to zero; a guarded account never falls below what is reserved on it. A bucket
+is used in order of priority, then earliest expiry, then age. Usage that no bucket covers becomes debt, which the next
+bucket pays first.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from qanat.ids import Owner, shard_of
+from qanat.ledger.work import Record, Work
+from qanat.units import Instant, MinorUnits, Octets
+
+Role = Literal["bucket", "used", "debt", "wallet", "issued", "expired", "revenue", "cash"]
+GUARDED: Final = frozenset({"bucket", "wallet"})
+"""Accounts whose balance covers their reservations at all times."""
+
+Part = tuple[str, int]
+"""Octets reserved on one bucket: (account id, octets)."""
+
+_NEVER: Final = Instant(2**62)
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """One account of an owner, in octets or in the minor units of a currency."""
+
+    role: Role
+    unit: str = "octets"
+    balance: int = 0
+    reserved: int = 0
+    operator: str = ""
+    plan: str = ""
+    size: int = 0
+    """Octets of the bucket when it was bought."""
+    priority: int = 0
+    """Lower is used first."""
+    opened_at: Instant = Instant(0)
+    expires_at: Instant | None = None
+    quota_octets: int = 0
+    """How much one quota from this bucket holds unless more is needed; 0 leaves it to the server."""
+    all_or_nothing: bool = False
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.reserved
+
+    @property
+    def label(self) -> str:
+        return f"{self.owner}:{self.id}"
+
+    def expired(self, now: Instant) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+def tally_owner(operator: str, beside: Owner) -> Owner:
+    """Return the owner of an operator's accounts in the shard of somebody's account, so that postings stay in one shard."""
+    return Owner(f"operator/{operator}#{shard_of(beside)}")
+
+
+def usable_buckets(work: Work, owner: Owner) -> list[Account]:
+    """Return the buckets that still hold something and have not expired, in order of use."""
+    buckets = [
+        account
+        for account in work.all(Account, owner)
+        if account.role == "bucket" and account.balance > 0 and not account.expired(work.now)
+    ]
+    if len(buckets) > 1:
+        buckets.sort(key=lambda bucket: (bucket.priority, bucket.expires_at or _NEVER, bucket.opened_at, bucket.id))
+    return buckets
+
+
+def available(work: Work, owner: Owner) -> Octets:
+    """Return the octets a new quota could take."""
+    return Octets(sum(bucket.available for bucket in usable_buckets(work, owner)))
+
+
+def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:
+    """Set octets aside, from as many buckets as it takes. There must be enough: ask ``available`` first."""
+    parts: list[Part] = []
+    left = int(octets)
+    for bucket in usable_buckets(work, owner):
+        take = min(left, bucket.available)
+        if take > 0:
+            work.put(replace(bucket, reserved=bucket.reserved + take))
+            parts.append((bucket.id, take))
+            left -= take
+        if not left:
+            break
+    assert left == 0, f"{octets} octets were to be reserved for {owner}, {left} more than there are"
+    return tuple(parts)
+
+
+def post(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> tuple[Part, ...]:
+    """Turn used octets into usage and return what is still reserved.
+
+    First from the reserved parts; past them from what else the subscriber has, since it happened; past that as debt.
+    """
+    kept: list[Part] = []
+    left = int(used)
+    for id, octets in parts:
+        take = min(left, octets)
+        if take:
+            bucket = _account(work, owner, id)
+            work.put(replace(bucket, balance=bucket.balance - take, reserved=bucket.reserved - take))
+            work.posted(owner, id, -take)
+            left -= take
+        if octets > take:
+            kept.append((id, octets - take))
+    if left:
+        _post_beyond(work, owner, left)
+    if used:
+        _add(work, _used_account(work, owner), used)
+    return tuple(kept)
+
+
+def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
+    """Send reserved octets home and return how many they were."""
+    for id, octets in parts:
+        bucket = _account(work, owner, id)
+        work.put(replace(bucket, reserved=bucket.reserved - octets))
+    return Octets(sum(octets for _, octets in parts))
+
+
+def open_bucket(work: Work, bucket: Account) -> None:
+    """Issue a new bucket with its ``size``; what the subscriber owes is paid from it first."""
+    work.put(bucket)
+    transfer(work, tally(work, bucket.operator, bucket.owner, "issued", unit="octets"), bucket, bucket.size)
+    debt = work.get(Account, bucket.owner, "debt")
+    if debt is not None and debt.balance < 0:
+        paid = min(-debt.balance, bucket.size)
+        transfer(work, _account(work, bucket.owner, bucket.id), debt, paid)
+
+
+def expire(work: Work, bucket: Account) -> Octets:
+    """Move what is available in an expired bucket to the operator's expired account and return how much it was.
+
+    Reserved octets stay until their sessions end; calling again takes what has come home since.
+    """
+    left = bucket.available
+    if left > 0:
+        transfer(work, bucket, tally(work, bucket.operator, bucket.owner, "expired", unit="octets"), left)
+    return Octets(left)
+
+
+def pay_in(work: Work, wallet: Account, amount: MinorUnits) -> None:
+    """Book money that arrived from outside into a wallet."""
+    work.put(wallet)
+    transfer(work, tally(work, wallet.operator, wallet.owner, "cash", unit=wallet.unit), wallet, amount)
+
+
+def tally(work: Work, operator: str, beside: Owner, role: Role, *, unit: str) -> Account:
+    """Return an operator's account for a role in the shard of ``beside``, new if it is the first time."""
+    owner = tally_owner(operator, beside)
+    id = role if unit == "octets" else f"{role}-{unit}"
+    return work.get(Account, owner, id) or Account(owner=owner, id=id, role=role, unit=unit, operator=operator)
+
+
+def transfer(work: Work, source: Account, target: Account, amount: int) -> None:
+    """Move an amount between two accounts of one unit. Guarded accounts must cover it."""
+    assert source.unit == target.unit, f"{source.label} is in {source.unit}, {target.label} in {target.unit}"
+    assert amount >= 0, f"a transfer moves a whole amount forward, not {amount}"
+    assert source.role not in GUARDED or source.available >= amount, f"{source.label} does not cover {amount}"
+    _add(work, source, -amount)
+    _add(work, target, amount)
+
+
+def _post_beyond(work: Work, owner: Owner, octets: int) -> None:
+    for bucket in usable_buckets(work, owner):
+        take = min(octets, bucket.available)
+        if take > 0:
+            _add(work, bucket, -take)
+            octets -= take
+    if octets:
+        debt = work.get(Account, owner, "debt") or Account(owner=owner, id="debt", role="debt")
+        _add(work, debt, -octets)
+
+
+def _add(work: Work, account: Account, amount: int) -> None:
+    work.put(replace(account, balance=account.balance + amount))
+    work.posted(account.owner, account.id, amount)
+
+
+def _used_account(work: Work, owner: Owner) -> Account:
+    return work.get(Account, owner, "used") or Account(owner=owner, id="used", role="used")
+
+
+def _account(work: Work, owner: Owner, id: str) -> Account:
+    account = work.get(Account, owner, id)
+    assert account is not None, f"account {owner}:{id} is reserved on and missing"
+    return account

@@ -1,0 +1,122 @@
+"""Access: who may sign in, what a token stands for, and what a role may do.
+
+Passwords are argon2id hashes, tokens are kept as SHA-256 only. Computing a password hash takes time and memory on
+purpose and is left to ``server/passwords``; here are only its results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qanat.ids import Owner
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.names import secret_owner, staff_owner, subscriber_owner
+from qanat.units import Instant
+
+Role = Literal["administrator", "operator", "subscriber"]
+
+
+class Staff(Record, frozen=True, kw_only=True):
+    """A person who works for an operator, or administers the installation (``operator`` is empty then)."""
+
+    role: Role
+    operator: str = ""
+    created_at: Instant
+
+
+class Credential(Record, frozen=True, kw_only=True):
+    """The password of a subscriber or a member of staff, as an argon2id hash."""
+
+    hash: str
+
+
+class Token(Record, frozen=True, kw_only=True):
+    """A sign-in. ``due`` is when it runs out; None is good until it is signed out."""
+
+    who: str
+    role: Role
+    operator: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.who
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking, once the token has been looked up."""
+
+    who: str
+    role: Role
+    operator: str = ""
+
+
+def caller_may_serve(caller: Caller, operator: str) -> bool:
+    """Tell whether the caller may act for an operator: an administrator for all, staff for its own."""
+    return caller.role == "administrator" or (caller.role == "operator" and caller.operator == operator)
+
+
+def hire(work: Work, *, name: str, role: Role, operator: str = "", password_hash: str) -> Staff | Refused:
+    """Create a member of staff with a password."""
+    owner = staff_owner(name)
+    if work.get(Staff, owner, name) or work.get(Credential, subscriber_owner(name), "password"):
+        return Refused(Refusal.NAME_TAKEN, {"thing": f"The name {name}"})
+    staff = Staff(owner=owner, id=name, role=role, operator=operator, created_at=work.now)
+    work.put(staff)
+    set_password(work, owner, password_hash)
+    work.act = "staff created"
+    return staff
+
+
+def set_password(work: Work, owner: Owner, password_hash: str) -> None:
+    work.put(Credential(owner=owner, id="password", hash=password_hash))
+    work.act = "password set"
+
+
+def password_hash_of(work: Work, name: str) -> str | None:
+    """Return the hash to check a password against: staff first; names are never shared with subscribers."""
+    for owner in (staff_owner(name), subscriber_owner(name)):
+        credential = work.get(Credential, owner, "password")
+        if credential is not None:
+            return credential.hash
+    return None
+
+
+def sign_in(work: Work, *, name: str, token: str, until: Instant | None) -> Caller:
+    """Give a token to somebody whose password was right."""
+    staff = work.get(Staff, staff_owner(name), name)
+    caller = Caller(who=name, role=staff.role if staff else "subscriber", operator=staff.operator if staff else "")
+    give_token(work, caller, token=token, until=until)
+    work.act = "signed in"
+    return caller
+
+
+def give_token(work: Work, caller: Caller, *, token: str, until: Instant | None) -> None:
+    work.put(
+        Token(
+            owner=secret_owner("token", token),
+            id="token",
+            who=caller.who,
+            role=caller.role,
+            operator=caller.operator,
+            due=until,
+        )
+    )
+    work.act = "token given"
+
+
+def sign_out(work: Work, token: str) -> None:
+    """Forget a token. Repeating is safe."""
+    held = work.get(Token, secret_owner("token", token), "token")
+    if held is not None:
+        work.drop(held)
+        work.act = "signed out"
+
+
+def caller_of(work: Work, token: str) -> Caller | Refused:
+    held = work.get(Token, secret_owner("token", token), "token")
+    if held is None or (held.due is not None and held.due <= work.now):
+        return Refused(Refusal.SIGNED_OUT)
+    return Caller(who=held.who, role=held.role, operator=held.operator)

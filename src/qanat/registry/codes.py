@@ -1,0 +1,69 @@
+"""Enrolment codes: one-time permission for one terminal, from a subscriber or an operator.
+
+A code is shown once, to whoever issues it; only its SHA-256 is kept. Case, dashes and the letters that are taken for
+digits do not matter when it is typed in.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.names import secret_owner
+from qanat.units import DAY, Instant, Millis, format_instant, later
+
+REMEMBERED: Final = Millis(7 * DAY)
+"""A code that ran out or was used is named as such for so long; then it is as unknown as one never issued."""
+
+_ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+
+
+class EnrolmentCode(Record, frozen=True, kw_only=True):
+    operator: str
+    subscriber: str = ""
+    """Whom the terminal is bound to at once; empty leaves that to its binding code."""
+    expires_at: Instant
+    used_by: str = ""
+    """The public key that enrolled with it."""
+    terminal: str = ""
+
+
+def spell(code: str) -> str:
+    """Return a code as it is hashed, however a person wrote it (Crockford's base 32)."""
+    return code.upper().translate(_ALIKE)
+
+
+def issue_code(work: Work, *, code: str, operator: str, subscriber: str, valid: Millis) -> EnrolmentCode:
+    expires_at = later(work.now, valid)
+    issued = EnrolmentCode(
+        owner=secret_owner("code", spell(code)),
+        id="code",
+        operator=operator,
+        subscriber=subscriber,
+        expires_at=expires_at,
+        due=later(expires_at, REMEMBERED),
+    )
+    work.put(issued)
+    work.act = "enrolment code issued"
+    return issued
+
+
+def usable_code(work: Work, code: str, *, public_key: str) -> EnrolmentCode | Refused:
+    """Return the code if this key may enrol with it, or did so before."""
+    issued = work.get(EnrolmentCode, secret_owner("code", spell(code)), "code")
+    if issued is None:
+        return Refused(Refusal.UNKNOWN_CODE)
+    if issued.used_by == public_key:
+        return issued
+    if issued.used_by:
+        return Refused(Refusal.CODE_USED)
+    if issued.expires_at <= work.now:
+        return Refused(Refusal.CODE_EXPIRED, {"expired_at": format_instant(issued.expires_at)})
+    return issued
+
+
+def use_code(work: Work, issued: EnrolmentCode, *, public_key: str, terminal: str) -> None:
+    work.put(replace(issued, used_by=public_key, terminal=terminal))

@@ -1,0 +1,118 @@
+"""What a subscriber owns: money paid in, buckets bought with it or topped up, and the balance of it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qanat.ledger.book import Account, open_bucket, pay_in, tally, transfer, usable_buckets
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.plans import count_sale, plan_on_sale
+from qanat.registry.subscribers import Subscriber
+from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """A subscriber's octets and money. ``available`` counts only buckets that can be used now."""
+
+    available: Octets
+    reserved: Octets
+    used: Octets
+    debt: Octets
+    buckets: list[Account]
+    wallets: list[Account]
+
+
+def pay_into_wallet(work: Work, subscriber: Subscriber, *, amount: MinorUnits, currency: str) -> Account:
+    pay_in(work, wallet_of(work, subscriber, currency), amount)
+    work.act = "paid in"
+    return wallet_of(work, subscriber, currency)
+
+
+def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Account | Refused:
+    """Sell a plan against the wallet and return the new bucket, which gets the id ``bucket``."""
+    if subscriber.status == "suspended":
+        facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
+        return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
+    sold = plan_on_sale(work, plan, operator=subscriber.operator)
+    if isinstance(sold, Refused):
+        return sold
+    wallet = wallet_of(work, subscriber, sold.currency)
+    if wallet.available < sold.price:
+        facts = {"wallet": wallet.available, "price": sold.price, "currency": sold.currency}
+        return Refused(Refusal.WALLET_TOO_SMALL, facts)
+    if sold.price:
+        revenue = tally(work, sold.operator, subscriber.owner, "revenue", unit=sold.currency)
+        transfer(work, wallet, revenue, sold.price)
+    count_sale(work, sold)
+    work.act = "bought"
+    return _open(
+        work,
+        Account(
+            owner=subscriber.owner,
+            id=bucket,
+            role="bucket",
+            operator=sold.operator,
+            plan=sold.id,
+            size=sold.octets,
+            priority=sold.priority,
+            opened_at=work.now,
+            expires_at=_end(work.now, sold.valid_days),
+            due=_end(work.now, sold.valid_days),
+            quota_octets=sold.quota_octets,
+            all_or_nothing=sold.all_or_nothing,
+        ),
+    )
+
+
+def top_up(work: Work, subscriber: Subscriber, *, octets: Octets, valid_days: int, bucket: str) -> Account:
+    """Give octets without a price."""
+    work.act = "topped up"
+    return _open(
+        work,
+        Account(
+            owner=subscriber.owner,
+            id=bucket,
+            role="bucket",
+            operator=subscriber.operator,
+            size=octets,
+            priority=100,
+            opened_at=work.now,
+            expires_at=_end(work.now, valid_days),
+            due=_end(work.now, valid_days),
+        ),
+    )
+
+
+def wallet_of(work: Work, subscriber: Subscriber, currency: str) -> Account:
+    id = f"wallet-{currency}"
+    return work.get(Account, subscriber.owner, id) or Account(
+        owner=subscriber.owner, id=id, role="wallet", unit=currency, operator=subscriber.operator
+    )
+
+
+def balance_of(work: Work, subscriber: Subscriber) -> Balance:
+    accounts = work.all(Account, subscriber.owner)
+    usable = usable_buckets(work, subscriber.owner)
+    by_id = {account.id: account for account in accounts}
+    used, debt = by_id.get("used"), by_id.get("debt")
+    return Balance(
+        available=Octets(sum(bucket.available for bucket in usable)),
+        reserved=Octets(sum(account.reserved for account in accounts if account.role == "bucket")),
+        used=Octets(used.balance if used else 0),
+        debt=Octets(-debt.balance if debt else 0),
+        buckets=usable,
+        wallets=[account for account in accounts if account.role == "wallet"],
+    )
+
+
+def _open(work: Work, bucket: Account) -> Account:
+    open_bucket(work, bucket)
+    opened = work.get(Account, bucket.owner, bucket.id)
+    assert opened is not None, "the bucket was opened in this decision"
+    return opened
+
+
+def _end(now: Instant, valid_days: int) -> Instant:
+    return later(now, Millis(valid_days * DAY))

@@ -1,0 +1,61 @@
+"""The first start: the home operator, one administrator with a random password, and a token file for its owner only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from qanat.ledger.work import Work
+from qanat.registry.access import Caller, Staff, give_token, hire
+from qanat.registry.names import staff_owner
+from qanat.registry.operators import HOME, create_operator, find_operator
+from qanat.server.passwords import Passwords
+from qanat.store.store import Store
+from qanat.system import fresh_token
+
+ADMINISTRATOR: Final = "admin"
+
+
+async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
+    """Make what must exist. Repeating does nothing; a token file that was lost is made anew."""
+    if not await store.decide(_known):
+        password = fresh_token()
+        hashed = await passwords.hash(password)
+        await store.decide(lambda work: _begin(work, hashed))
+        print(
+            f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once).",
+            file=sys.stderr,
+            flush=True,
+        )
+    await _keep_token_file(store, data / "admin.token")
+
+
+def _known(work: Work) -> bool:
+    return work.get(Staff, staff_owner(ADMINISTRATOR), ADMINISTRATOR) is not None
+
+
+def _begin(work: Work, password_hash: str) -> None:
+    if find_operator(work, HOME) is None:
+        create_operator(work, name=HOME)
+    hire(work, name=ADMINISTRATOR, role="administrator", password_hash=password_hash)
+    work.act = "first start"
+
+
+async def _keep_token_file(store: Store, file: Path) -> None:
+    token = _new_token_file(file)
+    if token is not None:
+        caller = Caller(who=ADMINISTRATOR, role="administrator")
+        await store.decide(lambda work: give_token(work, caller, token=token, until=None))
+
+
+def _new_token_file(file: Path) -> str | None:
+    """Write a fresh token that only its owner may read; None if the file is there."""
+    token = fresh_token()
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(token + "\n")
+    except FileExistsError:
+        return None
+    return token

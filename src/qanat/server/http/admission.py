@@ -1,0 +1,59 @@
+"""Who an agent's request is from: nothing is decided for a stranger.
+
+In this order: form of the signature, clock, key, signature, replay; only then is the body read.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from starlette.requests import Request
+
+from qanat.refusals import Refused
+from qanat.registry.terminals import terminal_or_refused
+from qanat.server.http.signed import Verifier
+from qanat.store.store import Store
+from qanat.wire.signature import public_key
+
+_KEYS_KEPT: Final = 50_000
+
+
+class Admission:
+    """Knows the keys of the terminals that were seen last; a terminal's key never changes."""
+
+    def __init__(self, *, store: Store, verifier: Verifier) -> None:
+        self._store = store
+        self._verifier = verifier
+        self._keys: OrderedDict[str, Ed25519PublicKey] = OrderedDict()
+
+    async def terminal(self, request: Request, body: bytes) -> str | Refused:
+        """Return the id of the enrolled terminal that signed this request. Raises BadInput, TooManyNonces."""
+        signed = self._verifier.read(request, body)
+        if isinstance(signed, Refused):
+            return signed
+        key = await self._key_of(signed.key_id)
+        if isinstance(key, Refused):
+            return key
+        return self._verifier.check(signed, key) or signed.key_id
+
+    def bearer(self, request: Request, body: bytes) -> str | Refused:
+        """Return the public key that signed this request and names itself. Raises BadInput, TooManyNonces."""
+        signed = self._verifier.read(request, body)
+        if isinstance(signed, Refused):
+            return signed
+        return self._verifier.check(signed, public_key(signed.key_id)) or signed.key_id
+
+    async def _key_of(self, terminal: str) -> Ed25519PublicKey | Refused:
+        known = self._keys.get(terminal)
+        if known is not None:
+            self._keys.move_to_end(terminal)
+            return known
+        found = await self._store.decide(lambda work: terminal_or_refused(work, terminal))
+        if isinstance(found, Refused):
+            return found
+        key = self._keys[terminal] = public_key(found.public_key)
+        if len(self._keys) > _KEYS_KEPT:
+            self._keys.popitem(last=False)
+        return key

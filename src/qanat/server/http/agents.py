@@ -1,0 +1,166 @@
+"""The agents' side of the interface: enrolment, interrogations, usage. Plain routes, since they are the hot ones.
+
+What a known terminal is refused is remembered for the operator, in the same commit where there is one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from qanat.ledger.book import available, usable_buckets
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.names import subscriber_owner
+from qanat.registry.terminals import Terminal, enrol, terminal_or_refused
+from qanat.server.http import translate
+from qanat.server.http.effects import refuse
+from qanat.server.http.services import Services, services_of
+from qanat.system import fresh_code, fresh_id
+from qanat.wire.agent import (
+    CloudSim,
+    Enrolled,
+    Enrolment,
+    Interrogation,
+    InterrogationAnswer,
+    PlanView,
+    TerminalView,
+    UsageConfirmation,
+    UsageReport,
+)
+
+_encode: Final = msgspec.json.Encoder().encode
+_enrolment: Final = msgspec.json.Decoder(Enrolment)
+_interrogation: Final = msgspec.json.Decoder(Interrogation)
+_report: Final = msgspec.json.Decoder(UsageReport)
+
+
+async def enrolment(request: Request) -> Response:
+    """Enrol a terminal. The request is signed with the key it brings: proof that the terminal holds both halves."""
+    services = services_of(request)
+    body = await request.body()
+    key = services.admission.bearer(request, body)
+    if isinstance(key, Refused):
+        return await refuse(services, key)
+    asked = _enrolment.decode(body)
+    if asked.public_key != key:
+        return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": asked.public_key}))
+    id, binding_code = fresh_id("trm"), fresh_code()
+    terminal = await services.store.decide(lambda work: enrol(work, asked, id=id, binding_code=binding_code))
+    if isinstance(terminal, Refused):
+        return await refuse(services, terminal)
+    return _json(_enrolled(terminal, services), 201)
+
+
+async def interrogation(request: Request) -> Response:
+    """Report, give back, ask (RFC 8506 §5). A repeat of the same number gets the same answer."""
+    services = services_of(request)
+    body = await request.body()
+    id = await services.admission.terminal(request, body)
+    if isinstance(id, Refused):
+        return await refuse(services, id)
+    message = _interrogation.decode(body)
+
+    def decide(work: Work) -> InterrogationAnswer | Refused:
+        terminal = terminal_or_refused(work, id)
+        if isinstance(terminal, Refused):
+            return terminal
+        return translate.interrogation(work, services.policy, terminal, message)
+
+    outcome = await services.store.decide(decide)
+    if isinstance(outcome, InterrogationAnswer) and outcome.refusal is not None:
+        services.metrics.refusals.labels(outcome.refusal.reason).inc()
+    return await _answer(services, outcome, terminal=id, session=message.session)
+
+
+async def usage(request: Request) -> Response:
+    """Take rows of the usage journal; what is confirmed is durable, and may be deleted by the terminal."""
+    services = services_of(request)
+    body = await request.body()
+    id = await services.admission.terminal(request, body)
+    if isinstance(id, Refused):
+        return await refuse(services, id)
+    report = _report.decode(body)
+
+    def decide(work: Work) -> UsageConfirmation | Refused:
+        # A terminal that was revoked may still report what passed before: it happened.
+        terminal = terminal_or_refused(work, id)
+        return terminal if isinstance(terminal, Refused) else translate.usage(work, terminal, report)
+
+    return await _answer(services, await services.store.decide(decide), terminal=id)
+
+
+async def own_terminal(request: Request) -> Response:
+    """Tell a terminal what the server knows of it."""
+    services = services_of(request)
+    id = await services.admission.terminal(request, await request.body())
+    if isinstance(id, Refused):
+        return await refuse(services, id)
+
+    def look(work: Work) -> TerminalView | Refused:
+        terminal = terminal_or_refused(work, id)
+        return terminal if isinstance(terminal, Refused) else _terminal_view(work, terminal)
+
+    return await _answer(services, await services.store.decide(look), terminal=id)
+
+
+ROUTES: Final[list[tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct], int]]] = [
+    (Route("/v1/terminals", enrolment, methods=["POST"]), Enrolment, Enrolled, 201),
+    (Route("/v1/agent/interrogations", interrogation, methods=["POST"]), Interrogation, InterrogationAnswer, 200),
+    (Route("/v1/agent/usage", usage, methods=["POST"]), UsageReport, UsageConfirmation, 200),
+    (Route("/v1/agent/terminal", own_terminal, methods=["GET"]), None, TerminalView, 200),
+]
+"""Each route with what it takes, what it answers, and the status of that answer."""
+
+
+async def _answer(
+    services: Services, outcome: msgspec.Struct | Refused, *, terminal: str, session: str = ""
+) -> Response:
+    if isinstance(outcome, Refused):
+        return await refuse(services, outcome, who=f"terminal/{terminal}", session=session)
+    return _json(outcome, 200)
+
+
+def _json(message: msgspec.Struct, status: int) -> Response:
+    return Response(_encode(message), status, media_type="application/json")
+
+
+def _enrolled(terminal: Terminal, services: Services) -> Enrolled:
+    return Enrolled(
+        terminal=terminal.id,
+        sim=_sim(terminal),
+        subscriber=terminal.subscriber or None,
+        binding_code=None if terminal.subscriber else terminal.binding_code,
+        report_interval_s=services.settings.agents.report_interval_s,
+        server_time=services.clock.now(),
+    )
+
+
+def _terminal_view(work: Work, terminal: Terminal) -> TerminalView:
+    owner = subscriber_owner(terminal.subscriber)
+    buckets = usable_buckets(work, owner) if terminal.subscriber else []
+    return TerminalView(
+        terminal=terminal.id,
+        sim=_sim(terminal) if terminal.iccid else None,
+        subscriber=terminal.subscriber or None,
+        binding_code=None if terminal.subscriber else terminal.binding_code,
+        available=available(work, owner) if terminal.subscriber else 0,
+        plans=[
+            PlanView(
+                plan=bucket.plan,
+                octets=bucket.size,
+                available=bucket.available,
+                priority=bucket.priority,
+                expires_at=bucket.expires_at or bucket.opened_at,
+            )
+            for bucket in buckets
+        ],
+    )
+
+
+def _sim(terminal: Terminal) -> CloudSim:
+    return CloudSim(iccid=terminal.iccid, imsi=terminal.imsi, account=terminal.subscriber or terminal.operator)

@@ -1,0 +1,148 @@
+"""The HTTP application: routes, the OpenAPI document, and one answer for every kind of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from qanat.errors import BadInput, Fault, StoreFault
+from qanat.server.http import agents, offices, people, signing, watching
+from qanat.server.http.effects import refuse
+from qanat.server.http.openapi import with_agent_routes
+from qanat.server.http.problems import Denied, problem
+from qanat.server.http.services import Services, services_of
+from qanat.server.http.shield import Shield
+from qanat.server.http.signed import TooManyNonces
+
+_log: Final = structlog.get_logger("http")
+_DESCRIPTION: Final = """\
+Meters mobile data to the octet, grants it in quotas, takes back what is left.
+
+Amounts are whole octets up to 2^53-1, money is in minor units. A POST that carries an `Idempotency-Key` takes effect
+once: a repeat within a day gets the same answer. Every failure is an RFC 9457 problem with `reason` and `cure`.
+"""
+
+
+def make_app(services: Services) -> ASGIApp:
+    app = FastAPI(title="Qanat", version="0.1.0", description=_DESCRIPTION, redoc_url=None, docs_url=None)
+    app.state.services = services
+    for router in (signing.router, offices.router, people.router, watching.router):
+        app.include_router(router)
+    app.router.routes.extend(route for route, *_ in agents.ROUTES)
+    for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
+        app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
+    _handle_failures(app)
+    with_agent_routes(app)
+    return Shield(app, settings=services.settings.http, metrics=services.metrics)
+
+
+async def _alive(_: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+async def _ready(request: Request) -> Response:
+    """Ready when the store can decide."""
+    await services_of(request).store.decide(lambda work: work.now)
+    return PlainTextResponse("ready\n")
+
+
+async def _metrics(request: Request) -> Response:
+    return Response(services_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
+
+
+def _handle_failures(app: FastAPI) -> None:
+    handlers: dict[type[Exception], Any] = {
+        Denied: _denied,
+        BadInput: _bad_input,
+        RequestValidationError: _invalid_body,
+        msgspec.ValidationError: _invalid_message,
+        msgspec.DecodeError: _not_json,
+        HTTPException: _http_error,
+        StoreFault: _fault,
+        Fault: _fault,
+        TooManyNonces: _overloaded,
+        Exception: _mistake,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _denied(request: Request, denied: Denied) -> Response:
+    return await refuse(services_of(request), denied.refused)
+
+
+async def _bad_input(_: Request, bad: BadInput) -> Response:
+    return problem(422, f"{bad.field}: {bad}" if bad.field else str(bad), reason="bad_input", field=bad.field)
+
+
+async def _invalid_body(_: Request, error: RequestValidationError) -> Response:
+    first: dict[str, Any] = error.errors()[0]
+    where: Sequence[Any] = first["loc"]
+    if first["type"] == "json_invalid":
+        return problem(400, f"The body is not JSON: {first['ctx']['error']}.", reason="not_json", field="body")
+    field = ".".join(str(part) for part in where[1:]) or str(where[0])
+    return problem(
+        422,
+        f"{field}: {first['msg']}.",
+        reason="bad_input",
+        cure="Correct the field; /openapi.json says what is accepted.",
+        field=field,
+    )
+
+
+async def _invalid_message(_: Request, error: msgspec.ValidationError) -> Response:
+    message, _sep, path = str(error).partition(" - at `$")
+    field = path.removeprefix(".").removesuffix("`") or "body"
+    cure = "Correct the field; /openapi.json says what is accepted."
+    return problem(422, f"{field}: {message}.", reason="bad_input", cure=cure, field=field)
+
+
+async def _not_json(_: Request, error: msgspec.DecodeError) -> Response:
+    return problem(400, f"The body is not JSON: {error}.", reason="not_json", field="body")
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers) if error.headers else None
+    if error.status_code == 404:
+        return problem(
+            404, f"There is nothing at {request.url.path}.", reason="no_such_path", cure="See /openapi.json."
+        )
+    if error.status_code == 405:
+        detail = f"{request.method} is not possible at {request.url.path}."
+        return problem(405, detail, reason="no_such_method", cure="See /openapi.json.", headers=headers)
+    return problem(error.status_code, str(error.detail), reason="bad_request", headers=headers)
+
+
+async def _fault(request: Request, fault: Fault) -> Response:
+    services_of(request).metrics.faults.labels(type(fault).__name__).inc()
+    _log.error("fault", fault=str(fault), path=request.url.path)
+    return problem(
+        503,
+        "The server could not store this; nothing of it took effect.",
+        reason="store_fault",
+        cure="Repeat the request; the operator finds the cause in the log.",
+        headers={"retry-after": "1"},
+    )
+
+
+async def _overloaded(_: Request, __: TooManyNonces) -> Response:
+    return problem(
+        503,
+        "Too many signed requests are remembered against replay.",
+        reason="overloaded",
+        cure="Try again in a minute.",
+        headers={"retry-after": "60"},
+    )
+
+
+async def _mistake(request: Request, error: Exception) -> Response:
+    _log.error("mistake of ours", path=request.url.path, exc_info=error)
+    return problem(500, "The server made a mistake; it is logged.", reason="mistake", cure="Report it with the time.")

@@ -1,0 +1,126 @@
+"""What people send, admitted strictly: whole numbers only, no unknown field, amounts up to 2^53−1."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from qanat.ids import is_imsi, is_msisdn
+from qanat.registry.names import NAME
+from qanat.units import MAX_PUBLIC_OCTETS
+
+
+def _imsi(text: str) -> str:
+    if text and not is_imsi(text):
+        raise ValueError("an IMSI has 6 to 15 digits")
+    return text
+
+
+def _msisdn(text: str) -> str:
+    if text and not is_msisdn(text):
+        raise ValueError("a number has 5 to 15 digits with its country code, without + or 00")
+    return text
+
+
+NameText = Annotated[str, StringConstraints(pattern=NAME), Field(examples=["alice"])]
+Display = Annotated[str, StringConstraints(max_length=200)]
+SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_000_000])]
+Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[990])]
+Days = Annotated[int, Field(ge=1, le=36_500, examples=[30])]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])]
+ImsiText = Annotated[str, AfterValidator(_imsi), Field(examples=["001010000000001"])]
+MsisdnText = Annotated[str, AfterValidator(_msisdn), Field(examples=["4915123456789"])]
+Password = Annotated[SecretStr, Field(min_length=8, max_length=256)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewOperator(Body):
+    name: NameText
+    display_name: Display = ""
+
+
+class NewStaff(Body):
+    name: NameText
+    password: Password
+
+
+class NewPlan(Body):
+    name: NameText
+    octets: SomeOctets
+    valid_days: Days
+    price: Money
+    currency: Currency = "EUR"
+    operator: NameText = "home"
+    priority: Annotated[int, Field(ge=0, le=10_000, description="Lower is used first.")] = 100
+    quota: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="Octets of one quota; 0 as settings say.")] = 0
+    all_or_nothing: bool = False
+    stock: Annotated[int | None, Field(ge=0, le=MAX_PUBLIC_OCTETS)] = None
+
+
+class NewSubscriber(Body):
+    name: NameText
+    operator: NameText = "home"
+    imsi: ImsiText = ""
+    msisdn: MsisdnText = ""
+    display_name: Display = ""
+    password: Password | None = None
+
+
+class SignUp(Body):
+    name: NameText
+    password: Password
+    display_name: Display = ""
+
+
+class SignIn(Body):
+    name: Annotated[str, StringConstraints(max_length=64)]
+    password: Annotated[SecretStr, Field(max_length=256)]
+
+
+class StatusChange(Body):
+    status: Annotated[str, StringConstraints(pattern="^(active|suspended)$")]
+
+
+class PayIn(Body):
+    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[2000])]
+    currency: Currency = "EUR"
+
+
+class Purchase(Body):
+    plan: NameText
+
+
+class TopUp(Body):
+    octets: SomeOctets
+    valid_days: Days = 30
+
+
+class CodeRequest(Body):
+    hours: Annotated[int | None, Field(ge=1, le=8760, description="None as settings say.")] = None
+
+
+class OperatorCodeRequest(CodeRequest):
+    operator: NameText = "home"
+
+
+class Binding(Body):
+    binding_code: Annotated[str, StringConstraints(min_length=4, max_length=64), Field(examples=["7K2M-9QXD-V4TH"])]
+
+
+class NewSims(Body):
+    """A range of profiles made up from prefixes."""
+
+    operator: NameText = "home"
+    count: Annotated[int, Field(ge=1, le=10_000)]
+    issuer: Annotated[str, Field(description="ICCID digits that start with 89.")] = "89001"
+    imsi_prefix: Annotated[str, Field(description="MCC and MNC first.")] = "00101"
+    first: Annotated[int | None, Field(ge=0, description="First number; None goes on behind the last.")] = None
+
+
+class SimImport(Body):
+    operator: NameText = "home"
+    csv: Annotated[str, Field(examples=["iccid,imsi\n8900100000000000001,001010000000001\n"])]

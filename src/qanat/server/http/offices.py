@@ -1,0 +1,195 @@
+"""What staff does: operators, plans, staff of operators, SIM pools."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from qanat.errors import BadInput
+from qanat.ledger.work import Work
+from qanat.refusals import Refused
+from qanat.registry import operators, plans, sims
+from qanat.registry.access import Caller, Staff, caller_may_serve, hire
+from qanat.registry.codes import issue_code
+from qanat.registry.names import plan_owner
+from qanat.registry.sims import Added, NewProfile, SimProfile
+from qanat.server.http.bodies import (
+    NewOperator,
+    NewPlan,
+    NewSims,
+    NewStaff,
+    OperatorCodeRequest,
+    SimImport,
+)
+from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, refuse
+from qanat.server.http.services import services_of
+from qanat.server.http.views import (
+    CodeView,
+    OperatorList,
+    OperatorView,
+    PlanList,
+    PlanView,
+    PoolView,
+    SimList,
+    SimView,
+    StaffView,
+)
+from qanat.system import fresh_code
+from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
+
+router = APIRouter()
+_CHUNK: Final = 25
+"""Profiles added in one decision: each touches two pages of its own."""
+
+
+@router.post("/v1/operators", status_code=201, response_model=OperatorView, tags=["operators"])
+async def create_operator(body: NewOperator, request: Request, caller: Administrator) -> Response:
+    """Create an operator, who owns plans, subscribers and a pool of cloud SIMs."""
+    decision = partial(operators.create_operator, name=body.name, display_name=body.display_name)
+    return await effect(request, decision, show=OperatorView.of, caller=caller)
+
+
+@router.get("/v1/operators", tags=["operators"])
+async def list_operators(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> OperatorList:
+    """List operators by name."""
+    found = await services_of(request).store.find(operators.Operator, after=after, limit=limit)
+    return OperatorList(operators=[OperatorView.of(one) for one in found if caller_may_serve(caller, one.id)])
+
+
+@router.post("/v1/operators/{operator}/staff", status_code=201, response_model=StaffView, tags=["operators"])
+async def create_staff(operator: str, body: NewStaff, request: Request, caller: StaffCaller) -> Response:
+    """Give somebody a name and password with which to work for an operator."""
+    services = services_of(request)
+    hashed = await services.passwords.hash(body.password.get_secret_value())
+
+    def decision(work: Work) -> Staff | Refused:
+        barred = not_theirs(caller, operator) or _missing(work, operator)
+        return barred or hire(work, name=body.name, role="operator", operator=operator, password_hash=hashed)
+
+    return await effect(request, decision, show=StaffView.of, caller=caller)
+
+
+@router.post("/v1/plans", status_code=201, response_model=PlanView, tags=["plans"])
+async def create_plan(body: NewPlan, request: Request, caller: StaffCaller) -> Response:
+    """Put a plan on sale."""
+
+    def decision(work: Work) -> plans.Plan | Refused:
+        plan = plans.Plan(
+            owner=plan_owner(body.name),
+            id=body.name,
+            operator=body.operator,
+            octets=Octets(body.octets),
+            valid_days=body.valid_days,
+            price=MinorUnits(body.price),
+            currency=body.currency,
+            priority=body.priority,
+            quota_octets=Octets(body.quota),
+            all_or_nothing=body.all_or_nothing,
+            stock=body.stock,
+            created_at=work.now,
+        )
+        return not_theirs(caller, body.operator) or plans.create_plan(work, plan)
+
+    return await effect(request, decision, show=PlanView.of, caller=caller)
+
+
+@router.get("/v1/plans", tags=["plans"])
+async def list_plans(request: Request, caller: AnyCaller, after: str = "", limit: Limit = 100) -> PlanList:
+    """List plans by name; a subscriber sees those on sale."""
+    found = await services_of(request).store.find(plans.Plan, after=after, limit=limit)
+    shown = [plan for plan in found if caller.role != "subscriber" or not plan.withdrawn]
+    return PlanList(plans=[PlanView.of(plan) for plan in shown])
+
+
+@router.post("/v1/plans/{plan}/withdrawal", status_code=201, response_model=PlanView, tags=["plans"])
+async def withdraw_plan(plan: str, request: Request, caller: StaffCaller) -> Response:
+    """Take a plan off sale. What was bought before stays."""
+
+    def decision(work: Work) -> plans.Plan | Refused:
+        found = plans.find_plan(work, plan)
+        barred = not_theirs(caller, found.operator) if found else None
+        return barred or plans.withdraw_plan(work, name=plan)
+
+    return await effect(request, decision, show=PlanView.of, caller=caller)
+
+
+@router.post("/v1/codes", status_code=201, response_model=CodeView, tags=["terminals"])
+async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller: StaffCaller) -> Response:
+    """Issue an enrolment code for a terminal that its subscriber will bind later, with its binding code."""
+    code = fresh_code()
+    hours = body.hours or services_of(request).settings.agents.code_hours
+
+    def decision(work: Work) -> CodeView | Refused:
+        barred = not_theirs(caller, body.operator) or _missing(work, body.operator)
+        if barred:
+            return barred
+        issued = issue_code(work, code=code, operator=body.operator, subscriber="", valid=Millis(hours * HOUR))
+        return CodeView(code=code, operator=body.operator, subscriber="", expires_at=format_instant(issued.expires_at))
+
+    return await effect(request, decision, show=lambda shown: shown, caller=caller)
+
+
+@router.post("/v1/sims", status_code=201, response_model=PoolView, tags=["cloud SIMs"])
+async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Response:
+    """Make up a range of cloud SIM profiles and put them into an operator's pool."""
+    pool = await services_of(request).store.decide(lambda work: sims.pool_of(work, body.operator))
+    first = pool.profiles + 1 if body.first is None else body.first
+    profiles = sims.profile_range(issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=first, count=body.count)
+    return await _add(request, caller, body.operator, profiles)
+
+
+@router.post("/v1/sims/import", status_code=201, response_model=PoolView, tags=["cloud SIMs"])
+async def import_sims(body: SimImport, request: Request, caller: StaffCaller) -> Response:
+    """Put profiles from CSV with the columns iccid and imsi into an operator's pool. Repeating is safe."""
+    profiles = sims.read_profiles(body.csv)
+    if not profiles:
+        raise BadInput("no profile follows the first line", field="csv")
+    return await _add(request, caller, body.operator, profiles)
+
+
+@router.get("/v1/sims", tags=["cloud SIMs"])
+async def list_sims(
+    request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100, prefix: str = ""
+) -> SimList:
+    """List cloud SIMs by ICCID, and how the pools stand."""
+    store = services_of(request).store
+    found = await store.find(SimProfile, label_prefix=prefix, after=after, limit=limit)
+    pools = await store.find(sims.Pool, limit=1000)
+    return SimList(
+        sims=[SimView.of(profile) for profile in found if caller_may_serve(caller, profile.operator)],
+        pools=[PoolView.of(pool) for pool in pools if caller_may_serve(caller, pool.id)],
+    )
+
+
+async def _add(request: Request, caller: Caller, operator: str, profiles: list[NewProfile]) -> Response:
+    """Add profiles chunk by chunk; an interrupted request is simply repeated, what is in the pool is left alone."""
+    store = services_of(request).store
+    barred = not_theirs(caller, operator)
+    if barred:
+        return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
+    added = Added(0, 0)
+    *chunks, last = [profiles[start : start + _CHUNK] for start in range(0, len(profiles), _CHUNK)]
+    for chunk in chunks:
+        outcome = await store.decide(partial(sims.add_profiles, operator=operator, profiles=chunk))
+        if isinstance(outcome, Refused):
+            return await refuse(services_of(request), outcome, who=f"{caller.role}/{caller.who}")
+        added = Added(added.added + outcome.added, added.existing + outcome.existing)
+
+    def finish(work: Work) -> PoolView | Refused:
+        outcome = sims.add_profiles(work, operator=operator, profiles=last)
+        if isinstance(outcome, Refused):
+            return outcome
+        pool = PoolView.of(sims.pool_of(work, operator))
+        return pool.model_copy(
+            update={"added": added.added + outcome.added, "existing": added.existing + outcome.existing}
+        )
+
+    return await effect(request, finish, show=lambda shown: shown, caller=caller)
+
+
+def _missing(work: Work, operator: str) -> Refused | None:
+    found = operators.require_operator(work, operator)
+    return found if isinstance(found, Refused) else None

@@ -1,0 +1,220 @@
+"""What subscribers do, and what staff does for them: one shape, under ``/v1/subscribers/{name}`` and ``/v1/me``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from qanat.charging.session import Session
+from qanat.ledger.work import Work
+from qanat.refusals import Refused
+from qanat.registry import terminals, wallets
+from qanat.registry.access import Caller, set_password
+from qanat.registry.codes import issue_code
+from qanat.registry.names import subscriber_owner
+from qanat.registry.refused import RefusedRequest, refused_owner
+from qanat.registry.subscribers import Status, Subscriber, create_subscriber, reach, set_status
+from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn, Purchase, StatusChange, TopUp
+from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
+from qanat.server.http.services import services_of
+from qanat.server.http.views import (
+    BalanceView,
+    BucketView,
+    CodeView,
+    RefusalList,
+    RefusalView,
+    SessionList,
+    SessionView,
+    SubscriberList,
+    SubscriberView,
+    TerminalList,
+    TerminalView,
+    WalletView,
+)
+from qanat.system import fresh_code, fresh_id
+from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
+
+router = APIRouter()
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def _both(method: str, path: str, shown: type[BaseModel], *, tag: str) -> Callable[[F], F]:
+    """Route a function at ``/v1/subscribers/{name}`` and, for whoever is asking, at ``/v1/me``."""
+
+    def route(function: F) -> F:
+        for root, owner in (("/v1/subscribers/{name}", "subscriber"), ("/v1/me", "me")):
+            router.add_api_route(
+                root + path,
+                function,
+                methods=[method],
+                status_code=201 if method == "POST" else 200,
+                response_model=shown,
+                tags=[tag],
+                operation_id=f"{owner}_{cast(Any, function).__name__}",
+            )
+        return function
+
+    return route
+
+
+def _for(caller: Caller, name: str, decide: Callable[[Work, Subscriber], T | Refused]) -> Callable[[Work], T | Refused]:
+    """Make a decision about a subscriber that the caller may act for."""
+
+    def decision(work: Work) -> T | Refused:
+        subscriber = reach(work, caller, name)
+        return subscriber if isinstance(subscriber, Refused) else decide(work, subscriber)
+
+    return decision
+
+
+@router.post("/v1/subscribers", status_code=201, response_model=SubscriberView, tags=["subscribers"])
+async def create(body: NewSubscriber, request: Request, caller: StaffCaller) -> Response:
+    """Create a subscriber. With a password it can sign in."""
+    hashed = await services_of(request).passwords.hash(body.password.get_secret_value()) if body.password else ""
+
+    def decision(work: Work) -> Subscriber | Refused:
+        barred = not_theirs(caller, body.operator)
+        if barred:
+            return barred
+        made = create_subscriber(
+            work,
+            name=body.name,
+            operator=body.operator,
+            imsi=body.imsi,
+            msisdn=body.msisdn,
+            display_name=body.display_name,
+        )
+        if hashed and isinstance(made, Subscriber):
+            set_password(work, made.owner, hashed)
+        return made
+
+    return await effect(request, decision, show=SubscriberView.of, caller=caller)
+
+
+@router.get("/v1/subscribers", tags=["subscribers"])
+async def list_subscribers(
+    request: Request, caller: StaffCaller, prefix: str = "", after: str = "", limit: Limit = 100
+) -> SubscriberList:
+    """List subscribers by name; go on with the last name in ``after``."""
+    found = await services_of(request).store.find(Subscriber, label_prefix=prefix, after=after, limit=limit)
+    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
+    return SubscriberList(subscribers=[SubscriberView.of(one) for one in theirs])
+
+
+@_both("GET", "", SubscriberView, tag="subscribers")
+async def show(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """Show a subscriber."""
+    return await view(request, _for(caller, name, lambda _, one: one), show=SubscriberView.of, caller=caller)
+
+
+@router.post("/v1/subscribers/{name}/status", status_code=201, response_model=SubscriberView, tags=["subscribers"])
+async def change_status(name: str, body: StatusChange, request: Request, caller: StaffCaller) -> Response:
+    """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
+    decision = _for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
+    return await effect(request, decision, show=SubscriberView.of, caller=caller)
+
+
+@router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
+async def pay_in(name: str, body: PayIn, request: Request, caller: StaffCaller) -> Response:
+    """Book money that a subscriber has paid into its wallet."""
+    amount, currency = MinorUnits(body.amount), body.currency
+    decision = _for(
+        caller, name, lambda work, one: wallets.pay_into_wallet(work, one, amount=amount, currency=currency)
+    )
+    return await effect(request, decision, show=WalletView.of, caller=caller)
+
+
+@_both("POST", "/purchases", BucketView, tag="wallet")
+async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller) -> Response:
+    """Buy a plan from the wallet. What the subscriber owes is paid from the new bucket first."""
+    bucket = fresh_id("bkt")
+    decision = _for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
+    return await effect(request, decision, show=BucketView.of, caller=caller)
+
+
+@router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
+async def top_up(name: str, body: TopUp, request: Request, caller: StaffCaller) -> Response:
+    """Give octets without a price."""
+    bucket, octets = fresh_id("bkt"), Octets(body.octets)
+    decision = _for(
+        caller,
+        name,
+        lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
+    )
+    return await effect(request, decision, show=BucketView.of, caller=caller)
+
+
+@_both("GET", "/balance", BalanceView, tag="wallet")
+async def balance(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """Show what is available, reserved, used and owed, in octets."""
+    decision = _for(caller, name, wallets.balance_of)
+    return await view(request, decision, show=partial(BalanceView.of, name), caller=caller)
+
+
+@_both("POST", "/codes", CodeView, tag="terminals")
+async def issue(name: Subject, body: CodeRequest, request: Request, caller: AnyCaller) -> Response:
+    """Issue a one-time enrolment code; the terminal that uses it is bound to this subscriber at once."""
+    code = fresh_code()
+    hours = body.hours or services_of(request).settings.agents.code_hours
+
+    def decide(work: Work, one: Subscriber) -> CodeView:
+        issued = issue_code(work, code=code, operator=one.operator, subscriber=one.id, valid=Millis(hours * HOUR))
+        return CodeView(
+            code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
+        )
+
+    return await effect(request, _for(caller, name, decide), show=lambda shown: shown, caller=caller)
+
+
+@_both("POST", "/terminals", TerminalView, tag="terminals")
+async def bind(name: Subject, body: Binding, request: Request, caller: AnyCaller) -> Response:
+    """Bind the terminal that shows this binding code, and the cloud SIM in it."""
+    decision = _for(
+        caller, name, lambda work, one: terminals.bind(work, subscriber=one, binding_code=body.binding_code)
+    )
+    return await effect(request, decision, show=TerminalView.of, caller=caller)
+
+
+@_both("GET", "/terminals", TerminalList, tag="terminals")
+async def list_own_terminals(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """List the terminals bound to a subscriber."""
+    decision = _for(caller, name, lambda work, one: terminals.terminals_of(work, one.id))
+    return await view(
+        request,
+        decision,
+        show=lambda found: TerminalList(terminals=[TerminalView.of(one) for one in found]),
+        caller=caller,
+    )
+
+
+@_both("GET", "/sessions", SessionList, tag="sessions")
+async def list_own_sessions(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """List a subscriber's sessions, those open and those closed within the last day."""
+    decision = _for(caller, name, lambda work, one: work.all(Session, one.owner))
+    return await view(
+        request,
+        decision,
+        show=lambda found: SessionList(sessions=[SessionView.of(one) for one in found]),
+        caller=caller,
+    )
+
+
+@_both("GET", "/refusals", RefusalList, tag="sessions")
+async def list_own_refusals(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """List what a subscriber was refused in the last week, and why."""
+
+    def decide(work: Work, one: Subscriber) -> list[RefusedRequest]:
+        return work.all(RefusedRequest, refused_owner(subscriber_owner(one.id)))
+
+    return await view(
+        request,
+        _for(caller, name, decide),
+        show=lambda found: RefusalList(refusals=[RefusalView.of(one) for one in found]),
+        caller=caller,
+    )

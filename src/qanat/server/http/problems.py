@@ -1,0 +1,75 @@
+"""Problems: every refusal and fault as RFC 9457 problem details, with the reason, the cure and the field."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from qanat.refusals import Refusal, Refused
+from qanat.wire.agent import Problem
+
+STATUS: Final[dict[Refusal, int]] = {
+    Refusal.UNKNOWN_SUBSCRIBER: 404,
+    Refusal.SUBSCRIBER_SUSPENDED: 403,
+    Refusal.UNKNOWN_TERMINAL: 404,
+    Refusal.TERMINAL_UNBOUND: 409,
+    Refusal.TERMINAL_REVOKED: 403,
+    Refusal.BOUND_TO_ANOTHER: 409,
+    Refusal.NO_IDENTITY: 422,
+    Refusal.WRONG_SIGNATURE: 401,
+    Refusal.CLOCK_SKEW: 401,
+    Refusal.REPLAYED: 401,
+    Refusal.UNKNOWN_CODE: 404,
+    Refusal.CODE_EXPIRED: 410,
+    Refusal.CODE_USED: 409,
+    Refusal.POOL_EMPTY: 409,
+    Refusal.WRONG_SIGN_IN: 401,
+    Refusal.TOO_MANY_TRIES: 429,
+    Refusal.SIGNED_OUT: 401,
+    Refusal.NOT_ALLOWED: 403,
+    Refusal.UNKNOWN_PLAN: 404,
+    Refusal.PLAN_SOLD_OUT: 409,
+    Refusal.WALLET_TOO_SMALL: 402,
+    Refusal.NAME_TAKEN: 409,
+    Refusal.UNKNOWN_OPERATOR: 404,
+    Refusal.NOT_FOUND: 404,
+    Refusal.KEY_REUSED: 409,
+    Refusal.REQUEST_REUSED: 409,
+    Refusal.CREDIT_LIMIT_REACHED: 402,
+    Refusal.ALL_OR_NOTHING: 402,
+    Refusal.UNKNOWN_SESSION: 404,
+    Refusal.SESSION_CLOSED: 409,
+    Refusal.SESSION_OPEN: 409,
+}
+assert STATUS.keys() == set(Refusal), "every refusal has its status"
+
+
+class Denied(Exception):
+    """Carries a refusal out of a framework hook that has no other way to answer."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
+
+
+def refusal(refused: Refused) -> Response:
+    headers = {"retry-after": str(refused.facts["wait_s"])} if "wait_s" in refused.facts else None
+    return problem(
+        STATUS[refused.reason], refused.sentence, reason=refused.reason.value, cure=refused.cure, headers=headers
+    )
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    reason: str = "",
+    cure: str = "",
+    field: str = "",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, reason=reason, cure=cure, field=field)
+    return Response(msgspec.json.encode(body), status, headers, "application/problem+json")

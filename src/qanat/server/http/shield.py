@@ -1,0 +1,157 @@
+"""The outermost layer: bounds what a stranger may cost, and sees every request.
+
+A body is read whole before anything else happens, up to a limit and a time; past that the connection is answered and
+closed without reading on. Only so many requests are worked on at once. Every request gets an id, a metric and, if it
+changed something or failed, a line in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qanat.server.http.problems import problem
+from qanat.server.metrics import Metrics
+from qanat.server.settings import Http
+from qanat.system import fresh_id
+
+_log: Final = structlog.get_logger("http")
+_CLOSE: Final = {"connection": "close"}
+_UNWATCHED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Answered even under overload: somebody wants to know how we are."""
+
+
+class Gone(Exception):
+    """The peer went away in mid-request."""
+
+
+class Shield:
+    def __init__(self, app: ASGIApp, *, settings: Http, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 499
+        request_id = fresh_id("req")
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        self._under_way += 1
+        self._metrics.in_flight.set(self._under_way)
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._guarded(scope, receive, watched)
+        finally:
+            self._under_way -= 1
+            self._metrics.in_flight.set(self._under_way)
+            self._note(scope, status, time.perf_counter() - begun, request_id)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._under_way > self._settings.at_once and scope["path"] not in _UNWATCHED:
+            busy = problem(
+                503,
+                f"More than {self._settings.at_once} requests are under way.",
+                reason="overloaded",
+                cure="Try again in a moment.",
+                headers={"retry-after": "1", **_CLOSE},
+            )
+            await busy(scope, receive, send)
+            return
+        try:
+            body = await self._read(scope, receive)
+        except Gone:
+            return
+        if isinstance(body, Response):
+            await body(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | Response:
+        """Return the whole body, or the answer to one that is too large or too slow. Raises Gone."""
+        limit = self._settings.body_limit
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if declared.isdigit() and int(declared) > limit:
+            return _too_large(limit)
+        try:
+            async with asyncio.timeout(self._settings.body_timeout_s):
+                return await _gather(receive, limit)
+        except TimeoutError:
+            return problem(
+                408,
+                f"The body did not arrive within {self._settings.body_timeout_s} s.",
+                reason="body_too_slow",
+                cure="Send the request again.",
+                headers=_CLOSE,
+            )
+
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route = scope.get("route")
+        path = getattr(route, "path", "unknown")
+        self._metrics.requests.labels(path, status).inc()
+        self._metrics.seconds.labels(path).observe(seconds)
+        if status >= 400:
+            client = scope.get("client") or ("",)
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                peer=client[0],
+                request_id=request_id,
+            )
+
+
+async def _gather(receive: Receive, limit: int) -> bytes | Response:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            return _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _too_large(limit: int) -> Response:
+    return problem(
+        413,
+        f"The body is larger than {limit} octets.",
+        reason="body_too_large",
+        cure="Send less in one request; reports can be split.",
+        headers=_CLOSE,
+    )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Hand the body on as if it came from the network, then whatever comes after it."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

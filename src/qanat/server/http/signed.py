@@ -1,0 +1,71 @@
+"""Who signed a request: the signature, the clock and the replay check (RFC 9421 §7.2.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from starlette.requests import Request
+
+from qanat.clock import Clock
+from qanat.refusals import Refusal, Refused
+from qanat.wire.signature import Signed, is_genuine, read_signature
+
+_SLICE_S: Final = 60
+
+
+class TooManyNonces(Exception):
+    """The memory against replay is full: the server is overloaded, and says so rather than forget."""
+
+
+class ReplayMemory:
+    """The nonces seen within the window, in slices of a minute that are dropped whole."""
+
+    def __init__(self, *, window_s: int, bound: int) -> None:
+        self._window_s = window_s
+        self._bound = bound
+        self._slices: dict[int, set[tuple[str, str]]] = {}
+
+    def is_new(self, signed: Signed, *, now_s: int) -> bool:
+        """Remember a nonce and tell whether this was the first time. Raises TooManyNonces."""
+        self._drop_before(now_s - self._window_s - _SLICE_S)
+        if sum(map(len, self._slices.values())) >= self._bound:
+            raise TooManyNonces
+        seen = self._slices.setdefault(signed.created_s // _SLICE_S, set())
+        nonce = (signed.key_id, signed.nonce)
+        if nonce in seen:
+            return False
+        seen.add(nonce)
+        return True
+
+    def _drop_before(self, created_s: int) -> None:
+        for number in [number for number in self._slices if (number + 1) * _SLICE_S < created_s]:
+            del self._slices[number]
+
+
+class Verifier:
+    def __init__(self, *, clock: Clock, window_s: int, nonces: int) -> None:
+        self._clock = clock
+        self._window_s = window_s
+        self._memory = ReplayMemory(window_s=window_s, bound=nonces)
+
+    def read(self, request: Request, body: bytes) -> Signed | Refused:
+        """Read the signature's headers and check the clock. Raises BadInput that names the header at fault."""
+        signed = read_signature(method=request.method, path=request.url.path, body=body, headers=dict(request.headers))
+        now_s = self._clock.now() // 1000
+        if abs(signed.created_s - now_s) > self._window_s:
+            facts: dict[str, int | str] = {
+                "created_s": signed.created_s,
+                "now_s": now_s,
+                "window_s": self._window_s,
+            }
+            return Refused(Refusal.CLOCK_SKEW, facts)
+        return signed
+
+    def check(self, signed: Signed, key: Ed25519PublicKey) -> Refused | None:
+        """Check the signature, then that it is the first of its kind. Raises TooManyNonces."""
+        if not is_genuine(signed, key):
+            return Refused(Refusal.WRONG_SIGNATURE, {"key_id": signed.key_id})
+        if not self._memory.is_new(signed, now_s=self._clock.now() // 1000):
+            return Refused(Refusal.REPLAYED, {"nonce": signed.nonce})
+        return None

@@ -1,0 +1,354 @@
+"""What people are shown: records without what is nobody's business."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from qanat.charging.session import Session
+from qanat.ledger.book import Account
+from qanat.registry.access import Caller, Staff
+from qanat.registry.names import name_of
+from qanat.registry.operators import Operator
+from qanat.registry.plans import Plan
+from qanat.registry.refused import RefusedRequest
+from qanat.registry.sims import Pool, SimProfile
+from qanat.registry.subscribers import Subscriber
+from qanat.registry.terminals import Terminal
+from qanat.registry.wallets import Balance
+from qanat.units import format_instant
+
+
+class OperatorView(BaseModel):
+    name: str
+    display_name: str
+    created_at: str
+
+    @classmethod
+    def of(cls, operator: Operator) -> OperatorView:
+        return cls(name=operator.id, display_name=operator.display_name, created_at=format_instant(operator.created_at))
+
+
+class StaffView(BaseModel):
+    name: str
+    role: str
+    operator: str
+
+    @classmethod
+    def of(cls, staff: Staff) -> StaffView:
+        return cls(name=staff.id, role=staff.role, operator=staff.operator)
+
+
+class CallerView(BaseModel):
+    name: str
+    role: str
+    operator: str
+
+    @classmethod
+    def of(cls, caller: Caller) -> CallerView:
+        return cls(name=caller.who, role=caller.role, operator=caller.operator)
+
+
+class SignedIn(BaseModel):
+    token: str
+    name: str
+    role: str
+    expires_at: str
+
+
+class PlanView(BaseModel):
+    name: str
+    operator: str
+    octets: int
+    valid_days: int
+    price: int
+    currency: str
+    priority: int
+    quota: int
+    all_or_nothing: bool
+    stock: int | None
+    sold: int | None
+    withdrawn: bool
+
+    @classmethod
+    def of(cls, plan: Plan) -> PlanView:
+        return cls(
+            name=plan.id,
+            operator=plan.operator,
+            octets=plan.octets,
+            valid_days=plan.valid_days,
+            price=plan.price,
+            currency=plan.currency,
+            priority=plan.priority,
+            quota=plan.quota_octets,
+            all_or_nothing=plan.all_or_nothing,
+            stock=plan.stock,
+            sold=plan.sold if plan.stock is not None else None,
+            withdrawn=plan.withdrawn,
+        )
+
+
+class SubscriberView(BaseModel):
+    name: str
+    operator: str
+    status: str
+    imsi: str
+    msisdn: str
+    display_name: str
+    created_at: str
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> SubscriberView:
+        return cls(
+            name=subscriber.id,
+            operator=subscriber.operator,
+            status=subscriber.status,
+            imsi=subscriber.imsi,
+            msisdn=subscriber.msisdn,
+            display_name=subscriber.display_name,
+            created_at=format_instant(subscriber.created_at),
+        )
+
+
+class WalletView(BaseModel):
+    currency: str
+    balance: int
+
+    @classmethod
+    def of(cls, wallet: Account) -> WalletView:
+        return cls(currency=wallet.unit, balance=wallet.balance)
+
+
+class BucketView(BaseModel):
+    bucket: str
+    plan: str
+    size: int
+    available: int
+    reserved: int
+    priority: int
+    opened_at: str
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, bucket: Account) -> BucketView:
+        return cls(
+            bucket=bucket.id,
+            plan=bucket.plan,
+            size=bucket.size,
+            available=bucket.available,
+            reserved=bucket.reserved,
+            priority=bucket.priority,
+            opened_at=format_instant(bucket.opened_at),
+            expires_at=format_instant(bucket.expires_at) if bucket.expires_at is not None else None,
+        )
+
+
+class BalanceView(BaseModel):
+    """Octets, exactly; buckets in order of use; money in minor units."""
+
+    subscriber: str
+    available: int
+    reserved: int
+    used: int
+    debt: int
+    buckets: list[BucketView]
+    wallets: list[WalletView]
+
+    @classmethod
+    def of(cls, subscriber: str, balance: Balance) -> BalanceView:
+        return cls(
+            subscriber=subscriber,
+            available=balance.available,
+            reserved=balance.reserved,
+            used=balance.used,
+            debt=balance.debt,
+            buckets=[BucketView.of(bucket) for bucket in balance.buckets],
+            wallets=[WalletView.of(wallet) for wallet in balance.wallets],
+        )
+
+
+class TerminalView(BaseModel):
+    terminal: str
+    state: str
+    subscriber: str
+    operator: str
+    hardware: str
+    serial: str
+    version: str
+    iccid: str
+    imsi: str
+    enrolled_at: str
+
+    @classmethod
+    def of(cls, terminal: Terminal) -> TerminalView:
+        return cls(
+            terminal=terminal.id,
+            state=terminal.state,
+            subscriber=terminal.subscriber,
+            operator=terminal.operator,
+            hardware=terminal.hardware,
+            serial=terminal.serial,
+            version=terminal.version,
+            iccid=terminal.iccid,
+            imsi=terminal.imsi,
+            enrolled_at=format_instant(terminal.enrolled_at),
+        )
+
+
+class CodeView(BaseModel):
+    """An enrolment code, shown this once."""
+
+    code: str
+    operator: str
+    subscriber: str
+    expires_at: str
+
+
+class SimView(BaseModel):
+    iccid: str
+    imsi: str
+    operator: str
+    state: str
+    terminal: str
+    subscriber: str
+
+    @classmethod
+    def of(cls, profile: SimProfile) -> SimView:
+        return cls(
+            iccid=profile.id,
+            imsi=profile.imsi,
+            operator=profile.operator,
+            state=profile.state,
+            terminal=profile.terminal,
+            subscriber=profile.subscriber,
+        )
+
+
+class PoolView(BaseModel):
+    """How a pool stands, and what a request added to it."""
+
+    operator: str
+    free: int
+    profiles: int
+    added: int = 0
+    existing: int = 0
+
+    @classmethod
+    def of(cls, pool: Pool) -> PoolView:
+        return cls(operator=pool.id, free=pool.free, profiles=pool.profiles)
+
+
+class QuotaView(BaseModel):
+    quota: str
+    octets: int
+    used: int
+    valid_until: str
+
+
+class SessionView(BaseModel):
+    session: str
+    subscriber: str
+    state: str
+    front: str
+    holder: str
+    used: int
+    octets_per_s: int
+    opened_at: str
+    last_at: str
+    quotas: list[QuotaView]
+
+    @classmethod
+    def of(cls, session: Session) -> SessionView:
+        return cls(
+            session=session.id,
+            subscriber=name_of(session.owner),
+            state=session.state,
+            front=session.front,
+            holder=session.holder,
+            used=session.used,
+            octets_per_s=session.rate,
+            opened_at=format_instant(session.opened_at),
+            last_at=format_instant(session.last_at),
+            quotas=[
+                QuotaView(
+                    quota=quota.id,
+                    octets=quota.octets,
+                    used=quota.used,
+                    valid_until=format_instant(quota.valid_until),
+                )
+                for quota in session.quotas
+            ],
+        )
+
+
+class RefusalView(BaseModel):
+    who: str
+    session: str
+    reason: str
+    sentence: str
+    cure: str
+    facts: dict[str, int | str]
+    first_at: str
+    at: str
+    times: int
+
+    @classmethod
+    def of(cls, refused: RefusedRequest) -> RefusalView:
+        return cls(
+            who=refused.who,
+            session=refused.session,
+            reason=refused.reason,
+            sentence=refused.sentence,
+            cure=refused.cure,
+            facts=refused.facts,
+            first_at=format_instant(refused.first_at),
+            at=format_instant(refused.at),
+            times=refused.times,
+        )
+
+
+class Why(BaseModel):
+    """Everything known of a session that explains an answer."""
+
+    session: str
+    sessions: list[SessionView]
+    refusals: list[RefusalView]
+
+
+class Verdict(BaseModel):
+    balanced: bool
+    accounts: int
+    entries: int
+    problems: list[str]
+
+
+class OperatorList(BaseModel):
+    operators: list[OperatorView]
+
+
+class PlanList(BaseModel):
+    plans: list[PlanView]
+
+
+class SubscriberList(BaseModel):
+    subscribers: list[SubscriberView]
+
+
+class TerminalList(BaseModel):
+    terminals: list[TerminalView]
+
+
+class SimList(BaseModel):
+    sims: list[SimView]
+    pools: list[PoolView]
+
+
+class SessionList(BaseModel):
+    sessions: list[SessionView]
+
+
+class RefusalList(BaseModel):
+    refusals: list[RefusalView]
+
+
+class Done(BaseModel):
+    done: bool = True

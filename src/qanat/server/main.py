@@ -1,0 +1,107 @@
+"""The server: opens the store, starts the fronts and the timers, and stops with nothing lost.
+
+Stopping goes in this order: accept nothing new, finish what is under way, stop the timers, flush the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+import uvloop
+
+from qanat.errors import BadInput
+from qanat.server.first_start import prepare
+from qanat.server.http.app import make_app
+from qanat.server.http.listen import HttpListener
+from qanat.server.http.services import Services, make_services
+from qanat.server.logs import configure
+from qanat.server.settings import Settings
+from qanat.server.timers import sweep_for_ever
+from qanat.store.store import open_store
+from qanat.system import SystemClock
+
+_log: Final = structlog.get_logger("server")
+
+
+class Front(Protocol):
+    """Something that listens."""
+
+    async def start(self) -> str:
+        """Listen, and return the address as ``host:port``."""
+        ...
+
+    async def stop(self) -> None:
+        """Accept nothing new and return once everything under way was answered."""
+        ...
+
+
+def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. ``announce`` gets the one line ``ready http=…`` once every listener is bound."""
+    configure(settings.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, announce=announce))
+
+
+async def serve(settings: Settings, *, announce: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
+    """Serve until ``stop`` is set, or a signal sets it. Raises BadInput, StoreFault, CannotListen before it is ready."""
+    stop = stop or _stop_on_signals()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        data = _data_directory(settings)
+        store = await open_store(settings.store.database or f"sqlite:///{data / 'qanat.db'}", clock)
+        stack.push_async_callback(store.close)
+        services = make_services(store=store, clock=clock, settings=settings)
+        await prepare(store, services.passwords, data)
+        await _start_timers(stack, services)
+        addresses = [f"{name}={await _start(stack, front)}" for name, front in fronts(services).items()]
+        announce(" ".join(["ready", *addresses]))
+        _log.info("ready", addresses=addresses)
+        await stop.wait()
+        _log.info("stopping")
+    _log.info("stopped")
+
+
+def fronts(services: Services) -> dict[str, Front]:
+    """Return everything that listens, by its name in the ``ready`` line."""
+    return {"http": HttpListener(make_app(services), services.settings.http)}
+
+
+def _data_directory(settings: Settings) -> Path:
+    data = Path(settings.data)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{data} can't be made a data directory: {error.strerror}", field="data") from error
+    return data
+
+
+async def _start(stack: AsyncExitStack, front: Front) -> str:
+    address = await front.start()
+    stack.push_async_callback(front.stop)
+    return address
+
+
+async def _start_timers(stack: AsyncExitStack, services: Services) -> None:
+    sweeper = asyncio.create_task(
+        sweep_for_ever(services.store, services.settings.sweeper, services.metrics), name="sweeper"
+    )
+
+    async def cancel() -> None:
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+
+    stack.push_async_callback(cancel)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,75 @@
+"""Passwords: hashed and checked in threads, a few at once, and tried only so often.
+
+argon2id takes 64 MiB and a good part of a second on purpose, so neither the event loop nor memory may be at the mercy
+of whoever asks. Nothing here tells a wrong name from a wrong password, not even by the time it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from functools import cached_property
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from qanat.clock import Clock
+from qanat.refusals import Refusal, Refused
+from qanat.units import MINUTE, Instant
+
+_NAMES_KEPT: Final = 10_000
+
+
+class Passwords:
+    """Hashes and checks passwords, ``at_once`` of them in parallel."""
+
+    def __init__(self, *, at_once: int, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._slots = asyncio.Semaphore(at_once)
+
+    async def hash(self, password: str) -> str:
+        async with self._slots:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def fits(self, password: str, stored: str | None) -> bool:
+        """Tell whether the password fits; a name without a password costs the same time and never fits."""
+        async with self._slots:
+            return await asyncio.to_thread(self._check, password, stored)
+
+    def _check(self, password: str, stored: str | None) -> bool:
+        try:
+            return self._hasher.verify(stored or self._nobody, password) and stored is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("nobody has this password")
+
+
+class Tries:
+    """How often somebody may try in a minute. Bounded: whoever tried longest ago is forgotten first."""
+
+    def __init__(self, *, per_minute: int, clock: Clock) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._tries: OrderedDict[str, deque[Instant]] = OrderedDict()
+
+    def count(self, who: str) -> Refused | None:
+        """Count a try, or refuse it."""
+        now = self._clock.now()
+        tries = self._tries.setdefault(who, deque())
+        self._tries.move_to_end(who)
+        while tries and tries[0] <= now - MINUTE:
+            tries.popleft()
+        if len(tries) >= self._per_minute:
+            return Refused(Refusal.TOO_MANY_TRIES, {"wait_s": (tries[0] + MINUTE - now) // 1000 + 1})
+        tries.append(now)
+        if len(self._tries) > _NAMES_KEPT:
+            self._tries.popitem(last=False)
+        return None
+
+    def forget(self, who: str) -> None:
+        """Begin anew after a success."""
+        self._tries.pop(who, None)

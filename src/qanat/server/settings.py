@@ -1,0 +1,203 @@
+"""Settings: one commented TOML file, the environment, and flags; a flag beats the environment, which beats the file.
+
+The types below are the only place where a setting is described: ``docs/qanat.toml`` is printed from them, and a wrong
+value is answered with its path and that description.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, field
+
+from qanat.charging.quota import Policy
+from qanat.errors import BadInput
+from qanat.units import Millis, Octets
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An unknown setting is a typing error that should be seen."""
+
+
+class Http(Section, frozen=True, kw_only=True):
+    listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="Host and port; port 0 takes a free one.")] = (
+        "127.0.0.1:8080"
+    )
+    body_limit: Annotated[int, Meta(ge=1024, description="Octets of a request body; more is refused with 413.")] = (
+        1_048_576
+    )
+    body_timeout_s: Annotated[int, Meta(ge=1, description="A body must have arrived within this many seconds.")] = 20
+    at_once: Annotated[int, Meta(ge=1, description="Requests worked on at once; more are answered 503.")] = 1024
+    stop_timeout_s: Annotated[int, Meta(ge=1, description="How long a stop waits for requests under way.")] = 10
+
+
+class Store(Section, frozen=True, kw_only=True):
+    database: Annotated[
+        str, Meta(description="sqlite:///PATH, or memory:; empty is qanat.db in the data directory.")
+    ] = ""
+
+
+class Agents(Section, frozen=True, kw_only=True):
+    report_interval_s: Annotated[int, Meta(ge=1, le=86_400, description="How often terminals report usage.")] = 60
+    signature_window_s: Annotated[int, Meta(ge=1, description="How far a device's clock may be off.")] = 300
+    nonces: Annotated[int, Meta(ge=1000, description="Signed requests remembered against replay in one window.")] = (
+        2_000_000
+    )
+    code_hours: Annotated[int, Meta(ge=1, le=8760, description="How long an enrolment code is good for.")] = 24
+
+
+class Quotas(Section, frozen=True, kw_only=True):
+    octets: Annotated[int, Meta(ge=1, description="One quota, where the plan does not say.")] = 10_000_000
+    octets_max: Annotated[int, Meta(ge=1, description="The largest quota.")] = 2_000_000_000
+    interval_s: Annotated[int, Meta(ge=1, description="A busy session should ask about this seldom.")] = 20
+    validity_s: Annotated[int, Meta(ge=1, description="A quota must be reported on within this time.")] = 3600
+    grace_s: Annotated[int, Meta(ge=1, description="After the validity; then the reservation goes home.")] = 3600
+    threshold_percent: Annotated[int, Meta(ge=0, le=99, description="Ask for more when so much remains.")] = 20
+
+
+class SignIn(Section, frozen=True, kw_only=True):
+    tries_per_minute: Annotated[int, Meta(ge=1, description="For one name; and ten times that for one address.")] = 5
+    hashes_at_once: Annotated[int, Meta(ge=1, description="Passwords checked at once; each takes 64 MiB.")] = 2
+    hours: Annotated[int, Meta(ge=1, description="How long a sign-in lasts.")] = 12
+
+
+class Sweeper(Section, frozen=True, kw_only=True):
+    interval_s: Annotated[int, Meta(ge=1, description="How often deadlines are looked at.")] = 1
+    batch: Annotated[int, Meta(ge=1, description="Owners swept in one look; the rest wait for the next.")] = 500
+
+
+class Log(Section, frozen=True, kw_only=True):
+    format: Annotated[Literal["console", "json"], Meta(description="console for people, json for machines.")] = (
+        "console"
+    )
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")] = (
+        "info"
+    )
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    data: Annotated[str, Meta(description="The directory of the database and of admin.token.")] = "data"
+    http: Http = field(default_factory=Http)
+    store: Store = field(default_factory=Store)
+    agents: Agents = field(default_factory=Agents)
+    quotas: Quotas = field(default_factory=Quotas)
+    sign_in: SignIn = field(default_factory=SignIn)
+    sweeper: Sweeper = field(default_factory=Sweeper)
+    log: Log = field(default_factory=Log)
+
+    def policy(self) -> Policy:
+        return Policy(
+            quota_octets=Octets(self.quotas.octets),
+            quota_octets_max=Octets(self.quotas.octets_max),
+            interval_s=self.quotas.interval_s,
+            validity_ms=Millis(self.quotas.validity_s * 1000),
+            grace_ms=Millis(self.quotas.grace_s * 1000),
+            threshold_percent=self.quotas.threshold_percent,
+            report_interval_s=self.agents.report_interval_s,
+        )
+
+
+Tree = dict[str, Any]
+SECTIONS: Final[dict[str, type[Section]]] = {
+    name: hint
+    for name, hint in get_type_hints(Settings).items()
+    if isinstance(hint, type) and issubclass(hint, Section)
+}
+
+
+def load(
+    file: Path | None = None, *, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings in force. ``flags`` are named ``section.key``. Raises BadInput that names the setting."""
+    tree = _read(file) if file else {}
+    given = os.environ if environment is None else environment
+    for path, value in (*_from_environment(given), *(flags or {}).items()):
+        _put(tree, path, value)
+    return convert(tree)
+
+
+def convert(tree: Tree) -> Settings:
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        path = path.removeprefix(".").removesuffix("`")
+        raise BadInput(f"{path or 'settings'}: {_lower(message)}. {_help(path)}", field=path) from error
+
+
+def as_toml() -> str:
+    """Return the complete file with every default, commented."""
+    lines = ["# Qanat server settings. Every value shown is the default; flags and QANAT_SECTION_KEY override it.", ""]
+    lines += _describe(Settings, Settings())
+    for name, section in SECTIONS.items():
+        lines += ["", f"[{name}]", *_describe(section, section())]
+    return "\n".join(lines) + "\n"
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """Split ``127.0.0.1:8080`` or ``[::1]:8080``. Raises BadInput."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise BadInput(f"{text!r} is no HOST:PORT, as in 127.0.0.1:8080", field="http.listen")
+    return host.strip("[]"), int(port)
+
+
+def _read(file: Path) -> Tree:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror}", field=str(file)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is not TOML: {error}", field=str(file)) from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield ``QANAT_HTTP_LISTEN`` as ``http.listen``; names outside the sections belong to others (``QANAT_URL``)."""
+    for name, value in environment.items():
+        words = name.lower()
+        if words == "qanat_data":
+            yield "data", value
+        for section in SECTIONS:
+            if words.startswith(f"qanat_{section}_"):
+                yield f"{section}.{words.removeprefix(f'qanat_{section}_')}", value
+
+
+def _put(tree: Tree, path: str, value: str) -> None:
+    section, _, key = path.rpartition(".")
+    place = tree.setdefault(section, {}) if section else tree
+    if isinstance(place, dict):
+        place[key] = value
+
+
+def _describe(section: type[Section], defaults: Section) -> list[str]:
+    lines = []
+    for found in msgspec.structs.fields(section):
+        if found.name not in SECTIONS:
+            value = msgspec.json.encode(getattr(defaults, found.name)).decode()
+            lines += [f"# {_description(section, found.name)}", f"{found.name} = {value}"]
+    return lines
+
+
+def _description(section: type[Section], name: str) -> str:
+    hints = get_type_hints(section, include_extras=True)
+    return next((meta.description for meta in getattr(hints[name], "__metadata__", ()) if meta.description), "")
+
+
+def _help(path: str) -> str:
+    section_name, _, key = path.rpartition(".")
+    section = SECTIONS.get(section_name, Settings)
+    if key in {found.name for found in msgspec.structs.fields(section)} and key not in SECTIONS:
+        return f"It is: {_description(section, key)} The default is {getattr(section(), key)!r}."
+    if path in SECTIONS:
+        section = SECTIONS[path]
+    known = ", ".join(found.name for found in msgspec.structs.fields(section))
+    return f"Known here: {known}. `qanat check-config --example` prints all settings."
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

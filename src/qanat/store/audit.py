@@ -1,0 +1,42 @@
+"""The audit of a database: every entry recomputed, and every row held against the entries. Blocks; run it in a thread."""
+
+from __future__ import annotations
+
+from qanat.ids import Shard
+from qanat.ledger.audit import Auditor, Verdict
+from qanat.ledger.work import kind_name
+from qanat.store.port import EntryRow, Log, RecordRow
+from qanat.store.records import decode_entry, encode
+
+
+def audit(log: Log) -> Verdict:
+    auditor = Auditor()
+    watermarks: dict[Shard, int] = {}
+    behind: set[tuple[str, str, str]] = set()
+    """Records changed after the watermark: their rows may be of any later moment."""
+    rows_seen: set[tuple[str, str, str]] = set()
+    for item in log.snapshot():
+        if isinstance(item, EntryRow):
+            entry = decode_entry(item.body)
+            auditor.feed(item.shard, item.seq, entry)
+            if item.seq > watermarks.get(item.shard, 0):
+                behind.update((kind_name(type(record)), record.owner, record.id) for record in entry.put)
+                behind.update((kind, owner, id) for kind, owner, id in entry.drop)
+        elif isinstance(item, RecordRow):
+            key: tuple[str, str, str] = (item.kind, item.owner, item.id)
+            rows_seen.add(key)
+            if key not in behind:
+                _compare(auditor, key, item)
+        else:
+            watermarks[item[0]] = item[1]
+    for key in auditor.records.keys() - rows_seen - behind:
+        auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} is in the entries and has no row")
+    return auditor.verdict()
+
+
+def _compare(auditor: Auditor, key: tuple[str, str, str], row: RecordRow) -> None:
+    image = auditor.records.get(key)
+    if image is None:
+        auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} has a row and is not in the entries")
+    elif encode(image) != row.body:
+        auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} differs between its row and its entries")

@@ -1,0 +1,66 @@
+"""A desk: the store without waiting. Decisions are made and kept in memory at once, in one thread.
+
+For the simulator and for tests of the thinking rooms: the same pages, entries and records as everywhere, no event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from qanat.clock import Clock
+from qanat.ids import Owner, Shard, shard_of
+from qanat.ledger.audit import Auditor, Verdict
+from qanat.ledger.work import Entry, Page, Record, Work
+from qanat.store.records import decode_entry, encode
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+
+class Desk:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.entries: list[tuple[Shard, int, Entry]] = []
+        self._heads: dict[Shard, int] = {}
+        self._pages: dict[Owner, Page] = {}
+
+    def decide(self, decision: Callable[[Work], T]) -> T:
+        work = Work(self._page_of, self.clock.now())
+        result = decision(work)
+        for shard, entry in work.entries(shard_of).items():
+            self._keep(shard, decode_entry(encode(entry)))
+        return result
+
+    def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
+        return self.decide(lambda work: work.get(kind, owner, id))
+
+    def all(self, kind: type[R], owner: Owner) -> list[R]:
+        return self.decide(lambda work: work.all(kind, owner))
+
+    def due_owners(self) -> list[Owner]:
+        now = self.clock.now()
+        return [owner for owner, page in self._pages.items() if _is_due(page, now)]
+
+    def audit(self) -> Verdict:
+        auditor = Auditor()
+        for shard, seq, entry in self.entries:
+            auditor.feed(shard, seq, entry)
+        return auditor.verdict()
+
+    def _page_of(self, owner: Owner) -> Page:
+        return self._pages.setdefault(owner, {})
+
+    def _keep(self, shard: Shard, entry: Entry) -> None:
+        seq = self._heads[shard] = self._heads.get(shard, 0) + 1
+        self.entries.append((shard, seq, entry))
+        for record in entry.put:
+            self._page_of(record.owner).setdefault(type(record), {})[record.id] = record
+        for kind, owner, id in entry.drop:
+            for stored_kind, records in self._page_of(owner).items():
+                if stored_kind.__name__.lower() == kind:
+                    records.pop(id, None)
+
+
+def _is_due(page: Page, now: int) -> bool:
+    return any(record.due is not None and record.due <= now for records in page.values() for record in records.values())

@@ -1,0 +1,303 @@
+"""A lane: one writer that decides in memory and commits in batches.
+
+Requests are decided in order, at once, on the pages in memory; their entries gather in a batch. While one batch commits,
+the next gathers: no timer is needed. An answer leaves only when its batch is durable. If somebody else was first
+(``Taken``), what they wrote is read and the batch decided again. If the database fails, everything decided on top of the
+lost batch fails with it and memory starts afresh from what is durable.
+
+Behind the entries, the projector writes the newest images into rows, in chunks between batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from qanat.clock import Clock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Entry, NotLoaded, Record, Work, kind_name
+from qanat.store.pages import Images, Pages, gather, overlay
+from qanat.store.port import EntryRow, Log, RecordRow, Taken
+from qanat.store.records import decode_entry, encode
+
+T = TypeVar("T")
+Decision = Callable[[Work], T]
+
+_CHUNK: Final = 256
+_PAUSE_S: Final = 0.3
+"""Between two rounds of the projector: a record that changes often is then written once."""
+
+
+@dataclass(slots=True)
+class Ticket:
+    """One request that waits for its batch to be durable."""
+
+    decision: Decision[Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+
+
+@dataclass(slots=True)
+class Batch:
+    tickets: list[Ticket] = field(default_factory=list)
+    rows: list[EntryRow] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Round:
+    """One round of the projector: images on their way into rows, and the seqs they bring each shard up to."""
+
+    images: Images = field(default_factory=dict)
+    heads: dict[Shard, int] = field(default_factory=dict)
+    rows: Iterator[RecordRow] = iter(())
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a lane has done so far, for metrics and benchmarks."""
+
+    batches: int = 0
+    entries: int = 0
+    rows_projected: int = 0
+    decided_again: int = 0
+    loads: int = 0
+
+
+class Lane:
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int) -> None:
+        self.figures = Figures()
+        self._log = log
+        self._clock = clock
+        self._pages = Pages(pages_kept)
+        self._heads: dict[Shard, int] = {}
+        """The last seq given out; ``_durable`` is the last one committed."""
+        self._durable: dict[Shard, int] = {}
+        self._gathering = Batch()
+        self._committing: Batch | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._closed = False
+        self._unprojected: Images = {}
+        self._round = Round()
+        self._next_round_at = 0.0
+        """By the event loop's own time; 0 begins a round at once."""
+        self._projection_fault: StoreFault | None = None
+
+    async def open(self) -> None:
+        """Take up where the database stands: replay the entries that the rows do not know yet."""
+        self._ready.clear()
+        self._pages.clear()
+        self._durable = await self._log.heads()
+        self._heads = dict(self._durable)
+        self._unprojected, self._round = {}, Round()
+        for row in await self._log.tail():
+            gather(self._unprojected, decode_entry(row.body))
+        self._ready.set()
+
+    async def decide(self, decision: Decision[T]) -> T:
+        """Run a decision and return its result once everything it rests on is durable.
+
+        The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
+        is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
+        """
+        while True:
+            if self._closed:
+                raise StoreFault("the store is closing; ask again when the server is back")
+            if not self._ready.is_set():
+                await self._ready.wait()
+            try:
+                result, changed = self._decide(decision)
+                break
+            except NotLoaded as miss:
+                await self._load(miss.owner)
+        if not changed and self._committing is None and not self._gathering.tickets:
+            return result
+        ticket: Ticket = Ticket(decision, asyncio.get_running_loop().create_future(), result)
+        self._gathering.tickets.append(ticket)
+        self._wake()
+        return await ticket.future  # type: ignore[no-any-return]
+
+    async def caught_up(self) -> None:
+        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
+        while self._unprojected or self._round.images:
+            self._next_round_at = 0.0
+            self._wake()
+            assert self._worker is not None
+            await asyncio.shield(self._worker)
+            if self._projection_fault is not None:
+                raise self._projection_fault
+
+    async def close(self) -> None:
+        """Commit what was taken, bring the rows up, and let go of the database."""
+        self._closed = True
+        if self._worker is not None:
+            await self._worker
+        with suppress(StoreFault):  # the entries are durable; the next start brings the rows up
+            await self.caught_up()
+        await self._log.close()
+
+    @property
+    def lag(self) -> int:
+        """Records whose rows may be behind their entries."""
+        return sum(map(len, self._unprojected.values())) + sum(map(len, self._round.images.values()))
+
+    # -- deciding
+
+    def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
+        """Decide now; what it changes joins the batch that is gathering."""
+        work = Work(self._pages, self._clock.now())
+        result = decision(work)
+        entries = work.entries(self._log.shard_of)
+        for shard, entry in entries.items():
+            seq = self._heads.get(shard, 0) + 1
+            self._heads[shard] = seq
+            self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, encode(entry)))
+            self._gathering.entries.append(entry)
+            self._pages.apply(entry)
+        return result, bool(entries)
+
+    async def _load(self, owner: Owner) -> None:
+        self.figures.loads += 1
+        round_before = self._round
+        records = await self._log.load(owner)
+        if self._round is not round_before:
+            return  # rows were written while we read: ask again
+        if owner not in self._pages:
+            self._pages.install(owner, overlay(records, self._newer(owner)))
+
+    def _newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
+        """The images of an owner that the rows may not have yet, oldest first."""
+        yield self._round.images.get(owner, {})
+        yield self._unprojected.get(owner, {})
+        underway: Images = {}
+        for batch in (self._committing, self._gathering):
+            for entry in batch.entries if batch else ():
+                gather(underway, entry)
+        yield underway.get(owner, {})
+
+    # -- committing
+
+    def _wake(self) -> None:
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
+        loop = asyncio.get_running_loop()
+        self._projection_fault = None
+        while self._gathering.tickets or self._may_project(loop.time()):
+            if self._gathering.tickets:
+                await self._commit_next()
+            if self._may_project(loop.time()):
+                await self._project_chunk()
+        if self._unprojected and not self._closed:
+            loop.call_at(self._next_round_at, self._wake)
+
+    def _may_project(self, now_s: float) -> bool:
+        return (
+            bool(self._round.images or (self._unprojected and now_s >= self._next_round_at))
+            and self._projection_fault is None
+        )
+
+    async def _commit_next(self) -> None:
+        batch, self._gathering = self._gathering, Batch()
+        self._committing = batch
+        try:
+            if batch.rows:
+                await self._log.append(batch.rows)
+        except Taken:
+            await self._decide_again()
+        except StoreFault as fault:
+            await self._lose(fault)
+        else:
+            self._settle(batch)
+        self._committing = None
+
+    def _settle(self, batch: Batch) -> None:
+        for row, entry in zip(batch.rows, batch.entries, strict=True):
+            gather(self._unprojected, entry)
+            self._durable[row.shard] = row.seq
+        self.figures.batches += 1
+        self.figures.entries += len(batch.entries)
+        for ticket in batch.tickets:
+            if not ticket.future.done():  # whoever asked may have gone away
+                ticket.future.set_result(ticket.result)
+
+    async def _decide_again(self) -> None:
+        """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""
+        tickets = self._withdraw()
+        self.figures.decided_again += len(tickets)
+        await self.open()
+        for ticket in tickets:
+            await self._again(ticket)
+
+    async def _again(self, ticket: Ticket) -> None:
+        while True:
+            try:
+                ticket.result, _ = self._decide(ticket.decision)
+            except NotLoaded as miss:
+                await self._load(miss.owner)
+            except Exception as error:  # the decision's own, for its caller
+                ticket.future.set_exception(error)
+                return
+            else:
+                self._gathering.tickets.append(ticket)
+                return
+
+    async def _lose(self, fault: StoreFault) -> None:
+        """The database did not take the batch: nothing decided since is true. Start afresh from what is durable."""
+        for ticket in self._withdraw():
+            if not ticket.future.done():
+                ticket.future.set_exception(fault)
+        try:
+            await self.open()
+        except StoreFault:
+            self._ready.set()  # the next request finds no page, tries to read one, and is told
+            self._heads = {}
+
+    def _withdraw(self) -> list[Ticket]:
+        assert self._committing is not None
+        tickets = self._committing.tickets + self._gathering.tickets
+        self._committing, self._gathering = None, Batch()
+        return tickets
+
+    # -- projecting
+
+    async def _project_chunk(self) -> None:
+        """Write the next rows of the round; with its last, how far the rows have come."""
+        if not self._round.images:
+            self._round = Round(self._unprojected, dict(self._durable), iter(self._rows_of(self._unprojected)))
+            self._unprojected = {}
+        rows = list(islice(self._round.rows, _CHUNK))
+        last = len(rows) < _CHUNK
+        try:
+            await self._log.project(rows, self._round.heads if last else {})
+        except StoreFault as fault:
+            self._projection_fault = fault
+            self._put_back()
+            return
+        self.figures.rows_projected += len(rows)
+        if last:
+            self._round = Round()
+            self._next_round_at = asyncio.get_running_loop().time() + _PAUSE_S
+
+    def _rows_of(self, images: Images) -> Iterator[RecordRow]:
+        for owner, records in images.items():
+            shard = self._log.shard_of(owner)
+            for (kind, id), record in records.items():
+                if record is None:
+                    yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
+                else:
+                    yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
+
+    def _put_back(self) -> None:
+        newer, self._unprojected = self._unprojected, self._round.images
+        self._round = Round()
+        for owner, records in newer.items():
+            self._unprojected.setdefault(owner, {}).update(records)

@@ -1,0 +1,74 @@
+"""The log in memory: the shipped fake. It passes the same contract tests as the databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from qanat.ids import Owner, Shard, shard_of
+from qanat.ledger.work import Record
+from qanat.store.port import EntryRow, Query, RecordRow, Taken
+from qanat.store.records import decode_record
+from qanat.units import Instant
+
+
+class MemoryLog:
+    def __init__(self) -> None:
+        self._entries: dict[tuple[Shard, int], EntryRow] = {}
+        self._heads: dict[Shard, int] = {}
+        self._rows: dict[tuple[Owner, str, str], RecordRow] = {}
+        self._watermarks: dict[Shard, int] = {}
+
+    def shard_of(self, owner: Owner) -> Shard:
+        return shard_of(owner)
+
+    async def append(self, rows: Sequence[EntryRow]) -> None:
+        for row in rows:
+            if (row.shard, row.seq) in self._entries:
+                raise Taken(f"entry {row.seq} of shard {row.shard} exists")
+        for row in rows:
+            self._entries[row.shard, row.seq] = row
+            self._heads[row.shard] = row.seq
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        for row in rows:
+            key = (row.owner, row.kind, row.id)
+            if row.body is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+        self._watermarks.update(watermarks)
+
+    async def load(self, owner: Owner) -> list[Record]:
+        return [decode_record(row.body) for row in self._rows.values() if row.owner == owner and row.body]
+
+    async def heads(self) -> dict[Shard, int]:
+        return dict(self._heads)
+
+    async def tail(self) -> list[EntryRow]:
+        return sorted(row for row in self._entries.values() if row.seq > self._watermarks.get(row.shard, 0))
+
+    async def find(self, query: Query) -> list[Record]:
+        rows = [row for row in self._rows.values() if _matches(row, query)]
+        rows.sort(key=lambda row: (row.label, row.owner))
+        return [decode_record(row.body) for row in rows[: query.limit] if row.body]
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        due = sorted((row.due, row.owner) for row in self._rows.values() if row.due is not None and row.due <= now)
+        return list(dict.fromkeys(owner for _, owner in due))[:limit]
+
+    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+        yield from list(self._watermarks.items())
+        yield from sorted(self._entries.values())
+        yield from list(self._rows.values())
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _matches(row: RecordRow, query: Query) -> bool:
+    return (
+        row.kind == query.kind
+        and (query.owner is None or row.owner == query.owner)
+        and row.label.startswith(query.label_prefix)
+        and row.label > query.after
+    )

@@ -1,0 +1,74 @@
+"""The pages in memory: what decisions read, a bounded number of owners at a time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from qanat.ids import Owner
+from qanat.ledger.work import Entry, NotLoaded, Page, Record
+from qanat.store.records import KINDS
+
+Images = dict[Owner, dict[tuple[type[Record], str], Record | None]]
+"""The newest image of each record; None where it was dropped."""
+
+
+class Pages:
+    """Least recently used pages go first. A page that is not here raises NotLoaded."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept: Final = kept
+        self._pages: OrderedDict[Owner, Page] = OrderedDict()
+
+    def __call__(self, owner: Owner) -> Page:
+        page = self._pages.get(owner)
+        if page is None:
+            raise NotLoaded(owner)
+        self._pages.move_to_end(owner)
+        return page
+
+    def __contains__(self, owner: Owner) -> bool:
+        return owner in self._pages
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def install(self, owner: Owner, records: Iterable[Record]) -> None:
+        page: Page = {}
+        for record in records:
+            page.setdefault(type(record), {})[record.id] = record
+        self._pages[owner] = page
+        while len(self._pages) > self._kept:
+            self._pages.popitem(last=False)
+
+    def apply(self, entry: Entry) -> None:
+        """Put an entry's images on those pages that are in memory."""
+        pages = self._pages
+        for record in entry.put:
+            page = pages.get(record.owner)
+            if page is not None:
+                page.setdefault(type(record), {})[record.id] = record
+        for kind, owner, id in entry.drop:
+            page = pages.get(owner)
+            if page is not None:
+                page.get(KINDS[kind], {}).pop(id, None)
+
+    def clear(self) -> None:
+        self._pages.clear()
+
+
+def gather(images: Images, entry: Entry) -> None:
+    """Let an entry's images replace older ones."""
+    for record in entry.put:
+        images.setdefault(record.owner, {})[type(record), record.id] = record
+    for kind, owner, id in entry.drop:
+        images.setdefault(owner, {})[KINDS[kind], id] = None
+
+
+def overlay(records: Iterable[Record], newer: Iterable[dict[tuple[type[Record], str], Record | None]]) -> list[Record]:
+    """Return the records of one owner with newer images, oldest first, laid over them."""
+    seen: dict[tuple[type[Record], str], Record | None] = {(type(record), record.id): record for record in records}
+    for images in newer:
+        seen.update(images)
+    return [record for record in seen.values() if record is not None]

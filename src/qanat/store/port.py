@@ -1,0 +1,92 @@
+"""What a database must be able to do for Qanat: a log that is appended to, and rows that are brought up behind it.
+
+Entries are the truth: appending them is the only thing that must be durable before an answer. Rows are the records as
+they were at the watermark or later; they exist to be loaded and listed, and can be made again from the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from qanat.errors import Fault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Record
+from qanat.units import Instant
+
+
+class EntryRow(NamedTuple):
+    """One entry as stored. (shard, seq) is order, cache validation and fence in one."""
+
+    shard: Shard
+    seq: int
+    at: Instant
+    act: str
+    body: str
+
+
+class RecordRow(NamedTuple):
+    """One record as stored; ``body`` None means that it is forgotten."""
+
+    shard: Shard
+    owner: Owner
+    kind: str
+    id: str
+    label: str
+    due: Instant | None
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which records to list, in the order of their labels."""
+
+    kind: str
+    owner: str | None = None
+    label_prefix: str = ""
+    after: str = ""
+    """Begin behind this label."""
+    limit: int = 100
+
+
+class Taken(Fault):
+    """Somebody else appended to the shard first. Read what they wrote and decide again."""
+
+
+class Log(Protocol):
+    """A database. Every method but ``shard_of`` may raise StoreFault; what it interrupted was not committed."""
+
+    def shard_of(self, owner: Owner) -> Shard: ...
+
+    async def append(self, rows: Sequence[EntryRow]) -> None:
+        """Append all rows in one durable commit, or none. Raises Taken if a (shard, seq) exists."""
+        ...
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        """Write rows, and that every entry up to each watermark is in the rows, in one commit."""
+        ...
+
+    async def load(self, owner: Owner) -> list[Record]:
+        """Return the rows of an owner."""
+        ...
+
+    async def heads(self) -> dict[Shard, int]:
+        """Return the last seq of each shard that has entries."""
+        ...
+
+    async def tail(self) -> list[EntryRow]:
+        """Return the entries behind the watermarks, in order."""
+        ...
+
+    async def find(self, query: Query) -> list[Record]: ...
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        """Return owners of records that are due, those longest due first."""
+        ...
+
+    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+        """Read everything as of one moment: watermarks, then entries in order, then rows. For the audit; blocks."""
+        ...
+
+    async def close(self) -> None: ...

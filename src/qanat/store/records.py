@@ -1,0 +1,70 @@
+"""Every kind of record there is, and how records and entries are written: as JSON, which anybody can read."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Union, cast
+
+import msgspec
+
+from qanat.charging.metering import JournalMark
+from qanat.charging.session import Session
+from qanat.ledger.book import Account
+from qanat.ledger.work import Entry, Record, kind_name
+from qanat.registry.access import Credential, Staff, Token
+from qanat.registry.answers import StoredAnswer
+from qanat.registry.codes import EnrolmentCode
+from qanat.registry.names import Claim
+from qanat.registry.operators import Operator
+from qanat.registry.plans import Plan
+from qanat.registry.refused import RefusedRequest
+from qanat.registry.sims import Pool, PoolPlace, SimProfile
+from qanat.registry.subscribers import Subscriber
+from qanat.registry.terminals import Terminal, TerminalLink
+
+_ALL: Final[tuple[type[Record], ...]] = (
+    Account,
+    Claim,
+    Credential,
+    EnrolmentCode,
+    JournalMark,
+    Operator,
+    Plan,
+    Pool,
+    PoolPlace,
+    RefusedRequest,
+    Session,
+    SimProfile,
+    Staff,
+    StoredAnswer,
+    Subscriber,
+    Terminal,
+    TerminalLink,
+    Token,
+)
+KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
+
+_AnyRecord: Any = Union[tuple(KINDS.values())]  # noqa: UP007 - built from a list
+_StoredEntry = msgspec.defstruct(
+    "_StoredEntry",
+    [
+        ("postings", list[tuple[str, int]], msgspec.field(default_factory=list)),
+        ("put", list[_AnyRecord], msgspec.field(default_factory=list)),
+        ("drop", list[tuple[str, str, str]], msgspec.field(default_factory=list)),
+    ],
+    gc=False,
+)
+_encoder: Final = msgspec.json.Encoder()
+_entries: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_StoredEntry)
+_records: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_AnyRecord)
+
+
+def encode(value: Entry | Record) -> str:
+    return _encoder.encode(value).decode()
+
+
+def decode_entry(text: str | bytes) -> Entry:
+    return cast(Entry, _entries.decode(text))
+
+
+def decode_record(text: str | bytes) -> Record:
+    return cast(Record, _records.decode(text))

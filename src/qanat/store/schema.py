@@ -1,0 +1,54 @@
+"""The tables, the same for every database.
+
+``entry`` is the truth; ``record`` and ``watermark`` follow it. Keys begin with the shard, so that the tables can be
+distributed by it. Times are integers (``qanat.units.Instant``), bodies JSON text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
+
+_Whole: Final = BigInteger().with_variant(Integer, "sqlite")
+
+metadata: Final = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"},
+)
+
+entry: Final = Table(
+    "entry",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("seq", _Whole, primary_key=True, autoincrement=False),
+    Column("at", _Whole, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+record: Final = Table(
+    "record",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("due", _Whole),
+    Column("body", Text, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+Index("ix_record_label", record.c.kind, record.c.label, record.c.owner)
+Index("ix_record_due", record.c.due, sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL"))
+
+watermark: Final = Table(
+    "watermark",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("seq", _Whole, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,180 @@
+"""The log in one SQLite file: WAL, ``synchronous=FULL``, one writer thread.
+
+All shards share one log here (shard 0): a file has one writer anyway, and entries then land side by side on disk. A batch
+is one INSERT of many rows, so that Python's lock changes hands once a batch and not once a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Record
+from qanat.store.migrate import migrate_sqlite
+from qanat.store.port import EntryRow, Query, RecordRow, Taken
+from qanat.store.records import decode_record
+from qanat.units import Instant
+
+T = TypeVar("T")
+
+_THE_SHARD: Final = Shard(0)
+_BUSY_MS: Final = 5_000
+_STEPS: Final = (256, 64, 16, 4, 1)
+"""Sizes of a many-row INSERT: few, so that each is prepared once."""
+
+_UPSERT: Final = (
+    "INSERT INTO record (shard, owner, kind, id, label, due, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (shard, owner, kind, id) DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body"
+)
+_DELETE: Final = "DELETE FROM record WHERE shard = ? AND owner = ? AND kind = ? AND id = ?"
+_REACHED: Final = (
+    "INSERT INTO watermark (shard, seq) VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq"
+)
+_TAIL: Final = (
+    "SELECT entry.* FROM entry LEFT JOIN watermark USING (shard) "
+    "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
+)
+_FIND: Final = (
+    "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
+    "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
+)
+_DUE: Final = "SELECT owner FROM record WHERE due <= ? GROUP BY owner ORDER BY min(due) LIMIT ?"
+_AFTER_ALL: Final = "\U0010ffff"
+
+
+class SqliteLog:
+    """Two threads: one writes, one reads; both wait for the disk, the event loop never does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        migrate_sqlite(path)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
+        self._writer = self._connect()
+        self._reader = self._connect()
+        self._reader.execute("PRAGMA query_only=ON")
+
+    def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
+        return _THE_SHARD
+
+    async def append(self, rows: Sequence[EntryRow]) -> None:
+        await self._write(lambda writer: _insert_entries(writer, rows))
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        await self._write(lambda writer: _write_rows(writer, rows, watermarks))
+
+    async def load(self, owner: Owner) -> list[Record]:
+        rows = await self._read("SELECT body FROM record WHERE shard = ? AND owner = ?", (_THE_SHARD, owner))
+        return [decode_record(body) for (body,) in rows]
+
+    async def heads(self) -> dict[Shard, int]:
+        return dict(await self._read("SELECT shard, max(seq) FROM entry GROUP BY shard"))
+
+    async def tail(self) -> list[EntryRow]:
+        return [EntryRow(*row) for row in await self._read(_TAIL)]
+
+    async def find(self, query: Query) -> list[Record]:
+        upper = query.label_prefix + _AFTER_ALL
+        where = (query.kind, query.after, query.label_prefix, upper, query.owner, query.owner, query.limit)
+        return [decode_record(body) for (body,) in await self._read(_FIND, where)]
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        return [owner for (owner,) in await self._read(_DUE, (now, limit))]
+
+    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN")
+            yield from connection.execute("SELECT shard, seq FROM watermark")
+            yield from map(EntryRow._make, connection.execute("SELECT * FROM entry ORDER BY shard, seq"))
+            yield from map(RecordRow._make, connection.execute("SELECT * FROM record"))
+        finally:
+            connection.close()
+
+    async def close(self) -> None:
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        def transaction() -> None:
+            with _faults(self._path):
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    write(self._writer)
+                    self._writer.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
+
+        await asyncio.get_running_loop().run_in_executor(self._writing, transaction)
+
+    async def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        def read() -> list[Any]:
+            with _faults(self._path):
+                return self._reader.execute(sql, parameters).fetchall()
+
+        return await asyncio.get_running_loop().run_in_executor(self._reading, read)
+
+    def _connect(self) -> sqlite3.Connection:
+        with _faults(self._path):
+            connection = sqlite3.connect(
+                self._path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            )
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            return connection
+
+
+class _faults:
+    """Turn what SQLite raises into the fault that says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise Taken(str(error)) from error
+        if isinstance(error, sqlite3.Error):
+            raise StoreFault(f"the database {self._path}: {error}. {_cure(error)}") from error
+
+
+def _cure(error: sqlite3.Error) -> str:
+    if "full" in str(error):
+        return "Make room on the disk; nothing acknowledged is lost."
+    if "locked" in str(error):
+        return "Another program holds the file; close it."
+    return "Look at the disk and the file's owner."
+
+
+def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
+    place = 0
+    while place < len(rows):
+        step = next(step for step in _STEPS if step <= len(rows) - place)
+        flat = [value for row in rows[place : place + step] for value in row]
+        writer.execute(_insert_many(step), flat)
+        place += step
+
+
+@lru_cache
+def _insert_many(rows: int) -> str:
+    return "INSERT INTO entry (shard, seq, at, act, body) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)  # noqa: S608 - only its length varies
+
+
+def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+    writer.executemany(_UPSERT, [row for row in rows if row.body is not None])
+    writer.executemany(_DELETE, [row[:4] for row in rows if row.body is None])
+    writer.executemany(_REACHED, list(watermarks.items()))

@@ -1,0 +1,98 @@
+"""The store: one unit of work for everything that is decided, on whichever database.
+
+``open_store`` takes the address of a database, as ``--database`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+from qanat.clock import Clock
+from qanat.errors import BadInput
+from qanat.ids import Owner
+from qanat.ledger.audit import Verdict
+from qanat.ledger.work import Record, Work, kind_name
+from qanat.store.audit import audit
+from qanat.store.lane import Figures, Lane
+from qanat.store.memory import MemoryLog
+from qanat.store.port import Log, Query
+from qanat.store.sqlite import SqliteLog
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+PAGES_KEPT = 50_000
+
+
+class Store:
+    """Decide durably; list, sweep and audit what was decided. One event loop, any number of tasks."""
+
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
+        self._log = log
+        self._clock = clock
+        self._lane = Lane(log, clock, pages_kept=pages_kept)
+
+    async def open(self) -> Store:
+        await self._lane.open()
+        return self
+
+    async def decide(self, decision: Callable[[Work], T]) -> T:
+        """Run a pure decision; its result is durable when it returns. Raises StoreFault: repeating is safe."""
+        return await self._lane.decide(decision)
+
+    async def find(
+        self, kind: type[R], *, owner: str | None = None, label_prefix: str = "", after: str = "", limit: int = 100
+    ) -> list[R]:
+        """List records in the order of their labels, behind ``after``. Sees everything acknowledged before."""
+        await self._lane.caught_up()
+        query = Query(kind=kind_name(kind), owner=owner, label_prefix=label_prefix, after=after, limit=limit)
+        return cast(list[R], await self._log.find(query))
+
+    async def due_owners(self, limit: int) -> list[Owner]:
+        """Return owners for whom the sweeper has something to do, longest due first."""
+        await self._lane.caught_up()
+        return await self._log.due_owners(self._clock.now(), limit)
+
+    async def audit(self) -> Verdict:
+        """Recompute every balance from the entries and hold the rows against them, as of one moment."""
+        await self._lane.caught_up()
+        return await asyncio.to_thread(audit, self._log)
+
+    @property
+    def figures(self) -> Figures:
+        return self._lane.figures
+
+    @property
+    def lag(self) -> int:
+        """Records whose rows may be behind their entries."""
+        return self._lane.lag
+
+    async def close(self) -> None:
+        """Commit what was taken and let go of the database. Repeating does nothing."""
+        await self._lane.close()
+
+
+class MemoryStore(Store):
+    """A store that forgets everything when it goes; the same lane and the same contract."""
+
+    def __init__(self, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
+        super().__init__(MemoryLog(), clock, pages_kept=pages_kept)
+
+
+class SqliteStore(Store):
+    """A store in one SQLite file: the embedded default."""
+
+    def __init__(self, path: Path, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
+        super().__init__(SqliteLog(path), clock, pages_kept=pages_kept)
+
+
+async def open_store(url: str, clock: Clock) -> Store:
+    """Open the database at ``sqlite:///path`` or ``memory:``. Raises BadInput for another address, StoreFault."""
+    if url == "memory:":
+        return await MemoryStore(clock).open()
+    if url.startswith("sqlite:///"):
+        return await SqliteStore(Path(url.removeprefix("sqlite:///")), clock).open()
+    raise BadInput(f"{url!r} is no database address: write sqlite:///path/to/file or memory:", field="database")

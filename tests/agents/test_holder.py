@@ -1,0 +1,299 @@
+"""The holder against the small honest operator, step by step."""
+
+from __future__ import annotations
+
+from tests.agents.world import World
+
+from qanat.agents.holder import Holder
+from qanat.agents.holding import Snapshot
+from qanat.agents.states import TRANSITIONS, Event, State
+from qanat.wire.agent import Interrogation, Problem, UsageReport
+
+MB = 1_000_000
+
+
+def online(*, bought: int = 10 * MB, quota_octets: int = MB) -> World:
+    world = World(bought=bought, quota_octets=quota_octets)
+    world.start()
+    world.settle()
+    return world
+
+
+def asked(world: World) -> list[tuple[str, int]]:
+    return [(message.kind, message.number) for message in world.operator.asked]
+
+
+def test_every_state_is_reached_and_left_by_the_table() -> None:
+    sources = {state for state, _ in TRANSITIONS}
+    assert sources == set(State)
+    assert {event for _, event in TRANSITIONS} == set(Event)
+    assert set(TRANSITIONS.values()) == set(State)
+
+
+def test_terminal_goes_online_within_a_quota() -> None:
+    world = online()
+    assert asked(world) == [("first", 0)]
+    assert world.live() == ["q1"]
+    world.pass_octets(up=1000, down=2000)
+    assert world.truth == 3000
+
+
+def test_nothing_passes_before_the_first_quota_and_the_journal_speaks_first() -> None:
+    world = World()
+    world.start()
+    world.pass_octets(up=1, down=1)
+    assert world.truth == 0
+    world.settle()
+    assert world.disk.quotas["q1"].reserved == world.ceiling
+
+
+def test_next_quota_is_waiting_before_the_first_runs_dry() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.settle()
+    assert world.live() == ["q1", "q2"]
+    world.pass_octets(up=0, down=300_000)
+    assert world.truth == 1_100_000
+    assert world.live() == ["q2"]
+
+
+def test_octets_are_attributed_first_in_first_out() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.settle()
+    world.pass_octets(up=150_000, down=150_000)
+    world.stop()
+    world.settle()
+    assert world.operator.quotas["q1"].used == MB
+    assert world.operator.quotas["q2"].used == 100_000
+
+
+def test_stop_returns_the_remainder_and_clears_only_after_confirmation() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.stop()
+    assert "q1" in world.disk.quotas
+    assert world.disk.rows
+    world.settle()
+    assert world.disk.quotas == {}
+    assert world.disk.rows == {}
+    assert world.operator.available == 10 * MB - 5000
+
+
+def test_with_nothing_left_nothing_is_returned_and_nothing_asked() -> None:
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=MB)
+    world.settle()
+    before = len(world.operator.asked)
+    world.wait(1000)
+    world.stop()
+    assert world.road == []
+    assert len(world.operator.asked) == before
+
+
+def test_remainder_of_an_earlier_session_is_found_and_returned_before_a_new_application() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.reboot()
+    world.start()
+    world.settle()
+    kinds = [message.kind for message in world.operator.asked]
+    assert kinds == ["first", "final", "first"]
+    assert world.operator.asked[1].returns == ["q1"]
+
+
+def test_kill_and_restart_in_the_same_boot_loses_no_octet() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.crash()
+    world.pass_octets(up=700, down=300)
+    world.start()
+    world.stop()
+    world.settle()
+    assert asked(world) == [("first", 0), ("final", 1)]
+    assert world.operator.used == world.truth == 6000
+
+
+def test_reboot_closes_each_quota_at_its_reservation() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    reserved = world.disk.quotas["q1"].reserved
+    world.reboot()
+    world.start()
+    world.settle()
+    assert world.operator.quotas["q1"].used == reserved >= world.truth
+
+
+def test_question_without_answer_is_repeated_with_its_number_and_contents() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    (question,) = world.road
+    world.lose()
+    world.pass_octets(up=0, down=1000)
+    world.wait(2000)
+    assert world.road == [question]
+    world.crash()
+    world.start()
+    assert world.road == [question]
+
+
+def test_answer_that_comes_twice_grants_once() -> None:
+    world = World()
+    world.start()
+    world.deliver(times=2)
+    assert world.live() == ["q1"]
+
+
+def test_usage_is_reported_at_the_interval_and_deleted_after_confirmation() -> None:
+    world = online()
+    world.pass_octets(up=100, down=200)
+    world.wait(10_000)
+    (report,) = world.road
+    assert isinstance(report, UsageReport)
+    assert [(row.up, row.down) for row in report.rows] == [(100, 200)]
+    world.settle()
+    assert world.disk.rows == {}
+    assert world.disk.floor == 1
+    world.wait(10_000)
+    assert world.road == []
+
+
+def test_no_row_is_written_while_a_report_is_unanswered() -> None:
+    world = online()
+    for _ in range(20):
+        world.pass_octets(up=10, down=0)
+        world.wait(60_000)
+        while world.road:
+            world.lose()
+    assert len(world.disk.rows) == 1
+
+
+def test_last_quota_asks_no_more_until_it_is_used_up_and_then_at_growing_intervals() -> None:
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=900_000)
+    assert world.road == []
+    world.pass_octets(up=0, down=100_000)
+    world.settle()
+    assert world.holder is not None
+    assert world.holder.refusal is not None
+    assert world.holder.state is State.WAITING
+    before = len(world.operator.asked)
+    for _ in range(60):
+        world.wait(10_000)
+        world.settle()
+    assert 10 <= len(world.operator.asked) - before <= 15
+
+
+def test_purchase_revives_the_session() -> None:
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=MB)
+    world.settle()
+    world.operator.bought += MB
+    world.wait(60_000)
+    world.settle()
+    assert world.live() == ["q2"]
+    world.pass_octets(up=0, down=10)
+    assert world.truth == MB + 10
+
+
+def test_end_of_validity_closes_the_gate_returns_and_asks_again() -> None:
+    world = online()
+    world.operator.validity_ms = 7_200_000
+    world.pass_octets(up=0, down=5000)
+    world.wait(3_600_000)
+    world.settle()
+    assert world.operator.quotas["q1"].used == 5000
+    assert not world.operator.quotas["q1"].is_reserved
+    assert world.live() == ["q2"]
+
+
+def test_leaving_the_link_saves_and_returns_and_coming_back_opens_a_new_session() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.set_link(up=False)
+    world.pass_octets(up=0, down=5000)
+    world.settle()
+    assert world.operator.used == world.truth == 5000
+    assert world.operator.quotas["q1"].is_reserved is False
+    world.set_link(up=True)
+    world.settle()
+    assert world.live() == ["q2"]
+    assert len(world.operator.sessions) == 1
+
+
+def test_stop_while_the_first_question_is_on_its_way_returns_what_it_brings() -> None:
+    world = World()
+    world.start()
+    world.stop()
+    world.settle()
+    assert asked(world) == [("first", 0), ("final", 1)]
+    assert world.operator.available == world.operator.bought
+    assert world.holder is not None
+    assert world.holder.is_done
+
+
+def test_counters_that_go_backwards_bill_no_phantom() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.up = world.down = world.ceiling = 0
+    world.tick()
+    world.settle()
+    assert world.operator.quotas["q1"].used <= MB
+    world.stop()
+    world.settle()
+    assert world.operator.used <= MB
+
+
+def test_session_the_server_does_not_know_is_given_up_and_its_usage_still_reported() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.operator.sessions.clear()
+    world.operator.quotas["q1"].is_reserved = False
+    world.settle()
+    world.wait(2000)
+    world.settle()
+    world.stop()
+    world.settle()
+    assert world.operator.used == world.truth == 800_000
+
+
+def test_rejected_request_is_shown_with_its_cure_and_tried_again_later() -> None:
+    world = World()
+    world.start()
+    assert world.holder is not None
+    (question,) = world.road
+    assert isinstance(question, Interrogation)
+    problem = Problem(status=403, reason="terminal_blocked", detail="Blocked.", cure="Ask your operator.")
+    world.road.clear()
+    world.do(world.holder.rejected(world.clock.now(), question, problem))
+    assert world.holder.refusal is not None
+    assert world.holder.refusal.cure == "Ask your operator."
+    world.wait(10_000)
+    assert world.road == []
+    world.wait(30_000)
+    assert world.road == [question]
+
+
+def test_traffic_that_nothing_could_stop_is_charged_to_the_last_quota() -> None:
+    """An open gate: the counters run past the bound."""
+    world = online(bought=MB)
+    world.up += 2 * MB
+    world.truth += 2 * MB
+    world.ceiling = world.up
+    world.tick(depleted=True)
+    world.settle()
+    assert world.operator.used == 2 * MB
+
+
+def test_holder_begins_at_the_present_reading_so_old_totals_are_not_billed() -> None:
+    world = World()
+    world.up = world.ceiling = 5_000_000_000
+    world.start()
+    world.settle()
+    world.stop()
+    world.settle()
+    assert world.operator.used == 0
+
+
+def test_fresh_holder_is_idle() -> None:
+    assert Holder(Snapshot(journal="j")).state is State.IDLE

@@ -1,0 +1,151 @@
+"""A holder's whole world on a manual clock: a gate that stops at its ceiling, a disk, and a road to the operator.
+
+The truth is what really passed the gate. ``crash`` forgets the holder and keeps disk and gate, as kill -9 does;
+``reboot`` forgets the gate as well. A crash may come between any two actions.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from tests.agents.operator import Operator
+
+from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake, remember
+from qanat.agents.holder import Holder
+from qanat.agents.holding import Reading, Snapshot
+from qanat.clock import ManualClock
+from qanat.units import Instant, Millis, Octets
+from qanat.wire.agent import Interrogation, Problem, UsageReport
+
+
+class World:
+    def __init__(self, *, bought: int = 10_000_000, quota_octets: int = 1_000_000) -> None:
+        self.clock = ManualClock()
+        self.operator = Operator(bought=bought, quota_octets=quota_octets)
+        self.disk = Snapshot(journal="jnl-1")
+        self.road: list[Interrogation | UsageReport] = []
+        self.notes: list[Note] = []
+        self.truth = 0
+        self.boot = 0
+        self.up = self.down = self.ceiling = 0
+        self.link_is_up = True
+        self.wake_at = Instant(0)
+        self.crash_in: int | None = None
+        self.chunks_lost = 0
+        self.holder: Holder | None = None
+
+    # The machine
+
+    def start(self) -> None:
+        self.road.clear()
+        self.holder = Holder(deepcopy(self.disk))
+        self.do(self.holder.start(self.clock.now(), self.reading(), link=self.link_is_up))
+
+    def reading(self) -> Reading:
+        return Reading(source=f"boot-{self.boot}", up=Octets(self.up), down=Octets(self.down))
+
+    def crash(self) -> None:
+        self.holder = None
+        self.crash_in = None
+
+    def reboot(self) -> None:
+        self.crash()
+        self.chunks_lost += max(0, self.ceiling - self.up - self.down)
+        self.boot += 1
+        self.up = self.down = self.ceiling = 0
+
+    def pass_octets(self, *, up: int, down: int) -> None:
+        """Offer so many octets to the gate, whether or not an agent is alive."""
+        room = self.ceiling - self.up - self.down
+        up = min(up, room)
+        down = min(down, room - up)
+        self.up, self.down = self.up + up, self.down + down
+        self.truth += up + down
+        self.tick(depleted=self.ceiling == self.up + self.down)
+
+    def tick(self, *, depleted: bool = False) -> None:
+        if self.holder is not None:
+            self.do(self.holder.tick(self.clock.now(), self.reading(), depleted=depleted))
+
+    def wait(self, span_ms: int) -> None:
+        """Let time pass, waking the holder whenever it asked for it."""
+        end = self.clock.now() + span_ms
+        while self.holder is not None and self.wake_at <= end:
+            self.clock.advance(Millis(max(1, self.wake_at - self.clock.now())))
+            self.tick()
+        self.clock.advance(Millis(max(0, end - self.clock.now())))
+
+    # The holder's surroundings
+
+    def do(self, actions: list[Action]) -> None:
+        queue = list(actions)
+        while queue:
+            if self.crash_in is not None:
+                self.crash_in -= 1
+                if self.crash_in < 0:
+                    self.crash()
+                    return
+            match queue.pop(0):
+                case Commit(changes):
+                    for change in changes:
+                        remember(self.disk, change)
+                case Raise(ceiling):
+                    assert ceiling >= self.ceiling, "a ceiling only rises"
+                    self.ceiling = ceiling
+                case Shut():
+                    self.ceiling = self.up + self.down
+                    assert self.holder is not None
+                    queue += self.holder.fenced(self.clock.now(), self.reading())
+                case Send(message):
+                    self.road.append(message)
+                case Wake(at):
+                    self.wake_at = at
+                case Note() as note:
+                    self.notes.append(note)
+
+    # The road
+
+    def deliver(self, *, answer_arrives: bool = True, times: int = 1) -> None:
+        """Bring the oldest message to the operator; its answer may be lost on the way back, or come more than once."""
+        message = self.road.pop(0)
+        if isinstance(message, UsageReport):
+            confirmation = self.operator.report(message)
+            for _ in range(times * answer_arrives):
+                if self.holder is not None:
+                    self.do(self.holder.confirmed(self.clock.now(), message, confirmation))
+        else:
+            answer = self.operator.interrogate(message, self.clock.now())
+            for _ in range(times * answer_arrives):
+                if self.holder is not None:
+                    if isinstance(answer, Problem):
+                        self.do(self.holder.rejected(self.clock.now(), message, answer))
+                    else:
+                        self.do(self.holder.answered(self.clock.now(), answer))
+        if not answer_arrives and self.holder is not None:
+            self.do(self.holder.unreachable(self.clock.now(), message))
+
+    def lose(self) -> None:
+        message = self.road.pop(0)
+        if self.holder is not None:
+            self.do(self.holder.unreachable(self.clock.now(), message))
+
+    def settle(self) -> None:
+        """Deliver everything until nothing is on the road."""
+        for _ in range(50):
+            if not self.road:
+                return
+            self.deliver()
+        raise AssertionError("the holder does not come to rest")
+
+    def set_link(self, *, up: bool) -> None:
+        self.link_is_up = up
+        if self.holder is not None:
+            self.do(self.holder.link(self.clock.now(), present=up))
+
+    def stop(self) -> None:
+        assert self.holder is not None
+        self.do(self.holder.stop(self.clock.now()))
+
+    def live(self) -> list[str]:
+        assert self.holder is not None
+        return [held.quota for held in self.holder.book.live]

@@ -101,8 +101,7 @@ def down(folder: Path) -> bool:
 
 def keep(folder: Path, place: Place) -> None:
     """Lay the lab, start its programs, and wait for the end."""
-    stop = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
         lab = Lab()
         lab.lay()
@@ -124,7 +123,8 @@ def keep(folder: Path, place: Place) -> None:
         )
         _note(folder).write_bytes(msgspec.json.encode(standing))
         stack.callback(_note(folder).unlink)
-        signal.sigwait(stop)
+        while True:
+            signal.pause()
 
 
 def _sweep() -> bool:
@@ -135,6 +135,11 @@ def _sweep() -> bool:
             os.kill(pid, signal.SIGKILL)
         host.remove()
     return bool(left)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Let everything that stands be taken down on the way out."""
+    raise SystemExit(0)
 
 
 def _note(folder: Path) -> Path:

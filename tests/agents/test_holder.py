@@ -184,6 +184,24 @@ def test_last_quota_asks_no_more_until_it_is_used_up_and_then_at_growing_interva
     assert 10 <= len(world.operator.asked) - before <= 15
 
 
+def test_crumb_smaller_than_a_packet_is_kept_and_continued_by_the_next_quota() -> None:
+    """The gate is dry 740 octets short of the bound."""
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=MB - 740)
+    world.tick(depleted=True)
+    world.settle()
+    assert world.holder is not None
+    assert world.holder.refusal is not None
+    assert world.live() == ["q1"]
+    world.operator.bought += MB
+    world.wait(2000)
+    world.settle()
+    world.pass_octets(up=0, down=1500)
+    world.stop()
+    world.settle()
+    assert [quota.used for quota in world.operator.quotas.values()] == [MB, 760]
+
+
 def test_purchase_revives_the_session() -> None:
     world = online(bought=MB)
     world.pass_octets(up=0, down=MB)

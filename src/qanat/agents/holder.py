@@ -183,11 +183,14 @@ class Holder:
 
     @property
     def _is_dry(self) -> bool:
-        """All that was granted is allowed, the gate met its ceiling, and no answer is awaited that could raise it."""
-        return self._depleted and not self._is_asking and all(q.reserved >= q.octets for q in self.book.live)
+        """All that was granted is allowed and the gate met its ceiling: what is left is less than one packet.
+
+        That crumb is kept and the next quota continues it: returned, it would be granted again, and again be too small.
+        """
+        return self._depleted and all(held.reserved >= held.octets for held in self.book.live)
 
     def _settle(self, now: Instant) -> list[Action]:
-        over = [held for held in self.book.live if not self._wanted or held.valid_until <= now or self._is_dry]
+        over = [held for held in self.book.live if not self._wanted or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
             if not self._fencing:
                 self._fencing = True
@@ -222,7 +225,6 @@ class Holder:
         if self.book.live:
             self._allow()
         elif self.state is State.SERVING:
-            self._depleted = False
             self._move(Event.SPENT)
         if self._is_asking:
             return
@@ -232,11 +234,11 @@ class Holder:
             self._ask(now, "intermediate", wants=0)
 
     def _needs_more(self) -> bool:
-        """One quota serves and one may wait: ask when the only one has run down to its threshold."""
+        """One quota serves and one may wait: ask when the only one has run down to its threshold; a final one, dry."""
         live = self.book.live
-        if not live:
-            return True
-        return len(live) == 1 and not live[0].final and live[0].left <= live[0].threshold
+        if len(live) == 1:
+            return self._is_dry or (not live[0].final and live[0].left <= live[0].threshold)
+        return not live
 
     def _wind_up(self, now: Instant) -> None:
         if self.state in (State.OPENING, State.SERVING, State.WAITING):

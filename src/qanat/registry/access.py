@@ -12,7 +12,7 @@ from typing import Literal
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import secret_owner, staff_owner, subscriber_owner
+from qanat.registry.names import claim, holder_of, secret_owner, sign_in_name_owner, staff_owner, subscriber_owner
 from qanat.units import Instant
 
 Role = Literal["administrator", "operator", "subscriber"]
@@ -61,8 +61,9 @@ def caller_may_serve(caller: Caller, operator: str) -> bool:
 def hire(work: Work, *, name: str, role: Role, operator: str = "", password_hash: str) -> Staff | Refused:
     """Create a member of staff with a password."""
     owner = staff_owner(name)
-    if work.get(Staff, owner, name) or work.get(Credential, subscriber_owner(name), "password"):
+    if holder_of(work, sign_in_name_owner(name)):
         return Refused(Refusal.NAME_TAKEN, {"thing": f"The name {name}"})
+    claim(work, sign_in_name_owner(name), holder=owner)
     staff = Staff(owner=owner, id=name, role=role, operator=operator, created_at=work.now)
     work.put(staff)
     set_password(work, owner, password_hash)

@@ -50,6 +50,11 @@ def staff_owner(name: str) -> Owner:
     return Owner(f"staff/{name}")
 
 
+def sign_in_name_owner(name: str) -> Owner:
+    """Staff and subscribers sign in at one door, so they share their names."""
+    return Owner(f"name/{name}")
+
+
 def terminal_owner(id: str) -> Owner:
     return Owner(f"terminal/{id}")
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import Caller, Staff, caller_may_serve
+from qanat.registry.access import Caller, caller_may_serve
 from qanat.registry.names import (
     claim,
     free_or_refused,
@@ -17,7 +17,7 @@ from qanat.registry.names import (
     imsi_owner,
     msisdn_owner,
     name_of,
-    staff_owner,
+    sign_in_name_owner,
     subscriber_owner,
 )
 from qanat.registry.operators import require_operator
@@ -44,7 +44,7 @@ def create_subscriber(
     home = require_operator(work, operator)
     if isinstance(home, Refused):
         return home
-    if find_subscriber(work, name) or work.get(Staff, staff_owner(name), name):
+    if holder_of(work, sign_in_name_owner(name)):
         return Refused(Refusal.NAME_TAKEN, {"thing": f"The name {name}"})
     values = [(imsi_owner(imsi), f"A holder of IMSI {imsi}")] if imsi else []
     values += [(msisdn_owner(msisdn), f"A holder of number {msisdn}")] if msisdn else []
@@ -52,7 +52,7 @@ def create_subscriber(
         taken = free_or_refused(work, page, holder=owner, thing=thing)
         if taken:
             return taken
-    for page, _ in values:
+    for page in (sign_in_name_owner(name), *(page for page, _ in values)):
         claim(work, page, holder=owner)
     subscriber = Subscriber(
         owner=owner,

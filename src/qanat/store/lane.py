@@ -21,7 +21,7 @@ from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Entry, NotLoaded, Record, Work, kind_name
-from qanat.store.pages import Images, Pages, gather, overlay
+from qanat.store.pages import Images, Pages, gather, images_of, overlay
 from qanat.store.port import EntryRow, Log, RecordRow, Taken
 from qanat.store.records import decode_entry, encode
 
@@ -106,16 +106,7 @@ class Lane:
         The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
         is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
         """
-        while True:
-            if self._closed:
-                raise StoreFault("the store is closing; ask again when the server is back")
-            if not self._ready.is_set():
-                await self._ready.wait()
-            try:
-                result, changed = self._decide(decision)
-                break
-            except NotLoaded as miss:
-                await self._load(miss.owner)
+        result, changed = await self._decided(decision)
         if not changed and self._committing is None and not self._gathering.tickets:
             return result
         ticket: Ticket = Ticket(decision, asyncio.get_running_loop().create_future(), result)
@@ -149,6 +140,25 @@ class Lane:
 
     # -- deciding
 
+    async def _decided(self, decision: Decision[T]) -> tuple[T, bool]:
+        """Decide, loading the pages it takes; these stay in memory until it is done."""
+        loaded: list[Owner] = []
+        try:
+            while True:
+                if self._closed:
+                    raise StoreFault("the store is closing; ask again when the server is back")
+                if not self._ready.is_set():
+                    await self._ready.wait()
+                try:
+                    return self._decide(decision)
+                except NotLoaded as miss:
+                    self._pages.pin(miss.owner)
+                    loaded.append(miss.owner)
+                    await self._load(miss.owner)
+        finally:
+            if loaded:
+                self._pages.unpin(loaded)
+
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
         work = Work(self._pages, self._clock.now())
@@ -175,11 +185,9 @@ class Lane:
         """The images of an owner that the rows may not have yet, oldest first."""
         yield self._round.images.get(owner, {})
         yield self._unprojected.get(owner, {})
-        underway: Images = {}
         for batch in (self._committing, self._gathering):
             for entry in batch.entries if batch else ():
-                gather(underway, entry)
-        yield underway.get(owner, {})
+                yield images_of(owner, entry)
 
     # -- committing
 
@@ -238,17 +246,12 @@ class Lane:
             await self._again(ticket)
 
     async def _again(self, ticket: Ticket) -> None:
-        while True:
-            try:
-                ticket.result, _ = self._decide(ticket.decision)
-            except NotLoaded as miss:
-                await self._load(miss.owner)
-            except Exception as error:  # the decision's own, for its caller
-                ticket.future.set_exception(error)
-                return
-            else:
-                self._gathering.tickets.append(ticket)
-                return
+        try:
+            ticket.result, _ = await self._decided(ticket.decision)
+        except Exception as error:  # the decision's own, for its caller
+            ticket.future.set_exception(error)
+        else:
+            self._gathering.tickets.append(ticket)
 
     async def _lose(self, fault: StoreFault) -> None:
         """The database did not take the batch: nothing decided since is true. Start afresh from what is durable."""

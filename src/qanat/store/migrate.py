@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -25,11 +25,8 @@ def migrate_sqlite(path: Path) -> None:
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None})
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
-        with engine.connect() as connection:
-            connection.execute(text("PRAGMA journal_mode=WAL"))
-            connection.rollback()
-            with connection.begin():
-                migrate(connection)
+        with engine.begin() as connection:
+            migrate(connection)
     except SQLAlchemyError as error:
         raise StoreFault(f"the database {path} could not be migrated: {error}; nothing was changed") from error
     finally:

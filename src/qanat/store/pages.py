@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from qanat.ids import Owner
@@ -20,6 +21,7 @@ class Pages:
     def __init__(self, kept: int) -> None:
         self._kept: Final = kept
         self._pages: OrderedDict[Owner, Page] = OrderedDict()
+        self._pinned: Counter[Owner] = Counter()
 
     def __call__(self, owner: Owner) -> Page:
         page = self._pages.get(owner)
@@ -39,8 +41,22 @@ class Pages:
         for record in records:
             page.setdefault(type(record), {})[record.id] = record
         self._pages[owner] = page
-        while len(self._pages) > self._kept:
-            self._pages.popitem(last=False)
+        self._evict()
+
+    def pin(self, owner: Owner) -> None:
+        """Keep a page in memory until it is unpinned: a decision that needs several pages must see them together."""
+        self._pinned[owner] += 1
+
+    def unpin(self, owners: Iterable[Owner]) -> None:
+        self._pinned.subtract(owners)
+        self._pinned += Counter()  # only what is still pinned
+
+    def _evict(self) -> None:
+        spare = len(self._pages) - self._kept
+        if spare > 0:
+            oldest = (owner for owner in self._pages if owner not in self._pinned)
+            for owner in list(islice(oldest, spare)):
+                del self._pages[owner]
 
     def apply(self, entry: Entry) -> None:
         """Put an entry's images on those pages that are in memory."""
@@ -64,6 +80,15 @@ def gather(images: Images, entry: Entry) -> None:
         images.setdefault(record.owner, {})[type(record), record.id] = record
     for kind, owner, id in entry.drop:
         images.setdefault(owner, {})[KINDS[kind], id] = None
+
+
+def images_of(owner: Owner, entry: Entry) -> dict[tuple[type[Record], str], Record | None]:
+    """Return the images that an entry has for one owner."""
+    images: dict[tuple[type[Record], str], Record | None] = {
+        (type(record), record.id): record for record in entry.put if record.owner == owner
+    }
+    images.update({(KINDS[kind], id): None for kind, gone_owner, id in entry.drop if gone_owner == owner})
+    return images
 
 
 def overlay(records: Iterable[Record], newer: Iterable[dict[tuple[type[Record], str], Record | None]]) -> list[Record]:

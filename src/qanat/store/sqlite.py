@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
+"""How long to wait while another program writes to the file."""
 _STEPS: Final = (256, 64, 16, 4, 1)
 """Sizes of a many-row INSERT: few, so that each is prepared once."""
 
@@ -52,8 +53,9 @@ _AFTER_ALL: Final = "\U0010ffff"
 class SqliteLog:
     """Two threads: one writes, one reads; both wait for the disk, the event loop never does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = _BUSY_MS) -> None:
         self._path = path
+        self._busy_ms = busy_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         migrate_sqlite(path)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
@@ -129,7 +131,7 @@ class SqliteLog:
     def _connect(self) -> sqlite3.Connection:
         with _faults(self._path):
             connection = sqlite3.connect(
-                self._path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+                self._path, timeout=self._busy_ms / 1000, isolation_level=None, check_same_thread=False
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")

@@ -22,9 +22,7 @@ class Meter:
         """Have a gate on this interface; return whether it had to be opened. Raises what ``choose_gate`` raises."""
         if self.gate is not None and self._index == link.index:
             return False
-        if self.gate is not None:
-            self.gate.detach()
-        self.gate = None
+        self.close()
         self.gate = self._open_gate()
         self._index = link.index
         return True
@@ -40,7 +38,7 @@ class Meter:
         return Reading(source=self.gate.meter, up=passed.up, down=passed.down)
 
     def take_events(self) -> bool:
-        """Do what the kernel asks for; return whether the ceiling was met."""
+        """Do what the kernel asks for; return whether the ceiling was met. Raises TableGone."""
         if self.gate is None:
             return False
         try:

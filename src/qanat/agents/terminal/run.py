@@ -18,6 +18,7 @@ from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.holder import Holder
 from qanat.agents.journal import Journal, JournalFault
+from qanat.agents.kernel.nft import TableGone
 from qanat.agents.link import LinkWatch
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
 from qanat.agents.terminal.log import Log
@@ -120,7 +121,14 @@ class Agent:
         self._do(self._holder.link(self._clock.now(), present=is_present))
 
     def _tick(self) -> None:
-        depleted = self._meter.take_events()
+        try:
+            depleted = self._meter.take_events()
+        except TableGone as fault:
+            self._log("gate is gone", sentence=str(fault))
+            depleted = False
+            self._listen_to_gate(None)
+            self._meter.close()
+            self._follow()
         self._do(self._holder.tick(self._clock.now(), self._meter.reading(), depleted=depleted))
 
     def _stop(self) -> None:

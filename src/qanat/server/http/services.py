@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from argon2 import PasswordHasher
 from starlette.requests import Request
 
 from qanat.charging.quota import Policy
@@ -30,7 +31,7 @@ class Services:
     admission: Admission
 
 
-def make_services(*, store: Store, clock: Clock, settings: Settings) -> Services:
+def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     verifier = Verifier(clock=clock, window_s=settings.agents.signature_window_s, nonces=settings.agents.nonces)
     return Services(
         store=store,
@@ -38,7 +39,7 @@ def make_services(*, store: Store, clock: Clock, settings: Settings) -> Services
         settings=settings,
         policy=settings.policy(),
         metrics=Metrics(),
-        passwords=Passwords(at_once=settings.sign_in.hashes_at_once),
+        passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
         tries_by_name=Tries(per_minute=settings.sign_in.tries_per_minute, clock=clock),
         tries_by_address=Tries(per_minute=10 * settings.sign_in.tries_per_minute, clock=clock),
         admission=Admission(store=store, verifier=verifier),

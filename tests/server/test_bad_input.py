@@ -1,0 +1,203 @@
+"""The table of bad input: every row is answered as a problem that names the field, and changes nothing."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import msgspec
+import pytest
+from tests.server.live import Device, Live, interrogation, live_server
+
+from qanat.server.settings import Settings
+from qanat.units import MAX_PUBLIC_OCTETS, MINUTE
+
+
+def _problem(answer: Any, status: int, reason: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["status"], body["reason"]) == (status, reason)
+    assert "Traceback" not in answer.text
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"octets": -1}, "octets"),
+        ({"octets": 0}, "octets"),
+        ({"octets": 1.5}, "octets"),
+        ({"octets": 1.0}, "octets"),
+        ({"octets": MAX_PUBLIC_OCTETS + 1}, "octets"),
+        ({"octets": 10**400}, "octets"),
+        ({"octets": "1000"}, "octets"),
+        ({"octets": True}, "octets"),
+        ({"octets": None}, "octets"),
+        ({"octets": [1]}, "octets"),
+        ({}, "octets"),
+        ({"octets": 1, "extra": 1}, "extra"),
+        ({"octets": 1, "valid_days": 0}, "valid_days"),
+        ([], "body"),
+        ("text", "body"),
+    ],
+)
+def test_a_wrong_amount_names_the_field_and_changes_nothing(live: Live, body: Any, field: str) -> None:
+    live.done("/v1/subscribers", {"name": "alice"})
+    content = repr(body).replace("'", '"').replace("True", "true").replace("None", "null").encode()
+    assert _problem(live.post("/v1/subscribers/alice/top-ups", content=content), 422, "bad_input")["field"] == field
+    assert live.get("/v1/subscribers/alice/balance").json()["buckets"] == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"octets": 1', b"\xff\xfe", b"{'octets': 1}", b'{"octets": ' + b"9" * 5000 + b"}", b"[" * 60_000]
+)
+def test_what_is_not_json_is_refused(live: Live, content: bytes) -> None:
+    live.done("/v1/subscribers", {"name": "alice"})
+    answer = live.post("/v1/subscribers/alice/top-ups", content=content)
+    assert answer.status_code in {400, 422}, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ({"up": -1}, "rows[0].up"),
+        ({"down": 1.5}, "rows[0].down"),
+        ({"up": 2**53}, "rows[0].up"),
+        ({"up": 10**30}, "rows[0].up"),
+        ({"up": "1"}, "rows[0].up"),
+        ({"seq": 0}, "rows[0].seq"),
+        ({"quota": "a/b"}, "rows[0].quota"),
+        ({"more": 1}, "rows[0]"),
+    ],
+)
+def test_a_wrong_usage_row_names_the_field_and_counts_nothing(live: Live, row: dict[str, Any], field: str) -> None:
+    device = _enrolled(live)
+    good = {"seq": 1, "quota": "s.0", "epoch": 0, "up": 1, "down": 1, "reserved": 1, "at": 1}
+    answer = device.send("POST", "/v1/agent/usage", {"journal": "j", "floor": 0, "rows": [{**good, **row}]})
+    assert _problem(answer, 422, "bad_input")["field"] == field
+    assert live.get("/v1/subscribers/alice/balance").json()["used"] == 0
+
+
+def test_a_truncated_message_of_an_agent_is_not_json(live: Live) -> None:
+    device = _enrolled(live)
+    _problem(device.send("POST", "/v1/agent/usage", content=b'{"journal": "j", "flo'), 400, "not_json")
+
+
+def test_a_body_of_100_mb_is_refused_before_it_is_read(live: Live) -> None:
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        peer.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 104857600\r\n\r\n")
+        answer = peer.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"body_too_large" in answer
+
+
+def test_a_body_without_a_length_is_refused_at_the_limit(live: Live) -> None:
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        peer.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.sendall(b"200000\r\n" + b"x" * 0x200000)
+        assert peer.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_more_requests_than_fit_are_asked_to_come_back(tmp_path: Any) -> None:
+    settings = msgspec.convert({"http": {"listen": "127.0.0.1:0", "at_once": 1}}, Settings)
+    with live_server(tmp_path, settings) as live:
+        host, _, port = live.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as slow:
+            slow.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 10\r\n\r\n{")
+            _until(lambda: "qanat_http_requests_in_flight 2.0" in live.get("/metrics").text)
+            answer = live.get("/v1/plans")
+            _problem(answer, 503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+        _until(lambda: live.get("/v1/plans").status_code == 200)
+
+
+def _until(holds: Any) -> None:
+    assert any(holds() for _ in range(500)), "it never came to hold"
+
+
+def test_unknown_paths_and_methods_are_problems_too(live: Live) -> None:
+    _problem(live.get("/v2/nothing"), 404, "no_such_path")
+    answer = live.http.request("DELETE", "/v1/plans")
+    _problem(answer, 405, "no_such_method")
+    _problem(live.http.request("PUT", "/v1/agent/usage"), 405, "no_such_method")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "é", "x" * 65, "-a", "a\u0000"])
+def test_names_are_plain(live: Live, name: str) -> None:
+    assert _problem(live.post("/v1/subscribers", {"name": name}), 422, "bad_input")["field"] == "name"
+
+
+def test_forged_expired_and_used_codes_enrol_nothing(live: Live) -> None:
+    live.done("/v1/sims", {"count": 2})
+    code = live.done("/v1/codes", {"hours": 1})["code"]
+    late = live.done("/v1/codes", {"hours": 1})["code"]
+    _problem(Device(live).enrol("AAAA-BBBB-CCCC"), 404, "unknown_code")
+    assert Device(live).enrol(code).status_code == 201
+    _problem(Device(live, seed=2).enrol(code, serial="imei-2"), 409, "code_used")
+    live.clock.advance(61 * MINUTE)
+    _problem(Device(live, seed=3).enrol(late, serial="imei-3"), 410, "code_expired")
+    assert len(live.get("/v1/terminals").json()["terminals"]) == 1
+
+
+def test_an_empty_pool_is_named(live: Live) -> None:
+    code = live.done("/v1/codes", {})["code"]
+    assert "sim" in _problem(Device(live).enrol(code), 409, "pool_empty")["cure"]
+
+
+def test_an_enrolment_must_be_signed_with_the_key_it_brings(live: Live) -> None:
+    live.done("/v1/sims", {"count": 2})
+    code = live.done("/v1/codes", {})["code"]
+    honest, thief = Device(live), Device(live, seed=2)
+    body = {"code": code, "public_key": honest.public_key, "hardware": "", "serial": "i", "version": ""}
+    _problem(thief.send("POST", "/v1/terminals", body, key_id=thief.public_key), 401, "wrong_signature")
+    _problem(thief.send("POST", "/v1/terminals", body, key_id=honest.public_key), 401, "wrong_signature")
+    assert _problem(thief.send("POST", "/v1/terminals", body, key_id="x"), 422, "bad_input")["field"] == "public_key"
+    assert live.get("/v1/terminals").json()["terminals"] == []
+
+
+def test_a_replayed_request_is_refused(live: Live) -> None:
+    device = _enrolled(live)
+    headers = device.signed("GET", "/v1/agent/terminal", b"")
+    assert live.http.get("/v1/agent/terminal", headers=headers).status_code == 200
+    _problem(live.http.get("/v1/agent/terminal", headers=headers), 401, "replayed")
+
+
+@pytest.mark.parametrize("skew_s", [-301, 301])
+def test_a_clock_that_is_off_is_told_both_times(live: Live, skew_s: int) -> None:
+    device = _enrolled(live)
+    headers = device.signed("GET", "/v1/agent/terminal", b"", skew_s=skew_s)
+    body = _problem(live.http.get("/v1/agent/terminal", headers=headers), 401, "clock_skew")
+    assert str(live.clock.now() // 1000) in body["detail"]
+
+
+def test_a_request_that_was_changed_on_the_way_is_refused(live: Live) -> None:
+    device = _enrolled(live)
+    body = msgspec.json.encode({"journal": "j", "floor": 0, "rows": []})
+    headers = device.signed("POST", "/v1/agent/usage", body)
+    changed = live.http.post("/v1/agent/usage", content=body + b" ", headers=headers)
+    assert _problem(changed, 422, "bad_input")["field"] == "Content-Digest"
+    elsewhere = live.http.post("/v1/agent/interrogations", content=body, headers=headers)
+    _problem(elsewhere, 401, "wrong_signature")
+    unsigned = live.http.post("/v1/agent/usage", content=body)
+    assert _problem(unsigned, 422, "bad_input")["field"] == "Signature-Input"
+
+
+def test_a_stranger_is_not_known(live: Live) -> None:
+    stranger = Device(live)
+    stranger.id = "trm-none"
+    answer = stranger.send("POST", "/v1/agent/interrogations", interrogation("s", 0, "first"))
+    _problem(answer, 404, "unknown_terminal")
+    assert live.get("/v1/refusals").json()["refusals"] == []
+
+
+def _enrolled(live: Live) -> Device:
+    live.done("/v1/sims", {"count": 1})
+    live.done("/v1/subscribers", {"name": "alice"})
+    device = Device(live)
+    assert device.enrol(live.done("/v1/subscribers/alice/codes", {})["code"]).status_code == 201
+    return device

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from tests.server.live import Live
+
+from qanat.units import HOUR, MINUTE
+
+
+def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(live: Live) -> None:
+    live.sign_in("alice")
+    wrong = [
+        live.post("/v1/sign-in", {"name": name, "password": "not this one"}, token="") for name in ("alice", "nobody")
+    ]
+    assert wrong[0].text == wrong[1].text
+    assert wrong[0].json()["reason"] == "wrong_sign_in"
+
+
+def test_tries_are_bounded_for_names_that_exist_and_names_that_do_not(live: Live) -> None:
+    live.sign_in("alice")
+    for name in ("alice", "nobody"):
+        answers = [live.post("/v1/sign-in", {"name": name, "password": "wrong"}, token="") for _ in range(6)]
+        assert [one.status_code for one in answers] == [401] * 5 + [429]
+        assert int(answers[-1].headers["retry-after"]) > 0
+    live.clock.advance(MINUTE)
+    assert live.post("/v1/sign-in", {"name": "alice", "password": "correct horse"}, token="").status_code == 201
+
+
+def test_a_token_ends_with_its_time_and_with_signing_out(live: Live) -> None:
+    alice = live.sign_in("alice")
+    assert live.get("/v1/whoami", token=alice).json()["name"] == "alice"
+    live.done("/v1/sign-out", token=alice)
+    assert live.get("/v1/whoami", token=alice).json()["reason"] == "signed_out"
+    again = live.done("/v1/sign-in", {"name": "alice", "password": "correct horse"}, token="")["token"]
+    live.clock.advance(12 * HOUR)
+    assert live.get("/v1/whoami", token=again).status_code == 401
+
+
+def test_a_subscriber_touches_only_what_is_its_own(live: Live) -> None:
+    alice, _ = live.sign_in("alice"), live.sign_in("bob")
+    for path in ("/v1/subscribers/bob/balance", "/v1/subscribers", "/v1/refusals", "/v1/audit", "/v1/sims"):
+        assert live.get(path, token=alice).status_code == 403, path
+    for path, body in (
+        ("/v1/subscribers/alice/pay-ins", {"amount": 1}),
+        ("/v1/subscribers/alice/top-ups", {"octets": 1}),
+        ("/v1/subscribers/bob/codes", {}),
+        ("/v1/plans", {"name": "x", "octets": 1, "valid_days": 1, "price": 0}),
+        ("/v1/codes", {}),
+    ):
+        assert live.post(path, body, token=alice).status_code == 403, path
+    assert live.get("/v1/subscribers/alice/balance", token=alice).status_code == 200
+
+
+def test_without_a_token_nothing_is_shown(live: Live) -> None:
+    for path in ("/v1/plans", "/v1/me/balance", "/v1/subscribers/alice/balance", "/v1/sessions"):
+        for token in ("", "wrong"):
+            assert live.get(path, token=token).json()["reason"] == "signed_out", path
+
+
+def test_a_name_is_taken_once(live: Live) -> None:
+    live.sign_in("alice")
+    for name in ("alice", "admin"):
+        answer = live.post("/v1/sign-up", {"name": name, "password": "correct horse"}, token="")
+        assert answer.json()["reason"] == "name_taken"

@@ -1,0 +1,98 @@
+"""Databases for the contract tests, and one that fails when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from qanat.clock import Clock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Record
+from qanat.store.memory import MemoryLog
+from qanat.store.port import EntryRow, Log, Query, RecordRow
+from qanat.store.sqlite import SqliteLog
+from qanat.store.store import Store
+from qanat.units import Instant
+
+T = TypeVar("T")
+
+
+class Database:
+    """A database that outlives the stores opened on it, as one does that was killed and started again."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        self.kind = kind
+        self.path = path / "qanat.db"
+        self._memory = MemoryLog()
+
+    def log(self) -> Log:
+        return self._memory if self.kind == "memory" else SqliteLog(self.path, busy_ms=50)
+
+    async def open(self, clock: Clock, *, pages_kept: int = 1000) -> Store:
+        return await Store(self.log(), clock, pages_kept=pages_kept).open()
+
+
+class FailingLog:
+    """A database whose n-th write fails: before it was done, or after it was done and before that was known."""
+
+    def __init__(self, log: Log, *, fails_at: int, after: bool, appends_only: bool = False) -> None:
+        self._log = log
+        self._left = fails_at
+        self._after = after
+        self._appends_only = appends_only
+        self.failed = False
+
+    def shard_of(self, owner: Owner) -> Shard:
+        return self._log.shard_of(owner)
+
+    async def append(self, rows: Sequence[EntryRow]) -> None:
+        await self._write(lambda: self._log.append(rows))
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        if self._appends_only:
+            await self._log.project(rows, watermarks)
+        else:
+            await self._write(lambda: self._log.project(rows, watermarks))
+
+    async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
+        self._left -= 1
+        if self._left != 0:
+            await write()
+            return
+        self.failed = True
+        if self._after:
+            await write()
+        raise StoreFault("the disk failed, as it was told to")
+
+    async def load(self, owner: Owner) -> list[Record]:
+        return await self._log.load(owner)
+
+    async def heads(self) -> dict[Shard, int]:
+        return await self._log.heads()
+
+    async def tail(self) -> list[EntryRow]:
+        return await self._log.tail()
+
+    async def find(self, query: Query) -> list[Record]:
+        return await self._log.find(query)
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        return await self._log.due_owners(now, limit)
+
+    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+        return self._log.snapshot()
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
+def run(story: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine to its end, in a loop of its own."""
+
+    async def told() -> T:
+        return await story()
+
+    return asyncio.run(told())

@@ -1,0 +1,284 @@
+"""The contract of every store: one suite for memory and SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.store.logs import Database, FailingLog, run
+
+from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
+from qanat.charging.quota import Policy
+from qanat.charging.session import Answer, Event, Session
+from qanat.clock import ManualClock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, SessionId
+from qanat.ledger import book
+from qanat.ledger.book import Account
+from qanat.ledger.work import Work
+from qanat.store.store import Store
+from qanat.units import Instant, Octets
+
+POLICY = Policy(quota_octets=Octets(1000))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    return Database(request.param, tmp_path)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def fund(name: str, octets: int, *, id: str = "b", due: int | None = None) -> Callable[[Work], None]:
+    """A decision that may be repeated: the bucket's id makes it one."""
+
+    def decision(work: Work) -> None:
+        owner = Owner(f"subscriber/{name}")
+        if work.get(Account, owner, id) is None:
+            when = None if due is None else Instant(due)
+            bucket = Account(owner=owner, id=id, role="bucket", operator="home", size=octets, due=when)
+            book.open_bucket(work, bucket)
+
+    return decision
+
+
+def say(name: str, session: str, number: int, event: Event, used: int = 0) -> Callable[[Work], Answer]:
+    request = Interrogation(
+        session=SessionId(session),
+        owner=Owner(f"subscriber/{name}"),
+        event=event,
+        number=number,
+        digest=used,
+        front="test",
+        holder="trm",
+        uses=(Use(octets=Octets(used), ends=True),) if number else (),
+        asks=() if event is Event.FINAL else (Ask(),),
+    )
+    return lambda work: interrogate(work, POLICY, request)
+
+
+async def balance(store: Store, name: str, id: str = "b") -> int:
+    account = await store.decide(lambda work: work.get(Account, Owner(f"subscriber/{name}"), id))
+    return account.balance if account else 0
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        await store.decide(fund("alice", 5000))
+        await store.decide(say("alice", "s", 0, Event.FIRST))
+        # No close: the process was killed. Rows may be behind; entries are not.
+        again = await database.open(clock)
+        await again.decide(say("alice", "s", 1, Event.FINAL, used=700))
+        assert await balance(again, "alice") == 4300
+        assert (await again.audit()).balanced
+        await again.close()
+
+    run(story)
+
+
+def test_a_repeat_after_a_restart_gets_the_stored_answer(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        await store.decide(fund("alice", 5000))
+        first = await store.decide(say("alice", "s", 0, Event.FIRST))
+        await store.close()
+        again = await database.open(clock)
+        assert await again.decide(say("alice", "s", 0, Event.FIRST)) == first
+        await again.close()
+
+    run(story)
+
+
+def test_a_decision_that_raises_leaves_no_trace(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+
+        def wrong(work: Work) -> None:
+            fund("alice", 5000)(work)
+            raise LookupError("as it was told to")
+
+        with pytest.raises(LookupError):
+            await store.decide(wrong)
+        assert await balance(store, "alice") == 0
+        assert (await store.audit()).entries == 0
+        await store.close()
+
+    run(story)
+
+
+def test_two_writers_on_one_database_never_both_win(database: Database, clock: ManualClock) -> None:
+    """Both hold warm pages; whoever appends second reads what the first wrote and decides again."""
+
+    async def story() -> None:
+        one, two = await database.open(clock), await database.open(clock)
+        await one.decide(fund("alice", 2500))
+        answers = []
+        for number in range(4):
+            answers.append(await one.decide(say("alice", f"one{number}", 0, Event.FIRST)))
+            answers.append(await two.decide(say("alice", f"two{number}", 0, Event.FIRST)))
+        assert sum(answer.grants[0].octets for answer in answers) == 2500
+        assert one.figures.decided_again + two.figures.decided_again > 0
+        assert (await one.audit()).balanced
+        await one.close()
+        await two.close()
+
+    run(story)
+
+
+def test_more_owners_than_pages_in_memory(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock, pages_kept=3)
+        names = [f"s{n}" for n in range(40)]
+        await asyncio.gather(*(store.decide(fund(name, 1000)) for name in names))
+        await asyncio.gather(*(store.decide(say(name, name, 0, Event.FIRST)) for name in names))
+        await asyncio.gather(*(store.decide(say(name, name, 1, Event.FINAL, used=10)) for name in names))
+        assert [await balance(store, name) for name in names] == [990] * 40
+        assert store.figures.loads > 40
+        assert (await store.audit()).balanced
+        await store.close()
+
+    run(story)
+
+
+def test_lists_are_in_the_order_of_labels_and_go_on_behind_one(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        for id in ("b", "c", "a"):
+            await store.decide(fund("alice", 10, id=id))
+        await store.decide(fund("bob", 10))
+        everything = await store.find(Account, label_prefix="subscriber/")
+        assert [account.label.removeprefix("subscriber/") for account in everything] == [
+            "alice:a",
+            "alice:b",
+            "alice:c",
+            "bob:b",
+        ]
+        behind = await store.find(Account, owner="subscriber/alice", after="subscriber/alice:a", limit=1)
+        assert [account.id for account in behind] == ["b"]
+        await store.close()
+
+    run(story)
+
+
+def test_owners_of_due_records_are_found_longest_due_first(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        now = clock.now()
+        await store.decide(fund("late", 10, due=now - 1))
+        await store.decide(fund("later", 10, due=now - 5))
+        await store.decide(fund("future", 10, due=now + 5))
+        assert await store.due_owners(10) == ["subscriber/later", "subscriber/late"]
+        await store.close()
+
+    run(story)
+
+
+def test_a_record_that_was_dropped_stays_away_after_a_restart(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        await store.decide(fund("alice", 10))
+        await store.decide(say("alice", "s", 0, Event.FIRST))
+        await store.decide(say("alice", "s", 1, Event.FINAL))
+        await store.find(Session)
+
+        def forget(work: Work) -> None:
+            for session in work.all(Session, Owner("subscriber/alice")):
+                work.drop(session)
+
+        await store.decide(forget)
+        assert await store.find(Session) == []
+        again = await database.open(clock)
+        assert await again.find(Session) == []
+        assert (await again.audit()).balanced
+        await store.close()
+        await again.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before-the-write", "after-the-write"])
+def test_every_write_may_fail(database: Database, clock: ManualClock, tmp_path: Path, after: bool) -> None:
+    """Fail the 1st, then the 2nd, … write until the whole story completes; each time it is repeated to its end."""
+
+    async def told_once(fails_at: int) -> bool:
+        fresh = Database(database.kind, tmp_path / str(fails_at))
+        log = FailingLog(fresh.log(), fails_at=fails_at, after=after)
+        store = await Store(log, clock, pages_kept=10).open()
+        for step in (
+            fund("alice", 2500),
+            say("alice", "s", 0, Event.FIRST),
+            say("alice", "s", 1, Event.INTERMEDIATE, used=900),
+            say("alice", "s", 2, Event.FINAL, used=400),
+        ):
+            await until_done(store, step)
+            await caught_up(store)
+        assert (await balance(store, "alice"), await balance(store, "alice", "used")) == (1200, 1300)
+        verdict = await store.audit()
+        assert verdict.problems == []
+        await store.close()
+        return log.failed
+
+    async def story() -> None:
+        fails_at = 1
+        while await told_once(fails_at):
+            fails_at += 1
+        assert fails_at > 6
+
+    run(story)
+
+
+async def until_done(store: Store, step: Callable[[Work], object]) -> None:
+    try:
+        await store.decide(step)
+    except StoreFault:
+        await store.decide(step)
+
+
+async def caught_up(store: Store) -> None:
+    try:
+        await store.find(Account)
+    except StoreFault:
+        await store.find(Account)
+
+
+def test_when_a_batch_is_lost_nothing_decided_on_top_of_it_is_acknowledged(
+    database: Database, clock: ManualClock
+) -> None:
+    async def story() -> None:
+        log = FailingLog(database.log(), fails_at=2, after=False, appends_only=True)
+        store = await Store(log, clock, pages_kept=10).open()
+        await store.decide(fund("alice", 100_000))
+        told = await asyncio.gather(
+            *(store.decide(say("alice", f"s{n}", 0, Event.FIRST)) for n in range(20)), return_exceptions=True
+        )
+        assert all(isinstance(answer, StoreFault) for answer in told)
+        bucket = await store.decide(lambda work: work.get(Account, Owner("subscriber/alice"), "b"))
+        assert bucket is not None
+        assert bucket.reserved == 0
+        await store.close()
+
+    run(story)
+
+
+def test_after_closing_nothing_more_is_taken_and_everything_acknowledged_is_kept(
+    database: Database, clock: ManualClock
+) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        asked = [asyncio.create_task(store.decide(fund(f"s{n}", 10))) for n in range(50)]
+        await asked[0]
+        await store.close()
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        with pytest.raises(StoreFault):
+            await store.decide(fund("late", 10))
+        again = await database.open(clock)
+        assert len(await again.find(Account, label_prefix="subscriber/")) == told.count(None) > 0
+        await again.close()
+
+    run(story)

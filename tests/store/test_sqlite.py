@@ -1,0 +1,164 @@
+"""What only a file can suffer: kill -9, a full disk, a lock, a damaged row, a migration that fails half-way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+from tests.store.logs import run
+from tests.store.test_contract import fund
+
+from qanat.clock import ManualClock
+from qanat.errors import StoreFault
+from qanat.ledger.book import Account
+from qanat.store.migrate import migrate_sqlite
+from qanat.store.schema import metadata
+from qanat.store.sqlite import SqliteLog
+from qanat.store.store import Store, open_store
+
+_WRITER = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from qanat.errors import StoreFault
+from qanat.store.store import SqliteStore
+from qanat.system import SystemClock
+from tests.store.test_contract import fund
+
+async def main(path, limit):
+    store = await SqliteStore(Path(path), SystemClock()).open()
+    if limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    n = 0
+    while True:
+        try:
+            await asyncio.gather(*(store.decide(fund(f"s{n + k}", 10)) for k in range(7)))
+        except StoreFault as fault:
+            print("fault", fault, flush=True)
+            return
+        n += 7
+        print(n, flush=True)
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+def writer(path: Path, limit: int = 0) -> subprocess.Popen[str]:
+    """A process that opens accounts seven at a time and prints how many were acknowledged."""
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(path), str(limit)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
+    )
+
+
+async def open_accounts(path: Path) -> int:
+    store = await open_store(f"sqlite:///{path}", ManualClock())
+    verdict = await store.audit()
+    assert verdict.problems == []
+    accounts = await store.find(Account, label_prefix="subscriber/", limit=1_000_000)
+    await store.close()
+    return len(accounts)
+
+
+@pytest.mark.parametrize("acknowledged", [7, 210, 1400])
+def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, acknowledged: int) -> None:
+    path = tmp_path / "q.db"
+    process = writer(path)
+    assert process.stdout is not None
+    last = 0
+    for line in process.stdout:
+        last = int(line)
+        if last >= acknowledged:
+            process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run(lambda: open_accounts(path)) >= last >= acknowledged
+
+
+def test_a_full_disk_is_a_fault_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    process = writer(path, limit=400_000)
+    output, _ = process.communicate()
+    *counts, fault = output.splitlines()
+    assert fault.startswith("fault")
+    assert run(lambda: open_accounts(path)) >= int(counts[-1]) > 0
+
+
+def test_a_locked_database_is_a_fault_with_the_cure_and_passes(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+
+    async def story() -> None:
+        store = await Store(SqliteLog(path, busy_ms=20), ManualClock()).open()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreFault, match="Another program holds the file"):
+            await store.decide(fund("alice", 10))
+        other.execute("ROLLBACK")
+        await store.decide(fund("alice", 10))
+        assert (await store.audit()).accounts == 2
+        await store.close()
+
+    run(story)
+
+
+def test_the_audit_finds_a_row_that_somebody_changed(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+
+    async def story() -> list[str]:
+        store = await open_store(f"sqlite:///{path}", ManualClock())
+        await store.decide(fund("alice", 10))
+        await store.find(Account)
+        with sqlite3.connect(path) as other:
+            other.execute("UPDATE record SET body = replace(body, '\"balance\":10', '\"balance\":99')")
+        other.close()
+        problems = (await store.audit()).problems
+        await store.close()
+        return problems
+
+    assert run(story) == ["account subscriber/alice:b differs between its row and its entries"]
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    with sqlite3.connect(path) as before:
+        before.execute("CREATE TABLE watermark (in_the_way INTEGER)")
+    before.close()
+    with pytest.raises(StoreFault, match="nothing was changed"):
+        migrate_sqlite(path)
+    with sqlite3.connect(path) as after:
+        assert after.execute("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall() == [
+            ("watermark",)
+        ]
+        after.execute("DROP TABLE watermark")
+    after.close()
+    migrate_sqlite(path)
+    migrate_sqlite(path)
+
+
+def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    migrate_sqlite(path)
+    with sqlite3.connect(path) as later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+    later.close()
+    with pytest.raises(StoreFault, match="later version of Qanat"):
+        migrate_sqlite(path)
+
+
+def test_the_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    migrate_sqlite(path)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()

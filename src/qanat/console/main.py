@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from qanat.console import offices, people, serving, terminals, watching
+from qanat.console import lab, offices, people, serving, terminals, watching
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
     "Run the server": (serving.serve, serving.check_config),
@@ -23,6 +23,7 @@ CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
     ),
     "Subscribers and their terminals": (people.sign_up, people.sign_in, people.buy, people.balance),
     "Look into it": (watching.sessions, watching.refusals, watching.why, watching.audit),
+    "Try it in a world of its own": (lab.lab,),
 }
 
 

@@ -112,6 +112,8 @@ def _settle(host: Host) -> None:
     for scope in ("all", "default"):
         host.set(f"ipv4/conf/{scope}/rp_filter", 0)
         host.set(f"ipv6/conf/{scope}/disable_ipv6", 1, if_known=True)
+    # A way out without signal fails at once, as with a network manager, and does not swallow packets.
+    host.set("ipv4/conf/all/ignore_routes_with_linkdown", 1)
     # A download that met a shut gate goes on within a second of its opening (Linux 6.15 and later).
     host.set("ipv4/tcp_rto_max_ms", 1000, if_known=True)
 

@@ -67,6 +67,7 @@ class Loopback:
             kernel=UpDown(
                 up=Octets(self._after.up - self._before.up), down=Octets(self._after.down - self._before.down)
             ),
+            lost_packets=0,
             gate=None,
             journal=_charged(self._agent()),
             unreported=Octets(self._stage.terminal("status")["unreported"]),

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.terminal.gate import Reading
 from qanat.units import Octets
+
+
+_PACKET_MAX: Final = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,8 @@ class Counts:
     """What was counted from the agent's first start to its last stop."""
 
     kernel: UpDown
+    lost_packets: int
+    """Packets that the interface dropped on the way out: its wire had just been cut."""
     gate: Reading | None
     """None where there is no gate."""
     journal: UpDown
@@ -64,30 +70,30 @@ def on_the_wire(gate: Reading) -> UpDown:
 
 
 def rows(counts: Counts) -> Iterator[Row]:
-    yield _directed("kernel: the interface, without frame headers", counts.kernel)
+    yield _directed("kernel: the interface", counts.kernel)
     if counts.gate is not None:
         gate = counts.gate
-        yield _directed("gate: all that went over it", on_the_wire(gate), against="kernel", base=counts.kernel.total)
-        yield _directed("  service, which is charged", gate.passed)
-        yield _directed("  with the Qanat server, never charged", gate.signalling)
+        yield _directed("gate: everything", on_the_wire(gate), against="kernel", base=counts.kernel.total)
+        yield _directed("  service, charged", gate.passed)
+        yield _directed("  signalling, never charged", gate.signalling)
         if gate.upkeep.total:
-            yield _directed("  the link's own upkeep, never charged", gate.upkeep)
-        yield Row(counter="  arrived without quota, dropped", down=gate.refused.down, total=gate.refused.down)
+            yield _directed("  upkeep, never charged", gate.upkeep)
+        yield Row(counter="  refused on arrival", down=gate.refused.down, total=gate.refused.down)
     passed = counts.kernel if counts.gate is None else counts.gate.passed
     yield _directed(
-        "terminal's journal: charged to quotas",
+        "journal: charged",
         counts.journal,
         against="kernel" if counts.gate is None else "service",
         base=passed.total,
     )
     yield Row(
-        counter="server's ledger: used",
+        counter="ledger: used",
         total=counts.used,
         difference=counts.used - counts.journal.total,
         against="journal",
     )
     yield Row(
-        counter="  and still available",
+        counter="  still available",
         total=Octets(counts.available + counts.reserved),
         difference=counts.used + counts.available + counts.reserved - counts.debt - counts.bought,
         against="bought",
@@ -102,10 +108,7 @@ def differences(counts: Counts) -> Iterator[Difference]:
             promised=False,
         )
     else:
-        yield Difference(
-            octets=on_the_wire(counts.gate).total - counts.kernel.total,
-            because="the gate counted something else than the interface: a packet passed around it",
-        )
+        yield _between_gate_and_wire(on_the_wire(counts.gate), counts)
         yield Difference(
             octets=counts.journal.total - counts.gate.passed.total,
             because="octets passed the gate that the journal has not charged, or the reverse",
@@ -123,6 +126,15 @@ def differences(counts: Counts) -> Iterator[Difference]:
 
 def adds_up(counts: Counts) -> bool:
     return not any(difference.is_broken for difference in differences(counts))
+
+
+def _between_gate_and_wire(gate: UpDown, counts: Counts) -> Difference:
+    """The gate counts before the driver sends: what was handed to a cut wire was counted and never left."""
+    up, down = gate.up - counts.kernel.up, gate.down - counts.kernel.down
+    is_explained = down == 0 and 0 < up <= counts.lost_packets * _PACKET_MAX
+    lost = f"{counts.lost_packets} packets were handed to a wire that had just been cut: the gate counted them, the wire did not"
+    unknown = "the gate counted something else than the interface: a packet passed around it"
+    return Difference(octets=up + down, because=lost if is_explained else unknown, promised=not is_explained)
 
 
 def _directed(counter: str, octets: UpDown, *, against: str = "", base: int = 0) -> Row:

@@ -133,7 +133,7 @@ class Scenario:
         until(lambda: agent.events("server not reached"), "the agent finds no channel", within_s=20)
         unreported = self._stage.terminal("status")["unreported"]
         behind = self._stage.gate().passed.total - self._stage.balance()["used"]
-        self._say(f"No channel works: {size(unreported)} wait in the usage journal; the server knows {behind} less.")
+        self._say(f"No channel works: {size(unreported)} wait in the usage journal; the server knows {behind:,} less.")
         if not unreported == behind > 0:
             raise LabFault(f"the journal holds {unreported} octets, the server lacks {behind}")
         reports = len(agent.events("usage reported"))
@@ -217,6 +217,7 @@ def counts_of(stage: Stage, *, kernel: UpDown, gate: Reading | None, bought: int
     balance = stage.balance()
     return Counts(
         kernel=kernel,
+        lost_packets=stage.lost_packets(),
         gate=gate,
         journal=UpDown(epoch.up, epoch.down),
         unreported=Octets(stage.terminal("status")["unreported"]),

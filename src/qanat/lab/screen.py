@@ -32,19 +32,19 @@ class Screen:
             yield
 
     def say(self, sentence: str) -> None:
-        self._console.print(Padding(Text(sentence), (0, 0, 0, 4)))
+        self._indented(Text(sentence))
 
     def typed(self, *words: str) -> None:
         """Show a command as a person would type it."""
-        self._console.print(Padding(Text(f"$ qanat {' '.join(words)}", style="cyan"), (0, 0, 0, 4)))
+        self._indented(Text(f"$ qanat {' '.join(words)}", style="cyan"))
 
     def plain(self, sentence: str = "", style: str = "") -> None:
-        self._console.print(Text(sentence, style=style))
+        self._console.print(Text(sentence, style=style), soft_wrap=True)
 
     def lines(self, title: str, lines: Sequence[str]) -> None:
         self._console.print(Text(title, style="bold red"))
         for line in lines:
-            self._console.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
+            self._indented(Text(line, style="dim"))
 
     def table(self, rows: Iterable[Row]) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -62,7 +62,14 @@ class Screen:
                 Text(_figure(row.difference), style=style),
                 row.against,
             )
-        self._console.print(table)
+        self._console.print(Padding(table, (0, 0, 0, 4)))
+
+    def _indented(self, text: Text) -> None:
+        """Fold at the width of a terminal; a pipe has no width, and lines stay whole there."""
+        if self._console.is_terminal:
+            self._console.print(Padding(text, (0, 0, 0, 4)))
+        else:
+            self._console.print(Text("    ").append_text(text), soft_wrap=True)
 
     @property
     def elapsed_s(self) -> int:
@@ -71,7 +78,7 @@ class Screen:
 
 def size(octets: int) -> str:
     """Write octets exactly, and readably beside it where they are many."""
-    return f"{octets} octets" if octets < 1_000_000 else f"{octets:,} octets ({format_size(octets)})"
+    return f"{octets:,} octets" if octets < 1_000_000 else f"{octets:,} octets ({format_size(octets)})"
 
 
 def _figure(octets: int | None) -> str:

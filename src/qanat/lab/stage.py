@@ -127,6 +127,12 @@ class Stage:
         finally:
             links.close()
 
+    def lost_packets(self) -> int:
+        """What the interface dropped on the way out since it was made."""
+        shown = run(self._in("terminal", "ip", "-s", "-j", "link", "show", self.interface))
+        lost: int = msgspec.json.decode(shown)[0]["stats64"]["tx"]["dropped"]
+        return lost
+
     def gate(self) -> Reading:
         """What the gate's own counters say, read from the kernel; where there is no gate, the interface's."""
         if self.lab is None:

@@ -18,11 +18,10 @@ class TooLate(Fault):
 
 
 def until(observe: Callable[[], T | None], what: str, *, within_s: float) -> T:
-    """Observe until something other than None or False comes back, and return it. Raises TooLate."""
+    """Observe until something comes back that is true, and return it. Raises TooLate."""
     deadline = time.monotonic() + within_s
     while True:
-        seen = observe()
-        if seen is not None and seen is not False:
+        if seen := observe():
             return seen
         if time.monotonic() >= deadline:
             raise TooLate(f"waited {within_s:g} s in vain: {what}")

@@ -90,7 +90,7 @@ def test_a_body_of_100_mb_is_refused_before_it_is_read(live: Live) -> None:
     host, _, port = live.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as peer:
         peer.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 104857600\r\n\r\n")
-        answer = peer.recv(4096)
+        answer = b"".join(iter(lambda: peer.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"body_too_large" in answer
 
@@ -127,6 +127,12 @@ def test_unknown_paths_and_methods_are_problems_too(live: Live) -> None:
     _problem(live.http.request("PUT", "/v1/agent/usage"), 405, "no_such_method")
 
 
+def test_a_body_that_is_not_declared_as_json_is_told_the_header_to_send(live: Live) -> None:
+    form = {"authorization": f"Bearer {live.token}", "content-type": "application/x-www-form-urlencoded"}
+    answer = live.http.post("/v1/subscribers", content=b'{"name": "alice"}', headers=form)
+    assert "application/json" in _problem(answer, 415, "not_json")["cure"]
+
+
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "é", "x" * 65, "-a", "a\u0000"])
 def test_names_are_plain(live: Live, name: str) -> None:
     assert _problem(live.post("/v1/subscribers", {"name": name}), 422, "bad_input")["field"] == "name"
@@ -136,8 +142,9 @@ def test_forged_expired_and_used_codes_enrol_nothing(live: Live) -> None:
     live.done("/v1/sims", {"count": 2})
     code = live.done("/v1/codes", {"hours": 1})["code"]
     late = live.done("/v1/codes", {"hours": 1})["code"]
-    _problem(Device(live).enrol("AAAA-BBBB-CCCC"), 404, "unknown_code")
-    assert Device(live).enrol(code).status_code == 201
+    device = Device(live)
+    _problem(device.enrol("AAAA-BBBB-CCCC"), 404, "unknown_code")
+    assert device.enrol(code).status_code == 201
     _problem(Device(live, seed=2).enrol(code, serial="imei-2"), 409, "code_used")
     live.clock.advance(61 * MINUTE)
     _problem(Device(live, seed=3).enrol(late, serial="imei-3"), 410, "code_expired")

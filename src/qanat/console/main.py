@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
 import click
 
-from qanat.console import lab, offices, people, serving, terminals, watching
+from qanat.console import bench, lab, offices, people, serving, terminals, watching
+from qanat.console.terminal import terminal as on_device
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
     "Run the server": (serving.serve, serving.check_config),
@@ -23,7 +22,7 @@ CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
     ),
     "Subscribers and their terminals": (people.sign_up, people.sign_in, people.buy, people.balance),
     "Look into it": (watching.sessions, watching.refusals, watching.why, watching.audit),
-    "Try it in a world of its own": (lab.lab,),
+    "Try and measure": (lab.lab, bench.bench),
 }
 
 
@@ -62,12 +61,8 @@ def main() -> None:
 def _terminal_group() -> click.Group:
     """Put what the server and what the device does with terminals under one name."""
     group = click.Group("terminal", help="Terminals: at the server, and on the device itself.")
-    for command in terminals.COMMANDS:
+    for command in (*terminals.COMMANDS, *on_device.commands.values()):
         group.add_command(command)
-    if find_spec("qanat.console.terminal"):
-        on_device: click.Group = import_module("qanat.console.terminal").terminal
-        for command in on_device.commands.values():
-            group.add_command(command)
     return group
 
 

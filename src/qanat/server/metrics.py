@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from qanat.store.store import Store
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_StoreFigures(store))
         self.requests = Counter(
             "qanat_http_requests_total", "Requests answered.", ["route", "status"], registry=self.registry
         )
@@ -26,3 +33,24 @@ class Metrics:
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _StoreFigures(Collector):
+    """What the store counts by itself, read when somebody looks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        figures = self._store.figures
+        for name, value, meaning in (
+            ("batches", figures.batches, "Durable commits."),
+            ("entries", figures.entries, "Entries appended; by batches it is the batch size."),
+            ("rows_projected", figures.rows_projected, "Rows brought up behind the entries."),
+            ("decided_again", figures.decided_again, "Decisions repeated since another writer was first."),
+            ("loads", figures.loads, "Pages read from the database."),
+        ):
+            yield CounterMetricFamily(f"qanat_store_{name}", meaning, value=value)
+        yield GaugeMetricFamily(
+            "qanat_store_lag", "Records whose rows are behind their entries.", value=self._store.lag
+        )

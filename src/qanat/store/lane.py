@@ -20,8 +20,8 @@ from typing import Any, Final, TypeVar
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Entry, NotLoaded, Record, Work, kind_name
-from qanat.store.pages import Images, Pages, gather, images_of, overlay
+from qanat.ledger.work import NotLoaded, Record, Work, kind_name
+from qanat.store.pages import Images, Pages, gather, merge, overlay
 from qanat.store.port import EntryRow, Log, RecordRow, Taken
 from qanat.store.records import decode_entry, encode
 
@@ -46,7 +46,7 @@ class Ticket:
 class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    images: Images = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,7 +106,13 @@ class Lane:
         The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
         is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
         """
-        result, changed = await self._decided(decision)
+        try:
+            if self._closed or not self._ready.is_set():
+                result, changed = await self._decide_when_ready(decision)
+            else:
+                result, changed = self._decide(decision)
+        except NotLoaded:
+            result, changed = await self._decide_when_ready(decision)
         if not changed and self._committing is None and not self._gathering.tickets:
             return result
         ticket: Ticket = Ticket(decision, asyncio.get_running_loop().create_future(), result)
@@ -140,7 +146,7 @@ class Lane:
 
     # -- deciding
 
-    async def _decided(self, decision: Decision[T]) -> tuple[T, bool]:
+    async def _decide_when_ready(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide, loading the pages it takes; these stay in memory until it is done."""
         loaded: list[Owner] = []
         try:
@@ -168,7 +174,7 @@ class Lane:
             seq = self._heads.get(shard, 0) + 1
             self._heads[shard] = seq
             self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, encode(entry)))
-            self._gathering.entries.append(entry)
+            gather(self._gathering.images, entry)
             self._pages.apply(entry)
         return result, bool(entries)
 
@@ -186,8 +192,7 @@ class Lane:
         yield self._round.images.get(owner, {})
         yield self._unprojected.get(owner, {})
         for batch in (self._committing, self._gathering):
-            for entry in batch.entries if batch else ():
-                yield images_of(owner, entry)
+            yield batch.images.get(owner, {}) if batch else {}
 
     # -- committing
 
@@ -228,11 +233,10 @@ class Lane:
         self._committing = None
 
     def _settle(self, batch: Batch) -> None:
-        for row, entry in zip(batch.rows, batch.entries, strict=True):
-            gather(self._unprojected, entry)
-            self._durable[row.shard] = row.seq
+        merge(self._unprojected, batch.images)
+        self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
-        self.figures.entries += len(batch.entries)
+        self.figures.entries += len(batch.rows)
         for ticket in batch.tickets:
             if not ticket.future.done():  # whoever asked may have gone away
                 ticket.future.set_result(ticket.result)
@@ -247,7 +251,7 @@ class Lane:
 
     async def _again(self, ticket: Ticket) -> None:
         try:
-            ticket.result, _ = await self._decided(ticket.decision)
+            ticket.result, _ = await self._decide_when_ready(ticket.decision)
         except Exception as error:  # the decision's own, for its caller
             ticket.future.set_exception(error)
         else:
@@ -302,5 +306,4 @@ class Lane:
     def _put_back(self) -> None:
         newer, self._unprojected = self._unprojected, self._round.images
         self._round = Round()
-        for owner, records in newer.items():
-            self._unprojected.setdefault(owner, {}).update(records)
+        merge(self._unprojected, newer)

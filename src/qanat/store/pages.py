@@ -48,8 +48,10 @@ class Pages:
         self._pinned[owner] += 1
 
     def unpin(self, owners: Iterable[Owner]) -> None:
-        self._pinned.subtract(owners)
-        self._pinned += Counter()  # only what is still pinned
+        for owner in owners:
+            self._pinned[owner] -= 1
+            if not self._pinned[owner]:
+                del self._pinned[owner]
 
     def _evict(self) -> None:
         spare = len(self._pages) - self._kept
@@ -82,13 +84,10 @@ def gather(images: Images, entry: Entry) -> None:
         images.setdefault(owner, {})[KINDS[kind], id] = None
 
 
-def images_of(owner: Owner, entry: Entry) -> dict[tuple[type[Record], str], Record | None]:
-    """Return the images that an entry has for one owner."""
-    images: dict[tuple[type[Record], str], Record | None] = {
-        (type(record), record.id): record for record in entry.put if record.owner == owner
-    }
-    images.update({(KINDS[kind], id): None for kind, gone_owner, id in entry.drop if gone_owner == owner})
-    return images
+def merge(images: Images, newer: Images) -> None:
+    """Let newer images replace older ones."""
+    for owner, records in newer.items():
+        images.setdefault(owner, {}).update(records)
 
 
 def overlay(records: Iterable[Record], newer: Iterable[dict[tuple[type[Record], str], Record | None]]) -> list[Record]:

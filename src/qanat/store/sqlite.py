@@ -27,6 +27,13 @@ T = TypeVar("T")
 _THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
 """How long to wait while another program writes to the file."""
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "wal_autocheckpoint=8000",
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+)
 _STEPS: Final = (256, 64, 16, 4, 1)
 """Sizes of a many-row INSERT: few, so that each is prepared once."""
 
@@ -133,7 +140,7 @@ class SqliteLog:
             connection = sqlite3.connect(
                 self._path, timeout=self._busy_ms / 1000, isolation_level=None, check_same_thread=False
             )
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+            for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             return connection
 

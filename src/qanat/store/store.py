@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -39,9 +39,9 @@ class Store:
         await self._lane.open()
         return self
 
-    async def decide(self, decision: Callable[[Work], T]) -> T:
-        """Run a pure decision; its result is durable when it returns. Raises StoreFault: repeating is safe."""
-        return await self._lane.decide(decision)
+    def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]:
+        """Run a pure decision; its result is durable when it is awaited. Raises StoreFault: repeating is safe."""
+        return self._lane.decide(decision)
 
     async def find(
         self, kind: type[R], *, owner: str | None = None, label_prefix: str = "", after: str = "", limit: int = 100

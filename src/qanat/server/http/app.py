@@ -83,9 +83,12 @@ async def _bad_input(_: Request, bad: BadInput) -> Response:
     return problem(422, f"{bad.field}: {bad}" if bad.field else str(bad), reason="bad_input", field=bad.field)
 
 
-async def _invalid_body(_: Request, error: RequestValidationError) -> Response:
+async def _invalid_body(request: Request, error: RequestValidationError) -> Response:
     first: dict[str, Any] = error.errors()[0]
     where: Sequence[Any] = first["loc"]
+    if where == ("body",) and "json" not in request.headers.get("content-type", ""):
+        cure = "Send it with the header Content-Type: application/json."
+        return problem(415, "The body is not declared as JSON.", reason="not_json", cure=cure, field="Content-Type")
     if first["type"] == "json_invalid":
         return problem(400, f"The body is not JSON: {first['ctx']['error']}.", reason="not_json", field="body")
     field = ".".join(str(part) for part in where[1:]) or str(where[0])

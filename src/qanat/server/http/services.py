@@ -38,7 +38,7 @@ def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: Pas
         clock=clock,
         settings=settings,
         policy=settings.policy(),
-        metrics=Metrics(),
+        metrics=Metrics(store),
         passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
         tries_by_name=Tries(per_minute=settings.sign_in.tries_per_minute, clock=clock),
         tries_by_address=Tries(per_minute=10 * settings.sign_in.tries_per_minute, clock=clock),

@@ -101,8 +101,7 @@ class Shield:
             )
 
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        route = scope.get("route")
-        path = getattr(route, "path", "unknown")
+        path = _route_of(scope)
         self._metrics.requests.labels(path, status).inc()
         self._metrics.seconds.labels(path).observe(seconds)
         if status >= 400:
@@ -116,6 +115,13 @@ class Shield:
                 peer=client[0],
                 request_id=request_id,
             )
+
+
+def _route_of(scope: Scope) -> str:
+    """Return the pattern that matched, so that names in paths never become labels; a plain route is its own pattern."""
+    if "route" in scope:
+        return str(getattr(scope["route"], "path", "unknown"))
+    return scope["path"] if "endpoint" in scope else "unknown"
 
 
 async def _gather(receive: Receive, limit: int) -> bytes | Response:

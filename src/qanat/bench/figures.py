@@ -1,0 +1,59 @@
+"""The figures of one benchmark run, and how several runs are summed up: by their medians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """``conserved`` tells whether the octets acknowledged are the octets in the ledger, to the octet."""
+
+    requests: int
+    seconds: float
+    requests_per_s: int
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    server_cpu_us_per_request: float
+    server_rss_mb: int
+    durable: bool
+    conserved: bool
+
+
+def figures(
+    latencies_s: Sequence[float], *, seconds: float, server_cpu_s: float, server_rss_mb: int, conserved: bool
+) -> Figures:
+    ordered = sorted(latencies_s)
+    count = len(ordered)
+    return Figures(
+        requests=count,
+        seconds=round(seconds, 2),
+        requests_per_s=round(count / seconds),
+        p50_ms=_percentile(ordered, 50_0),
+        p99_ms=_percentile(ordered, 99_0),
+        p999_ms=_percentile(ordered, 99_9),
+        server_cpu_us_per_request=round(server_cpu_s / max(count, 1) * 1e6, 1),
+        server_rss_mb=server_rss_mb,
+        durable=True,
+        conserved=conserved,
+    )
+
+
+def middle(runs: Sequence[Figures]) -> Figures:
+    """Return the run whose rate is the median of all (the lower one of an even number)."""
+    rate = sorted(run.requests_per_s for run in runs)[(len(runs) - 1) // 2]
+    return next(run for run in runs if run.requests_per_s == rate)
+
+
+def spread(runs: Sequence[Figures]) -> str:
+    rates = [run.requests_per_s for run in runs]
+    return f"{min(rates)} … {median(rates):.0f} … {max(rates)}"
+
+
+def _percentile(ordered: Sequence[float], per_mille: int) -> float:
+    if not ordered:
+        return 0.0
+    return round(ordered[min(len(ordered) - 1, len(ordered) * per_mille // 1000)] * 1000, 3)

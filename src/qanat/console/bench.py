@@ -1,0 +1,93 @@
+"""``qanat bench``: figures with their method, against a server or a store of its own, durable, on loopback."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from qanat.bench.figures import Figures
+from qanat.bench.machine import describe
+from qanat.errors import Fault
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON for programs."),
+        click.option("--connections", type=click.IntRange(1, 10_000), default=1, show_default=True),
+        click.option(
+            "--in-flight", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Per connection."
+        ),
+        click.option("--seconds", type=click.FloatRange(0.5, 600), default=10, show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def bench() -> None:
+    """Measure speed, with the method and the machine beside the figures."""
+
+
+@bench.command()
+@_options
+@click.option(
+    "--database", metavar="URL", help="sqlite:///PATH, or memory: (not durable). Default: a fresh SQLite file."
+)
+def ledger(seconds: float, connections: int, in_flight: int, database: str | None, as_json: bool) -> None:
+    """Durable interrogations (post, release, reserve) through the store, in one process."""
+    import uvloop  # noqa: PLC0415 - the server's imports cost half a second
+
+    from qanat.bench.ledger import bench_ledger  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        where = database or f"sqlite:///{folder}/qanat.db"
+        measured = uvloop.run(bench_ledger(where, seconds=seconds, in_flight=connections * in_flight))
+        if where == "memory:":
+            measured = msgspec.structs.replace(measured, durable=False)
+        _print(measured, Path(folder), as_json=as_json)
+
+
+@bench.command()
+@_options
+@click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
+def http(seconds: float, connections: int, in_flight: int, kill: bool, as_json: bool) -> None:
+    """Signed usage reports of terminals; one connection for each request in flight."""
+    from qanat.bench.http import bench_http  # noqa: PLC0415 - as above
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        try:
+            data = Path(folder)
+            measured = bench_http(data, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
+        except Fault as fault:
+            raise click.ClickException(str(fault)) from fault
+        _print(measured, data, as_json=as_json)
+
+
+def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
+    machine = describe(folder)
+    if as_json:
+        both = {**msgspec.to_builtins(measured), "machine": msgspec.to_builtins(machine)}
+        click.echo(msgspec.json.encode(both).decode())
+    else:
+        click.echo(
+            f"{measured.requests_per_s:,}/s over {measured.seconds} s; "
+            f"p50 {measured.p50_ms} ms, p99 {measured.p99_ms} ms, p99.9 {measured.p999_ms} ms\n"
+            f"server: {measured.server_cpu_us_per_request} µs of processor a request, {measured.server_rss_mb} MB resident\n"
+            f"durable: {_yes(measured.durable)} (synchronous=FULL, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
+            f"octets conserved: {_yes(measured.conserved)}\n"
+            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+        )
+    if not measured.conserved:
+        click.get_current_context().exit(1)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "NO"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.console.running import Serving, Shell
+
+
+def _json(shell: Shell, *arguments: str) -> Any:
+    return json.loads(shell.qanat(*arguments, "--json"))
+
+
+@pytest.mark.usefixtures("server")
+def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
+    shell.qanat("plan", "create", "day", "--octets", "1.5GB", "--valid-days", "1", "--price", "9.90")
+    shell.qanat("subscriber", "create", "alice", "--imsi", "001010000000001")
+    refused = shell.qanat("buy", "--subscriber", "alice", "--plan", "day", status=1)
+    assert "qanat pay-in" in refused
+    shell.qanat("pay-in", "--subscriber", "alice", "--amount", "10")
+    shell.qanat("buy", "--subscriber", "alice", "--plan", "day")
+    shell.qanat("top-up", "--subscriber", "alice", "--octets", "1GiB")
+    balance = _json(shell, "balance", "--subscriber", "alice")
+    assert {"subscriber", "available", "reserved", "used", "debt", "buckets"} <= balance.keys()
+    assert (balance["available"], balance["used"], len(balance["buckets"])) == (1_500_000_000 + 2**30, 0, 2)
+    assert balance["wallets"] == [{"currency": "EUR", "balance": 10}]
+    assert "2.57 GB (2,573,741,824)" in shell.qanat("balance", "--subscriber", "alice")
+    assert "wallet_too_small" in shell.qanat("refusals")
+    assert _json(shell, "audit") == {"balanced": True, "accounts": 6, "entries": 9, "problems": []} | {
+        key: value for key, value in _json(shell, "audit").items() if key in {"accounts", "entries"}
+    }
+
+
+@pytest.mark.usefixtures("server")
+def test_every_list_prints_json_and_something_for_people(shell: Shell) -> None:
+    shell.qanat("operator", "create", "far")
+    shell.qanat("sim", "make", "--count", "30")
+    for words, key in (
+        (("operator", "list"), "operators"),
+        (("plan", "list"), "plans"),
+        (("subscriber", "list"), "subscribers"),
+        (("sim", "list"), "sims"),
+        (("terminal", "list"), "terminals"),
+        (("sessions",), "sessions"),
+        (("refusals",), "refusals"),
+    ):
+        assert isinstance(_json(shell, *words)[key], list)
+        assert shell.qanat(*words).strip(), words
+
+
+@pytest.mark.usefixtures("server")
+def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Shell) -> None:
+    shell.qanat("sign-up", "alice", "--password", "correct horse")
+    shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "alice.token")
+    assert (shell.directory / "alice.token").stat().st_mode & 0o777 == 0o600
+    code = _json(shell, "terminal", "code", "--token-file", "alice.token")
+    assert code["subscriber"] == "alice"
+    assert len(code["code"]) == 14
+    assert _json(shell, "balance", "--token-file", "alice.token")["subscriber"] == "alice"
+    assert "not_allowed" in shell.qanat("audit", "--token-file", "alice.token", status=1)
+
+
+@pytest.mark.usefixtures("server")
+def test_csv_of_cloud_sims_is_imported_twice_without_harm(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "sims.csv").write_text("iccid,imsi\n8900100000000000010,001010000000001\n")
+    assert "1 added" in shell.qanat("sim", "import", "sims.csv")
+    assert "1 were in it already" in shell.qanat("sim", "import", "sims.csv")
+    (tmp_path / "bad.csv").write_text("iccid,imsi\n8900100000000000011,001010000000001\n")
+    assert "csv line 2" in shell.qanat("sim", "import", "bad.csv", status=1)
+
+
+def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> None:
+    for words, cure in (
+        (("top-up", "--subscriber", "a", "--octets", "1XB"), "500MB"),
+        (("top-up", "--subscriber", "a", "--octets", "-1"), "no size"),
+        (("pay-in", "--subscriber", "a", "--amount", "1.234"), "9.90"),
+        (("balance", "--subscriber", "a/b"), "no name"),
+        (("plan", "create", "x"), "--octets"),
+        (("nonsense",), "nonsense"),
+    ):
+        assert cure in shell.qanat(*words, status=2), words
+
+
+def test_without_a_server_the_command_says_how_to_start_one(shell: Shell) -> None:
+    said = shell.qanat("balance", "--subscriber", "a", "--url", "http://127.0.0.1:9", status=1)
+    assert "qanat serve" in said
+    assert "--url" in said
+
+
+@pytest.mark.usefixtures("server")
+def test_without_a_token_the_command_says_where_one_is(shell: Shell, tmp_path: Path) -> None:
+    os.rename(tmp_path / "data" / "admin.token", tmp_path / "kept")
+    assert "QANAT_TOKEN" in shell.qanat("sessions", status=1)
+    shell.qanat("sessions", "--token-file", "kept")
+    shell.environment["QANAT_TOKEN"] = (tmp_path / "kept").read_text()
+    shell.qanat("sessions")
+    assert "admin.token" in shell.qanat("sessions", "--token-file", "missing", status=1)
+
+
+def test_help_tells_a_newcomer_what_to_type_first(shell: Shell) -> None:
+    said = shell.qanat("--help")
+    assert "qanat serve --data data" in said
+    assert "Look into it:" in said
+
+
+def test_why_of_a_session_that_nobody_knows(shell: Shell, server: Serving) -> None:
+    assert "qanat sessions" in shell.qanat("why", "no-such-session", status=1)
+    assert server.process.poll() is None

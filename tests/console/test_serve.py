@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.console.running import Shell, serving
+
+
+def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) -> None:
+    with serving(shell, "--data", "d") as server:
+        shell.environment["QANAT_TOKEN"] = (shell.directory / "d" / "admin.token").read_text()
+        shell.qanat("subscriber", "create", "alice")
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
+        status, out, err = server.stop()
+        assert (status, out) == (0, "")
+        assert "stopped" in err
+    with serving(shell, "--data", "d") as server:
+        assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
+        assert "password" not in server.stop()[2]
+
+
+def test_what_was_acknowledged_survives_kill_9(shell: Shell) -> None:
+    with serving(shell, "--data", "data") as server:
+        shell.qanat("subscriber", "create", "alice")
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
+        server.stop(signal.SIGKILL)
+    with serving(shell, "--data", "data"):
+        assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
+        assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
+
+
+def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -> None:
+    with serving(shell) as server:
+        token = (shell.directory / "data" / "admin.token").read_text().strip()
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        body = b'{"name": "alice"}'
+        lines = (
+            "POST /v1/subscribers HTTP/1.1",
+            "Host: q",
+            f"Authorization: Bearer {token}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        )
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=10) as peer:
+            peer.sendall(head.encode() + body[:5])
+            while "requests_in_flight 2.0" not in httpx2.get(server.url + "/metrics", trust_env=False).text:
+                pass
+            server.process.send_signal(signal.SIGTERM)
+            peer.sendall(body[5:])
+            answer = peer.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 201"), answer
+        assert server.process.wait(30) == 0
+
+
+def test_the_token_file_is_readable_by_its_owner_only_and_the_password_is_shown_once(shell: Shell) -> None:
+    with serving(shell) as server:
+        assert (shell.directory / "data" / "admin.token").stat().st_mode & 0o777 == 0o600
+        said = server.stop()[2]
+    token = (shell.directory / "data" / "admin.token").read_text().strip()
+    assert said.count("password") == 1
+    assert token not in said
+    assert token.encode() not in (shell.directory / "data" / "qanat.db").read_bytes()
+
+
+def test_it_does_not_start_without_its_assertions(shell: Shell) -> None:
+    assert "python -O" in shell.qanat("serve", status=1, python=("-O",))
+
+
+def test_an_address_that_is_taken_is_named_with_the_cure(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = shell.qanat("serve", "--http", address, status=1)
+    assert address in said
+    assert "--http" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--config", "none.toml"), "none.toml can't be read"),
+        (("--http", "nowhere"), "http.listen"),
+        (("--database", "oracle:x"), "oracle:x"),
+        (("--data", "/proc/none"), "/proc/none"),
+    ],
+)
+def test_what_it_can_not_start_with_is_named(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    assert said in shell.qanat("serve", *arguments, status=1)
+
+
+def test_check_config_names_the_path_and_the_cure(shell: Shell, tmp_path: Path) -> None:
+    example = shell.qanat("check-config", "--example")
+    (tmp_path / "good.toml").write_text(example)
+    assert "good" in shell.qanat("check-config", "good.toml")
+    (tmp_path / "bad.toml").write_text("[agents]\nreport_interval_s = 0\n")
+    said = shell.qanat("check-config", "bad.toml", status=1)
+    assert "agents.report_interval_s" in said
+    assert "How often terminals report usage" in said

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from qanat.errors import BadInput
+from qanat.server.settings import Settings, as_toml, convert, load
+
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "qanat.toml"
+
+
+def test_the_document_is_complete_and_states_the_defaults() -> None:
+    assert _DOCUMENT.read_text(encoding="utf-8") == as_toml()
+    assert convert(tomllib.loads(as_toml())) == Settings()
+    assert tomllib.loads(as_toml()).keys() == msgspec.to_builtins(Settings()).keys()
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "qanat.toml"
+    file.write_text('data = "a"\n[http]\nlisten = "127.0.0.1:1"\nbody_limit = 2048\n[sign_in]\nhours = 1\n')
+    environment = {"QANAT_HTTP_LISTEN": "127.0.0.1:2", "QANAT_SIGN_IN_HOURS": "2", "QANAT_URL": "http://elsewhere"}
+    loaded = load(file, environment=environment, flags={"http.listen": "127.0.0.1:3"})
+    assert (loaded.http.listen, loaded.sign_in.hours, loaded.http.body_limit) == ("127.0.0.1:3", 2, 2048)
+    assert loaded.data == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "cure"),
+    [
+        ("[http]\nbody_limit = 'big'\n", "http.body_limit", "Octets of a request body"),
+        ("[http]\nbody_limit = 1\n", "http.body_limit", "The default is 1048576"),
+        ("[http]\nlisen = '127.0.0.1:1'\n", "http", "Known here: listen"),
+        ("[htp]\n", "settings", "Known here: data"),
+        ("[log]\nformat = 'xml'\n", "log.format", "console for people"),
+        ("http = 1\n", "http", "Known here: listen"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_cure(tmp_path: Path, text: str, path: str, cure: str) -> None:
+    file = tmp_path / "qanat.toml"
+    file.write_text(text)
+    with pytest.raises(BadInput) as bad:
+        load(file, environment={})
+    assert str(bad.value).startswith(path)
+    assert cure in str(bad.value)
+
+
+def test_an_unknown_setting_in_the_environment_is_named() -> None:
+    with pytest.raises(BadInput, match=r"^http: .*at_oncee"):
+        load(environment={"QANAT_HTTP_AT_ONCEE": "1"})
+
+
+def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("a = \n")
+    for file in (broken, tmp_path / "none.toml"):
+        with pytest.raises(BadInput, match=str(file)):
+            load(file, environment={})

@@ -1,4 +1,4 @@
-"""Default routes of one interface: parked out of use, and put back.
+"""Routes through one interface: where they lead, and default routes parked out of use and put back.
 
 A parked route stands in a routing table of its own that no rule consults, so it survives the death of whoever parked it
 and comes back exactly as it was. Source: linux/rtnetlink.h.
@@ -28,6 +28,7 @@ _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
 _RTMSG: Final = struct.Struct("=BBBBBBBBI")
 _DST, _OIF, _CACHE, _TABLE = 1, 4, 12, 15
 _ON_LINK: Final = 4
+_FIB_MATCH: Final = 0x2000
 _UNICAST: Final = 1
 _UNREACHABLE: Final = 7
 _STATIC: Final = 4
@@ -75,6 +76,21 @@ class Routes:
                 if route and route.is_default and (route.family, route.interface, route.table) in wanted
             )
         )
+
+    def leads_to(self, link: Link, host: IPv4Address | IPv6Address) -> bool:
+        """Tell whether a route leads to the host through this interface.
+
+        For a socket bound to an interface the kernel takes whatever has no route there for a neighbour; that is no way.
+        """
+        head = _RTMSG.pack(_VERSION[host.version], host.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+        asked = head + netlink.attribute(_DST, host.packed) + netlink.u32(_OIF, link.index)
+        try:
+            self._netlink.ask(Message(_GET_ROUTE, asked))
+        except KernelFault as fault:
+            if fault.code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                return False
+            raise
+        return True
 
     def park(self, link: Link, *, keep: Sequence[IPv4Address | IPv6Address] = ()) -> bool:
         """Take the interface's default routes out of use, but keep a way to these hosts. Repeating is safe.

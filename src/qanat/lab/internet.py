@@ -60,7 +60,7 @@ class Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say in a line that a client went away; a stack trace would not help anybody."""
-        print(f"{client_address}: {sys.exc_info()[1]}", file=sys.stderr)
+        print(f"{client_address!r}: {sys.exc_info()[1]}", file=sys.stderr)
 
 
 def main() -> None:

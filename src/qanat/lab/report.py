@@ -14,7 +14,6 @@ from qanat.agents.kernel.link import UpDown
 from qanat.agents.terminal.gate import Reading
 from qanat.units import Octets
 
-
 _PACKET_MAX: Final = 1500
 
 

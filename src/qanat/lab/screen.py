@@ -19,11 +19,13 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._number = 0
+        self.title = ""
         self._began = time.monotonic()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         self._number += 1
+        self.title = f"{self._number}. {title}"
         self._console.print(Text(f"\n{self._number:>2}  {title}", style="bold"))
         if not self._console.is_terminal:
             yield

@@ -19,11 +19,13 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._number = 0
+        self.title = ""
         self._began = time.monotonic()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         self._number += 1
+        self.title = f"{self._number}. {title}"
         self._console.print(Text(f"\n{self._number:>2}  {title}", style="bold"))
         if not self._console.is_terminal:
             yield
@@ -48,10 +50,10 @@ class Screen:
 
     def table(self, rows: Iterable[Row]) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("counted in octets")
+        table.add_column("octets", no_wrap=True)
         for column in ("up", "down", "total", "difference"):
-            table.add_column(column, justify="right")
-        table.add_column("to")
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("to", no_wrap=True)
         for row in rows:
             style = "" if row.difference is None else "green" if row.difference == 0 else "yellow"
             table.add_row(
@@ -62,7 +64,7 @@ class Screen:
                 Text(_figure(row.difference), style=style),
                 row.against,
             )
-        self._console.print(Padding(table, (0, 0, 0, 4)))
+        self._console.print(table)
 
     def _indented(self, text: Text) -> None:
         """Fold at the width of a terminal; a pipe has no width, and lines stay whole there."""

@@ -32,7 +32,7 @@ def main() -> None:
     if place is Place.NOWHERE:
         raise SystemExit(show(place))
     command = private.command_inside(place, "qanat.lab.show", [place.name])
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606  # there is no shell in it
 
 
 def show(place: Place) -> int:
@@ -88,10 +88,10 @@ def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
 
 
 def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
-    screen.lines(f"\nThis step failed: {fault}", [])
+    screen.lines(f"\nFailed at {screen.title}", [str(fault)])
     for program in (stage.server, stage.agent):
         if program is not None:
-            screen.lines(f"the last of {program.log}:", program.tail())
+            screen.lines(f"The last of {program.log}:", program.tail())
 
 
 def _folder() -> Path:

@@ -103,9 +103,7 @@ class Stage:
 
     def start_agent(self) -> Program:
         command = (*QANAT, "terminal", "run", "--state", str(self.state), "--json")
-        self.agent = Program(
-            "agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log"
-        )
+        self.agent = Program("agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log")
         self._stack.callback(self.agent.stop)
         self.agent.wait_for("terminal agent started")
         return self.agent

@@ -60,11 +60,7 @@ class Listener(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say in a line that a client went away; a stack trace would not help anybody."""
-<<<<<<< HEAD
-        print(f"{client_address!r}: {sys.exc_info()[1]}", file=sys.stderr)
-=======
         print(sys.exc_info()[1], file=sys.stderr)
->>>>>>> lab
 
 
 def main() -> None:

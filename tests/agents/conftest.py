@@ -27,6 +27,14 @@ def namespace() -> Iterator[Namespace]:
 
 
 @pytest.fixture
+def quiet_world(world: World) -> World:
+    """Without IPv6 the kernel has nothing to say of its own, and an interface's counters show what a test sent."""
+    for namespace, name in ((world.terminal, "wwan0"), (world.internet, "far0")):
+        namespace.set(f"ipv6/conf/{name}/disable_ipv6", 1)
+    return world
+
+
+@pytest.fixture
 def world(namespace: Namespace) -> Iterator[World]:
     internet = Namespace()
     join(namespace, "wwan0", internet, "far0", net=7)

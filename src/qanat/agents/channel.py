@@ -6,14 +6,19 @@ some megabytes smaller. Every wait is bounded.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import http.client
 import socket
 import struct
+from contextlib import closing
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from qanat.agents.kernel.link import Links, NoSuchInterface
+from qanat.agents.kernel.route import Routes
 from qanat.errors import BadInput, Unreachable
 
 TIMEOUT_S: Final = 5.0
@@ -89,6 +94,8 @@ def _dial(server: Server, interface: str | None) -> socket.socket:
         try:
             sock.settimeout(TIMEOUT_S)
             if interface is not None:
+                if not _is_way(interface, address):
+                    raise OSError(errno.ENETUNREACH, "no route")
                 _leave_through(sock, interface)
             sock.connect((address, server.port))
         except OSError as error:
@@ -97,6 +104,16 @@ def _dial(server: Server, interface: str | None) -> socket.socket:
         else:
             return sock
     raise fault or OSError("no address")
+
+
+def _is_way(interface: str, address: str) -> bool:
+    """Tell it before a socket bound to the interface looks for the server among its neighbours until the time is out."""
+    with closing(Links()) as links, closing(Routes()) as routes:
+        try:
+            link = links.find(interface)
+        except NoSuchInterface:
+            return False
+        return link.is_up and routes.leads_to(link, ip_address(address))
 
 
 def _leave_through(sock: socket.socket, interface: str) -> None:

@@ -51,10 +51,10 @@ def test_counting_on_a_link_that_went_away_says_so(world: World, links: Links) -
         links.octets(found)
 
 
-def test_octets_are_those_of_the_network_layer_in_both_directions(world: World, links: Links) -> None:
+def test_octets_are_those_of_the_network_layer_in_both_directions(quiet_world: World, links: Links) -> None:
     found = links.find("wwan0")
     base = links.octets(found)
-    with datagrams(world.terminal, world.internet, "10.7.0.2") as (near, far):
+    with datagrams(quiet_world.terminal, quiet_world.internet, "10.7.0.2") as (near, far):
         near.send(bytes(100))
         near.send(bytes(200))
         far.send(bytes(1000))

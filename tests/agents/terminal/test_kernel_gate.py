@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 
@@ -117,6 +119,37 @@ def test_the_count_is_the_interfaces_count_to_the_octet_in_both_directions(world
             run_dry(gate)
         gate.close()
         until(lambda: since(before, on_the_wire(gate.reading())) == counts())
+
+
+@pytest.mark.parametrize("address", ["10.99.0.1", "fd00:99::1"])
+def test_a_connection_made_before_the_gate_is_counted_like_any_other(world: World, address: str) -> None:
+    """It was handing down super-packets; at the gate's opening it looks its route up again, and soon has small ones."""
+    world.internet.run("ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
+    gateway = FAR6 if ":" in address else FAR
+    world.terminal.run("ip", "route", "add", "default", "via", gateway, "dev", "wwan0")
+    with connected(world.terminal, world.internet, address) as (near, far):
+        upload(near, far, MIB)
+        with opened(world.terminal) as gate, interface_counts(world.terminal) as counts:
+            gate.raise_to(Octets(100 * MIB))
+            upload(near, far, MIB)
+            hidden = hidden_up(gate, counts)
+            upload(near, far, 10 * MIB)
+            assert 0 <= hidden == hidden_up(gate, counts) < 4000
+
+
+def hidden_up(gate: KernelGate, counts: Callable[[], UpDown]) -> int:
+    """Return the octets that only the interface saw, read at a moment in which nothing passed."""
+    while True:
+        before, seen, after = counts().up, on_the_wire(gate.reading()).up, counts().up
+        if before == after:
+            return before - seen
+
+
+def upload(near: socket.socket, far: socket.socket, octets: int) -> None:
+    with ThreadPoolExecutor(1) as sender:
+        sent = sender.submit(near.sendall, bytes(octets))
+        receive(far, octets)
+        sent.result()
 
 
 def since(base: UpDown, now: UpDown) -> UpDown:

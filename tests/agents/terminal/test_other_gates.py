@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from ipaddress import ip_address
@@ -29,9 +28,9 @@ def default_route(world: World) -> str:
 
 
 @pytest.fixture
-def routed(world: World) -> World:
-    world.terminal.run("ip", "route", "add", "default", "via", "10.7.0.2", "dev", "wwan0")
-    return world
+def routed(quiet_world: World) -> World:
+    quiet_world.terminal.run("ip", "route", "add", "default", "via", "10.7.0.2", "dev", "wwan0")
+    return quiet_world
 
 
 def route_gate(world: World) -> RouteGate:
@@ -83,10 +82,10 @@ def test_a_route_gate_says_what_it_cannot_promise(routed: World) -> None:
     gate.detach()
 
 
-def test_an_open_gate_meters_tells_once_and_stops_nothing(world: World) -> None:
-    with world.terminal.inside():
+def test_an_open_gate_meters_tells_once_and_stops_nothing(quiet_world: World) -> None:
+    with quiet_world.terminal.inside():
         gate = OpenGate("wwan0", because="changing the network is not permitted")
-    with datagrams(world.terminal, world.internet, "10.7.0.2") as (near, _):
+    with datagrams(quiet_world.terminal, quiet_world.internet, "10.7.0.2") as (near, _):
         base = gate.reading().passed
         assert gate.take_events() == []
         gate.raise_to(Octets(gate.ceiling + 500))
@@ -109,25 +108,25 @@ def test_with_every_permission_the_kernel_is_the_gate(world: World) -> None:
 
 
 CHOOSE = """
-import os, sys
 from qanat.agents.terminal.choose_gate import choose_gate
-from qanat.agents.kernel.link import Links
-if sys.argv[1] == "without permission":
-    import ctypes
-    libc = ctypes.CDLL(None)
-    for capability in range(41):
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program starts without
-    os.execv(sys.executable, [sys.executable, "-c", sys.argv[2], "again", sys.argv[2]])
 gate = choose_gate("wwan0", signalling=[])
 print(type(gate).__name__, gate.describe())
 """
+WITHOUT_PERMISSION = """
+import ctypes, os, sys
+for capability in range(41):
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program starts without
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+WITHOUT_NFT = 'mount --bind /dev/null "$(command -v nft)" && exec "$@"'
 
 
-def chosen_by(world: World, case: str, *, path: str) -> str:
+def chosen_by(world: World, *before: str) -> str:
+    """Let another process choose, started through these commands that take something away from it."""
     with world.terminal.inside():
         done = subprocess.run(
-            [sys.executable, "-c", CHOOSE, case, CHOOSE],
-            env={"PYTHONPATH": "src", "PATH": path},
+            [*before, sys.executable, "-c", CHOOSE],
+            env={"PYTHONPATH": "src", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             capture_output=True,
             text=True,
             check=False,
@@ -137,7 +136,16 @@ def chosen_by(world: World, case: str, *, path: str) -> str:
 
 
 def test_without_permission_the_terminal_only_meters_and_says_why(world: World) -> None:
-    assert chosen_by(world, "without permission", path=os.environ["PATH"]).startswith("OpenGate wwan0 is metered, but")
+    chosen = chosen_by(world, sys.executable, "-c", WITHOUT_PERMISSION)
+    assert chosen.startswith("OpenGate wwan0 is metered, but nothing stops it")
+    assert "CAP_NET_ADMIN" in chosen
+
+
+def test_without_the_nft_command_the_route_is_the_gate_and_the_cure_is_named(routed: World) -> None:
+    chosen = chosen_by(routed, "unshare", "--mount", "sh", "-c", WITHOUT_NFT, "sh")
+    assert chosen.startswith("RouteGate the default route of wwan0")
+    assert "apt install nftables" in chosen
+    assert default_route(routed) == ""
 
 
 def test_a_missing_interface_is_nobodys_gate(world: World) -> None:

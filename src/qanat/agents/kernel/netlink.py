@@ -282,9 +282,7 @@ class Events:
             try:
                 found += parse(_receive(self._socket))
             except EventsLost as fault:
-                lost = (
-                    fault  # until the socket has been emptied the kernel goes on losing events, and says it only once
-                )
+                lost = fault  # the kernel says it once, and goes on losing events until the socket is empty
             except BlockingIOError:
                 break
         if lost:

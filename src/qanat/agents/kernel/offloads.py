@@ -1,7 +1,8 @@
 """Makes an interface countable: one packet in the kernel's counters for one on the wire, as far as it can be had.
 
-Up: ``gso_max_segs 1`` keeps TCP from handing down super-packets (connections made before keep their old way until their
-route changes). Down: GRO and LRO off. What an application itself sends in bulk (UDP_SEGMENT) is still one packet.
+Up: ``gso_max_segs 1`` keeps TCP from handing down super-packets; connections made before keep their old way until they
+look their route up again (``Routes.refresh``). Down: GRO and LRO off. What an application itself sends in bulk
+(UDP_SEGMENT) is still one packet.
 """
 
 from __future__ import annotations

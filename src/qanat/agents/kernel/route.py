@@ -1,4 +1,4 @@
-"""Default routes of one interface: parked out of use, and put back.
+"""Routes through one interface: where they lead, and default routes parked out of use and put back.
 
 A parked route stands in a routing table of its own that no rule consults, so it survives the death of whoever parked it
 and comes back exactly as it was. Source: linux/rtnetlink.h.
@@ -10,6 +10,7 @@ import errno
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -27,7 +28,11 @@ _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
 _RTMSG: Final = struct.Struct("=BBBBBBBBI")
 _DST, _OIF, _CACHE, _TABLE = 1, 4, 12, 15
 _ON_LINK: Final = 4
+_FIB_MATCH: Final = 0x2000
 _UNICAST: Final = 1
+_UNREACHABLE: Final = 7
+_STATIC: Final = 4
+_DISCARD: Final = (IPv4Address("192.0.0.8"), IPv6Address("100::"))  # RFC 7600, RFC 6666
 _VERSION: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -56,17 +61,36 @@ class Routes:
 
     def defaults(self, link: Link, *, table: int = _MAIN) -> list[Route]:
         """Return the default routes of both families that leave through the interface."""
+        wanted = [(family, link.index, table) for family in _VERSION.values()]
         answers = (
             answer
             for family in _VERSION.values()
             for answer in self._netlink.dump(Message(_GET_ROUTE, _RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)))
         )
         found = (route_of(answer.payload) for answer in answers)
-        return [
-            route
-            for route in found
-            if route and route.is_default and (route.interface, route.table) == (link.index, table)
-        ]
+        # A kernel without IPv6 answers for IPv4 again, hence the dict.
+        return list(
+            dict.fromkeys(
+                route
+                for route in found
+                if route and route.is_default and (route.family, route.interface, route.table) in wanted
+            )
+        )
+
+    def leads_to(self, link: Link, host: IPv4Address | IPv6Address) -> bool:
+        """Tell whether a route leads to the host through this interface.
+
+        For a socket bound to an interface the kernel takes whatever has no route there for a neighbour; that is no way.
+        """
+        head = _RTMSG.pack(_VERSION[host.version], host.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+        asked = head + netlink.attribute(_DST, host.packed) + netlink.u32(_OIF, link.index)
+        try:
+            self._netlink.ask(Message(_GET_ROUTE, asked))
+        except KernelFault as fault:
+            if fault.code in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                return False
+            raise
+        return True
 
     def park(self, link: Link, *, keep: Sequence[IPv4Address | IPv6Address] = ()) -> bool:
         """Take the interface's default routes out of use, but keep a way to these hosts. Repeating is safe.
@@ -90,6 +114,19 @@ class Routes:
             for host in _reached_by(route, kept):
                 self._delete(_to_host(replace(route, table=_MAIN), host))
         return bool(parked)
+
+    def refresh(self) -> None:
+        """Let open connections look their route up again, and with it how large their packets may be.
+
+        Any change of the table does that; this one adds a discard address and takes it away. IPv6 connections within
+        the interface's own network keep their old route.
+        """
+        for host in _DISCARD:
+            head = _RTMSG.pack(_VERSION[host.version], host.max_prefixlen, 0, 0, _MAIN, _STATIC, 0, _UNREACHABLE, 0)
+            where = netlink.attribute(_DST, host.packed)
+            with suppress(KernelFault):  # a kernel without this family has no connections of it
+                self._netlink.ask(Message(_NEW_ROUTE, head + where, netlink.CREATE | netlink.REPLACE))
+                self._netlink.ask(Message(_DELETE_ROUTE, head + where))
 
     def close(self) -> None:
         self._netlink.close()

@@ -41,7 +41,8 @@ class Reading:
     signalling: UpDown = NOTHING
     """To and from the Qanat server: always allowed, never charged."""
     upkeep: UpDown = NOTHING
-    """What the link itself needs, allowed within a rate and not charged: neighbour discovery, packet-too-big."""
+    """What the link itself needs, allowed within a rate and not charged: neighbour discovery and its
+    multicast membership, packet-too-big."""
     refused: UpDown = NOTHING
     """What was dropped for want of quota. Down: it did come over the interface. Up: it never left."""
 

@@ -4,10 +4,13 @@ The table is laid once, by one ``nft -f`` transaction, and stays when this proce
 Down is counted where packets come in (prerouting, before fragments are joined), up where they go out (output and
 forward, after all other rules), so the counts are those of the interface. Other interfaces are not touched.
 
-Never charged: TCP to and from the Qanat servers; and, within a rate, IPv6 neighbour discovery and packet-too-big,
-without which an open connection would hang. What exceeds the rate is charged like everything else. Packet sockets
-(a DHCP client's first request) and ARP do not go through netfilter at all. The layout of the table is decided here,
-renewal in ``ladder``.
+Never charged: TCP to and from the Qanat servers; and, within a rate, IPv6 neighbour discovery, its multicast
+membership, and packet-too-big, without which an open connection would hang. What exceeds the rate is charged like
+everything else. Packet sockets (a DHCP client's first request) and ARP do not go through netfilter at all. Up,
+netfilter sees a datagram before it is cut into fragments or, with UDP_SEGMENT, into datagrams: their further headers
+(20 to 28 octets each) are not charged. A multicast packet of our own that the kernel loops back is charged as received.
+
+The layout of the table is decided here, renewal in ``ladder``.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from qanat.agents.kernel.link import Link, Links, UpDown
 from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
+from qanat.agents.kernel.route import Routes
 from qanat.agents.terminal.gate import ForeignTable, GateEvent, NftMissing, Reading, Server
 from qanat.errors import BadInput
 from qanat.system import fresh_id
@@ -60,6 +64,7 @@ table inet {table} {{
     ip saddr . tcp sport @servers4 counter name signalling_down accept
     ip6 saddr . tcp sport @servers6 counter name signalling_down accept
     ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_down accept
+    ip6 hoplimit 1 icmpv6 type {membership} limit rate 100/second counter name upkeep_down accept
     icmp type destination-unreachable icmp code frag-needed limit rate 10/second counter name upkeep_down accept
     icmpv6 type packet-too-big limit rate 10/second counter name upkeep_down accept
     quota name meta iif map @a_of counter name passed_down accept
@@ -70,6 +75,7 @@ table inet {table} {{
     ip daddr . tcp dport @servers4 counter name signalling_up accept
     ip6 daddr . tcp dport @servers6 counter name signalling_up accept
     ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_up accept
+    ip6 hoplimit 1 icmpv6 type {membership} limit rate 100/second counter name upkeep_up accept
     quota name meta oif map @a_of counter name passed_up accept
     quota name meta oif map @b_of counter name passed_up accept
     counter name refused_up drop
@@ -85,6 +91,7 @@ table inet {table} {{
 }}
 """
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
+_MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +119,7 @@ class KernelGate:
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
+            sockets.enter_context(closing(Routes())).refresh()
             self._allow_signalling(set(signalling))
             self._ladder = self._adopt_ladder()
             self._follow_interface()
@@ -207,7 +215,13 @@ class KernelGate:
         laid = Laid(meter=fresh_id("mtr"), index=self._link.index, found=found)
         comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
         run_nft(
-            _RULESET.format(table=self._table.name, comment=comment, interface=self._link.name, discovery=_DISCOVERY)
+            _RULESET.format(
+                table=self._table.name,
+                comment=comment,
+                interface=self._link.name,
+                discovery=_DISCOVERY,
+                membership=_MEMBERSHIP,
+            )
         )
         return laid
 
@@ -247,6 +261,8 @@ class KernelGate:
             self._commit(self._ladder.rotate())
             self._look(serving_only=True)
             events.append(GateEvent.LOWER)
+        # A rung that was found dry by looking is heard of once more.
+        self._dry.intersection_update(map(self._ladder.name, self._ladder.rungs))
         if events and self._ladder.is_shut and not self._rebuild(least=self._link.mtu):
             events[-1] = GateEvent.SHUT
         return events

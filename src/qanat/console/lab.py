@@ -1,0 +1,94 @@
+"""``qanat lab up | down | status | exec``: the network-namespace lab of ``make run``, left standing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from qanat.errors import Fault
+from qanat.lab import private, standing
+from qanat.lab.private import Place
+from qanat.lab.standing import Standing
+from qanat.lab.topology import HOSTS
+
+
+@click.group()
+def lab() -> None:
+    """A small world of network namespaces to try things in: a terminal with two ways out, a server, an internet."""
+
+
+@lab.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def up(as_json: bool) -> None:
+    """Lay the lab and leave it standing, with `qanat serve` and a file server running in it."""
+    folder = standing.folder_of_user()
+    stands = standing.find(folder)
+    if stands is None:
+        place = private.find_place()
+        if place is Place.NOWHERE:
+            raise click.ClickException(
+                "Network namespaces are not permitted here: run it as root, or permit user namespaces "
+                "(`sysctl user.max_user_namespaces`)."
+            )
+        try:
+            stands = standing.up(folder, place)
+        except Fault as fault:
+            raise click.ClickException(str(fault)) from fault
+    _show(stands, as_json=as_json)
+
+
+@lab.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def down(as_json: bool) -> None:
+    """Take the lab down; nothing of it stays but its data folder."""
+    try:
+        stood = standing.down(standing.folder_of_user())
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    said = "The lab is down." if stood else "There was no lab."
+    click.echo(msgspec.json.encode({"stood": stood}).decode() if as_json else said)
+
+
+@lab.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(as_json: bool) -> None:
+    """Tell whether the lab stands and how to use it; exit 1 when it does not."""
+    stands = standing.find(standing.folder_of_user())
+    if stands is not None:
+        _show(stands, as_json=as_json)
+        return
+    click.echo('{"stands":false}' if as_json else "No lab stands: `qanat lab up` lays one.")
+    raise SystemExit(1)
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("host", type=click.Choice(HOSTS))
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True)
+def exec(host: str, words: tuple[str, ...]) -> None:
+    """Run a command in a host of the lab, as in `qanat lab exec terminal ip address`."""
+    stands = standing.find(standing.folder_of_user())
+    if stands is None:
+        raise click.ClickException("No lab stands: `qanat lab up` lays one.")
+    known = {"QANAT_URL": stands.server, "QANAT_TOKEN": Path(stands.token_file).read_text().strip()}
+    command = stands.command(host, *words)
+    os.execvpe(command[0], command, {**os.environ, **known})  # noqa: S606  # there is no shell in it
+
+
+def _show(stands: Standing, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode({"stands": True, **msgspec.to_builtins(stands)}).decode())
+        return
+    files = ", ".join(f"{name} ({octets} octets)" for name, octets in stands.files.items())
+    click.echo(
+        f"The lab stands, {stands.place.value}. Hosts: {', '.join(HOSTS)}.\n"
+        f"  server    {stands.server}, administrator's token in {stands.token_file}\n"
+        f"  internet  {stands.internet} with {files}\n"
+        f"  terminal  reaches both over cell0 (the cloud SIM) and wifi0\n"
+        f"Try:\n"
+        f"  qanat lab exec server qanat plan create trip --octets 50MB --valid-days 7 --price 5\n"
+        f"  qanat lab exec terminal curl -O {stands.internet}/photo.jpg\n"
+        f"  qanat lab down"
+    )

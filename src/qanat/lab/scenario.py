@@ -1,0 +1,245 @@
+"""The whole job of a cloud SIM, step by step, on real traffic: what ``make run`` shows and the end-to-end test checks.
+
+Every step does something a person or a bad day does, waits until it can be seen to have happened, and says in octets
+what came of it. A step that fails raises a Fault; nothing goes on after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from qanat.agents.kernel.link import UpDown
+from qanat.agents.notebook import Notebook
+from qanat.agents.terminal.gate import NOTHING, Reading
+from qanat.lab.namespaces import LabFault
+from qanat.lab.programs import Program
+from qanat.lab.report import Counts
+from qanat.lab.screen import Screen, size
+from qanat.lab.stage import SUBSCRIBER, Json, Stage
+from qanat.lab.topology import Lab
+from qanat.lab.waiting import until
+from qanat.system import fresh_token
+from qanat.units import Octets
+
+PLAN: Final = "trip"
+PLAN_OCTETS: Final = Octets(40_000_000)
+QUOTA_OCTETS: Final = Octets(2_000_000)
+CELL, WIFI = "cell0", "wifi0"
+
+
+class Scenario:
+    def __init__(self, stage: Stage, lab: Lab, screen: Screen) -> None:
+        self._stage = stage
+        self._lab = lab
+        self._screen = screen
+        self._bought = 0
+        self._kernel_before = NOTHING
+
+    def steps(self) -> dict[str, Callable[[], None]]:
+        return {
+            "Start the server, with cloud SIMs and a plan on sale": self.start_server,
+            "A subscriber signs up; her terminal enrols and is lent a cloud SIM": self.enrol,
+            "She buys a plan": self.buy,
+            "Go online within quotas: download and upload real files": self.go_online,
+            "Switch to another network: what is left goes home": self.switch_network,
+            "Kill the agent (kill -9) in mid-download, and recover": self.crash,
+            "Lose every network in mid-download, and report late over another channel": self.report_late,
+            "Use the plan up: the kernel stops the download, the server says why": self.use_up,
+            "Buy again: the same download goes on by itself": self.buy_again,
+            "Stop the agent: the remainder goes home": self.stop,
+        }
+
+    # The steps
+
+    def start_server(self) -> None:
+        self._screen.typed("serve", "--data", str(self._stage.data))
+        self._stage.start_server()
+        self._type("sim", "make", "--count", "10")
+        terms = ("--octets", "40MB", "--valid-days", "7", "--price", "5.00", "--quota", "2MB")
+        plan = self._type("plan", "create", PLAN, *terms)
+        self._say(
+            f"The server keeps its books in SQLite. Plan {PLAN!r} holds {size(plan['octets'])}, "
+            f"handed out in quotas of {size(plan['quota'])} and more."
+        )
+
+    def enrol(self) -> None:
+        self._screen.typed("sign-up", SUBSCRIBER)
+        self._stage.sign_up(fresh_token())
+        code = self._type_as_subscriber("terminal", "code")["code"]
+        words = ("enrol", "--server", self._stage.server_url, "--code", code, "--interface", CELL, "--channel", WIFI)
+        self._screen.typed("terminal", *words)
+        identity = self._stage.terminal(*words)
+        sim = identity["sim"]
+        self._say(
+            f"{identity['terminal']} is bound to {identity['subscriber']}; its cloud SIM from the pool: "
+            f"ICCID {sim['iccid']}, IMSI {sim['imsi']}."
+        )
+
+    def buy(self) -> None:
+        self._type("pay-in", "--subscriber", SUBSCRIBER, "--amount", "20")
+        self._buy()
+        balance = self._stage.balance()
+        self._say(f"Available: {size(balance['available'])}; {_wallet(balance)} are left in her wallet.")
+
+    def go_online(self) -> None:
+        self._screen.typed("terminal", "run")
+        self._kernel_before = self._stage.kernel()
+        agent = self._stage.start_agent()
+        self._say(_sentence(agent.events("terminal agent started")[-1]["gate"]))
+        until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
+        for file in ("page.html", "song.ogg"):
+            octets = self._stage.download(file).finish()
+            self._say(f"Downloaded {file}: {size(octets)}.")
+        self._say(f"Uploaded a video: {size(self._stage.upload('video.mp4', 3_000_000))}.")
+        self._say_booked(f"{len(agent.events('quota granted'))} quotas were granted on the way")
+
+    def switch_network(self) -> None:
+        agent = self._agent()
+        self._lab.leave(CELL)
+        until(lambda: self._stage.balance()["reserved"] == 0, "nothing is reserved any more", within_s=20)
+        returned = agent.events("quota returned")
+        left = sum(event["returned"] for event in returned)
+        passed = self._stage.gate().passed.total
+        octets = self._stage.download("photo.jpg").finish()
+        charged = self._stage.gate().passed.total - passed
+        self._say(f"The terminal left {CELL}: {size(left)} went back, nothing stays reserved.")
+        self._say(f"Downloaded photo.jpg over {WIFI}: {size(octets)}, of which {charged} are charged.")
+        self._with_a_new_quota(self._lab.come_back)
+        self._say_booked(f"Back on {CELL} with a new quota")
+
+    def crash(self) -> None:
+        film = self._stage.download("film.mp4")
+        film.reach(8_000_000)
+        self._agent().kill()
+        at_death = self._stage.gate().passed.total
+        self._say(f"The agent died after {size(at_death)}; the gate stays in the kernel.")
+        dropped = self._stage.gate().refused.total
+        until(lambda: self._stage.gate().refused.total > dropped, "the gate shuts at its ceiling", within_s=20)
+        alone = self._stage.gate().passed.total - at_death
+        self._say(f"Alone it let {size(alone)} more pass, up to what the journal had allowed, and shut.")
+        agent = self._stage.start_agent()
+        film.finish()
+        self._say(f"A new agent took gate and journal up, and film.mp4 came whole: {size(film.size)}.")
+        self._say_booked(f"{len(agent.events('quota granted'))} more quotas were granted")
+
+    def report_late(self) -> None:
+        agent = self._agent()
+        song = self._stage.download("song.ogg")
+        song.reach(3_000_000)
+        self._lab.cut(WIFI)
+        self._lab.cut(CELL)
+        song.abandon()
+        until(lambda: agent.events("server not reached"), "the agent finds no channel", within_s=20)
+        unreported = until(self._unknown_to_server, "the journal holds just what the server lacks", within_s=20)
+        self._say(f"No channel works: {size(unreported)} wait in the usage journal, unknown to the server.")
+        reports = len(agent.events("usage reported"))
+        self._lab.mend(WIFI)
+        late = until(lambda: agent.events("usage reported")[reports:], "the late report arrives", within_s=20)
+        self._say_booked(f"{WIFI} is back, and the report came late over {late[0]['channel']}")
+        self._with_a_new_quota(self._lab.mend)
+
+    def use_up(self) -> None:
+        agent = self._agent()
+        self._film = self._stage.download("film.mp4")
+        refusal = until(lambda: agent.events("refused"), "the agent is refused", within_s=40)[-1]
+        balance = self._booked()
+        stood = self._film.received
+        self._say(f"Refused ({refusal['reason']}): {refusal['sentence']}")
+        self._say(f"Cure: {refusal['cure']}")
+        self._say(
+            f"Used {size(balance['used'])} of {size(self._bought)}: {self._bought - balance['used']} octets are left, "
+            f"less than a packet, and none is owed. The download waits at {size(stood)}."
+        )
+        if self._film.is_complete:
+            raise LabFault("the download was to be stopped, and was not")
+
+    def buy_again(self) -> None:
+        self._buy()
+        self._film.finish()
+        self._say(f"film.mp4 came whole: {size(self._film.size)}.")
+        self._say_booked("Bought, noticed by the agent, and granted")
+
+    def stop(self) -> None:
+        self._agent().stop()
+        balance = self._booked()
+        if balance["reserved"]:
+            raise LabFault(f"{balance['reserved']} octets are still reserved")
+        returned = self._agent().events("quota returned")[-1]["returned"]
+        self._say(f"{size(returned)} went back; {size(balance['available'])} are there for the next time.")
+
+    # What it came to
+
+    def counts(self) -> Counts:
+        kernel, gate = self._stage.kernel_and_gate()
+        return counts_of(self._stage, kernel=_since(self._kernel_before, kernel), gate=gate, bought=self._bought)
+
+    # Helpers
+
+    def _unknown_to_server(self) -> Octets | None:
+        """Return what the journal holds back, once that is just what the server has not booked."""
+        held_back = Notebook(self._stage.journal()).unreported
+        return held_back if held_back == self._stage.gate().passed.total - self._stage.balance()["used"] else None
+
+    def _agent(self) -> Program:
+        assert self._stage.agent is not None, "the agent was started before"
+        return self._stage.agent
+
+    def _say(self, sentence: str) -> None:
+        self._screen.say(sentence)
+
+    def _say_booked(self, sentence: str) -> None:
+        booked = self._booked()["used"]
+        self._say(f"{sentence}. The gate passed {size(booked)} so far, and the server has booked just as many.")
+
+    def _booked(self) -> Json:
+        return self._stage.booked()
+
+    def _type(self, *words: str) -> Json:
+        self._screen.typed(*words)
+        return self._stage.qanat(*words)
+
+    def _type_as_subscriber(self, *words: str) -> Json:
+        self._screen.typed(*words)
+        return self._stage.as_subscriber(*words)
+
+    def _buy(self) -> None:
+        self._bought += self._type_as_subscriber("buy", "--plan", PLAN)["size"]
+
+    def _with_a_new_quota(self, bring_back: Callable[[str], None]) -> None:
+        agent = self._agent()
+        before = len(agent.events("quota granted"))
+        bring_back(CELL)
+        until(lambda: len(agent.events("quota granted")) > before, "a quota is granted", within_s=20)
+
+
+def counts_of(stage: Stage, *, kernel: UpDown, gate: Reading | None, bought: int) -> Counts:
+    snapshot = stage.journal()
+    epoch = snapshot.epoch
+    assert epoch is not None, "an agent that ran has counted"
+    balance = stage.balance()
+    return Counts(
+        kernel=kernel,
+        lost_packets=stage.lost_packets(),
+        gate=gate,
+        journal=UpDown(epoch.up, epoch.down),
+        unreported=Octets(stage.terminal("status")["unreported"]),
+        bought=Octets(bought),
+        used=Octets(balance["used"]),
+        available=Octets(balance["available"]),
+        reserved=Octets(balance["reserved"]),
+        debt=Octets(balance["debt"]),
+    )
+
+
+def _since(before: UpDown, now: UpDown) -> UpDown:
+    return UpDown(up=Octets(now.up - before.up), down=Octets(now.down - before.down))
+
+
+def _wallet(balance: Json) -> str:
+    wallet = balance["wallets"][0]
+    return f"{wallet['balance'] / 100:.2f} {wallet['currency']}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

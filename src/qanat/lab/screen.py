@@ -1,0 +1,87 @@
+"""What the show looks like: numbered steps with what came of them; colours and a live line only on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from qanat.lab.report import Row
+from qanat.units import format_size
+
+
+class Screen:
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._number = 0
+        self.title = ""
+        self._began = time.monotonic()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        self._number += 1
+        self.title = f"{self._number}. {title}"
+        self._console.print(Text(f"\n{self._number:>2}  {title}", style="bold"))
+        if not self._console.is_terminal:
+            yield
+            return
+        with self._console.status(Text(title, style="dim"), spinner="dots"):
+            yield
+
+    def say(self, sentence: str) -> None:
+        self._indented(Text(sentence))
+
+    def typed(self, *words: str) -> None:
+        """Show a command as a person would type it."""
+        self._indented(Text(f"$ qanat {' '.join(words)}", style="cyan"))
+
+    def plain(self, sentence: str = "", style: str = "") -> None:
+        self._console.print(Text(sentence, style=style), soft_wrap=True)
+
+    def lines(self, title: str, lines: Sequence[str]) -> None:
+        self._console.print(Text(title, style="bold red"))
+        for line in lines:
+            self._indented(Text(line, style="dim"))
+
+    def table(self, rows: Iterable[Row]) -> None:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column("octets", no_wrap=True)
+        for column in ("up", "down", "total", "difference"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("to", no_wrap=True)
+        for row in rows:
+            style = "" if row.difference is None else "green" if row.difference == 0 else "yellow"
+            table.add_row(
+                row.counter,
+                _figure(row.up),
+                _figure(row.down),
+                _figure(row.total),
+                Text(_figure(row.difference), style=style),
+                row.against,
+            )
+        self._console.print(table)
+
+    def _indented(self, text: Text) -> None:
+        """Fold at the width of a terminal; a pipe has no width, and lines stay whole there."""
+        if self._console.is_terminal:
+            self._console.print(Padding(text, (0, 0, 0, 4)))
+        else:
+            self._console.print(Text("    ").append_text(text), soft_wrap=True)
+
+    @property
+    def elapsed_s(self) -> int:
+        return round(time.monotonic() - self._began)
+
+
+def size(octets: int) -> str:
+    """Write octets exactly, and readably beside it where they are many."""
+    return f"{octets:,} octets" if octets < 1_000_000 else f"{octets:,} octets ({format_size(octets)})"
+
+
+def _figure(octets: int | None) -> str:
+    return "" if octets is None else f"{octets:,}"

@@ -1,0 +1,108 @@
+"""``make run``: the whole job on real traffic, in a lab of its own, ending by itself with the reckoning.
+
+Exit 0 only when every step came out and everything adds up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from qanat.errors import Fault
+from qanat.lab import private
+from qanat.lab.loopback import Loopback
+from qanat.lab.private import Place
+from qanat.lab.report import Counts, adds_up, differences, rows
+from qanat.lab.scenario import CELL, Scenario
+from qanat.lab.screen import Screen
+from qanat.lab.stage import SUBSCRIBER, Stage
+from qanat.lab.topology import Lab
+
+_INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    if private.is_inside():
+        raise SystemExit(show(Place[sys.argv[1]]))
+    place = private.find_place()
+    if place is Place.NOWHERE:
+        raise SystemExit(show(place))
+    command = private.command_inside(place, "qanat.lab.show", [place.name])
+    os.execvp(command[0], command)  # noqa: S606  # there is no shell in it
+
+
+def show(place: Place) -> int:
+    screen = Screen()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = _folder()
+    screen.plain(f"Qanat, the whole job of a cloud SIM on real traffic, {place.value}.", style="bold")
+    screen.plain(f"Everything it makes is in {folder}", style="dim")
+    stage = (
+        Stage(None, folder, interface="lo") if place is Place.NOWHERE else Stage(Lab("show"), folder, interface=CELL)
+    )
+    try:
+        with stage:
+            scenario = Loopback(stage, screen) if stage.lab is None else Scenario(stage, stage.lab, screen)
+            for title, step in scenario.steps().items():
+                with screen.step(title):
+                    step()
+            with screen.step("Reckon: four counters, one truth"):
+                counts = scenario.counts()
+                is_right = _reckon(screen, counts, stage.qanat("audit"))
+    except Fault as fault:
+        _tell(screen, stage, fault)
+        return 1
+    except KeyboardInterrupt:
+        screen.plain("\nInterrupted; everything was taken down.", style="bold")
+        return _INTERRUPTED
+    _say_goodbye(screen, stage, is_right=is_right)
+    return 0 if is_right else 1
+
+
+def _reckon(screen: Screen, counts: Counts, audit: dict[str, object]) -> bool:
+    screen.table(rows(counts))
+    screen.plain()
+    for difference in differences(counts):
+        if difference.octets:
+            screen.say(f"{difference.octets:+,} octets: {difference.because}.")
+    screen.typed("audit")
+    screen.say(
+        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['entries']} entries in {audit['accounts']} "
+        f"accounts recomputed. {audit['problems'] or ''}"
+    )
+    return adds_up(counts) and bool(audit["balanced"])
+
+
+def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
+    verdict = "Every octet is accounted for" if is_right else "The counters do NOT agree"
+    screen.plain(f"\n{verdict} ({screen.elapsed_s} s).", style="bold green" if is_right else "bold red")
+    token = f"--token-file {stage.data}/admin.token"
+    screen.plain("Look at the same books:")
+    screen.typed("serve", "--data", str(stage.data), "           # http://127.0.0.1:8080; then, in another shell:")
+    screen.typed("balance", "--subscriber", SUBSCRIBER, token)
+    screen.typed("refusals", token)
+
+
+def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
+    screen.lines(f"\nFailed at {screen.title}", [str(fault)])
+    for program in (stage.server, stage.agent):
+        if program is not None:
+            screen.lines(f"The last of {program.log}:", program.tail())
+
+
+def _folder() -> Path:
+    """Make a folder below ./run, or where that can't be, in the system's temporary folder."""
+    home = Path("run")
+    try:
+        home.mkdir(exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="show-", dir=home))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="qanat-show-"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The stage of the show: the laid lab with its programs, and everything that can be asked and counted on it.
+
+Whoever acts here does what a person does: types ``qanat`` commands, runs the agent, downloads. Whoever counts here asks the
+kernel, the gate, the terminal's journal and the server, each by itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from qanat.agents import journal
+from qanat.agents.holding import Snapshot
+from qanat.agents.kernel.link import Links, UpDown
+from qanat.agents.kernel.nft import Nft
+from qanat.agents.terminal.assemble import journal_path
+from qanat.agents.terminal.gate import Reading
+from qanat.agents.terminal.kernel_gate import table_for
+from qanat.lab import internet
+from qanat.lab.namespaces import Host, LabFault, run
+from qanat.lab.programs import PYTHON, QANAT, Program
+from qanat.lab.topology import INTERNET, SERVER, Lab
+from qanat.lab.traffic import Download, upload
+from qanat.lab.waiting import until
+from qanat.units import Octets
+
+Json = dict[str, Any]
+SUBSCRIBER: Final = "wanda"
+INTERVAL_S: Final = 1
+_SERVER_SETTINGS: Final = {
+    "QANAT_LOG_FORMAT": "json",
+    # A show of a minute wants to see quotas come and go: one for each second of traffic, a report every second.
+    "QANAT_QUOTAS_INTERVAL_S": "1",
+    "QANAT_AGENTS_REPORT_INTERVAL_S": str(INTERVAL_S),
+}
+
+
+class Stage:
+    """A context manager: what it started is stopped at the end, whatever happens in between."""
+
+    def __init__(self, lab: Lab | None, folder: Path, *, interface: str) -> None:
+        self.lab: Final = lab
+        self.folder: Final = folder
+        self.interface: Final = interface
+        self.data: Final = folder / "data"
+        self.state: Final = folder / "terminal"
+        self.server: Program | None = None
+        self.agent: Program | None = None
+        self.server_url = self.web = ""
+        self._token: Path | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Stage:
+        if self.lab is not None:
+            self.lab.lay()
+            self._stack.callback(self.lab.clear)
+        internet.make_files(self.folder / "files")
+        self.web = self._listening(
+            "internet", *PYTHON, "qanat.lab.internet", str(self.folder / "files"), self._at(INTERNET, 80)
+        )[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # Acting
+
+    def start_server(self) -> None:
+        self.server, address = self._listening(
+            "server", *QANAT, "serve", "--data", str(self.data), "--http", self._at(SERVER, 8080), env=_SERVER_SETTINGS
+        )
+        self.server_url = f"http://{address}"
+
+    def qanat(self, *words: str) -> Json:
+        """Type a ``qanat`` command beside the server and return its JSON. Raises LabFault with what it said."""
+        known = ["env", f"QANAT_URL={self.server_url}"]
+        token = ["--token-file", str(self._token or self.data / "admin.token")]
+        return _json(run(self._in("server", *known, *QANAT, *words, *token, "--json")))
+
+    def sign_up(self, password: str) -> None:
+        """Make a subscriber, who types all commands in ``as_subscriber``."""
+        known = ["env", f"QANAT_URL={self.server_url}", *QANAT]
+        run(self._in("server", *known, "sign-up", SUBSCRIBER, "--password", password))
+        token = self.folder / f"{SUBSCRIBER}.token"
+        run(self._in("server", *known, "sign-in", SUBSCRIBER, "--password", password, "--save", str(token)))
+
+    def as_subscriber(self, *words: str) -> Json:
+        self._token = self.folder / f"{SUBSCRIBER}.token"
+        try:
+            return self.qanat(*words)
+        finally:
+            self._token = None
+
+    def terminal(self, *words: str) -> Json:
+        """Type a ``qanat terminal`` command on the terminal and return its JSON. Raises LabFault with what it said."""
+        return _json(run(self._in("terminal", *QANAT, "terminal", *words, "--state", str(self.state), "--json")))
+
+    def start_agent(self) -> Program:
+        command = (*QANAT, "terminal", "run", "--state", str(self.state), "--json")
+        self.agent = Program("agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log")
+        self._stack.callback(self.agent.stop)
+        self.agent.wait_for("terminal agent started")
+        return self.agent
+
+    def download(self, file: str) -> Download:
+        return Download(self._host("terminal"), self.web, file)
+
+    def upload(self, file: str, size: int) -> Octets:
+        return upload(self._host("terminal"), self.web, file, bytes(size))
+
+    # Counting
+
+    def kernel(self) -> UpDown:
+        """What the interface has counted since it was made, less the frame headers (RTM_GETSTATS)."""
+        with self._inside("terminal"):
+            links = Links()
+        try:
+            return links.octets(links.find(self.interface))
+        finally:
+            links.close()
+
+    def lost_packets(self) -> int:
+        """What the interface dropped on the way out since it was made."""
+        shown = run(self._in("terminal", "ip", "-s", "-j", "link", "show", self.interface))
+        lost: int = msgspec.json.decode(shown)[0]["stats64"]["tx"]["dropped"]
+        return lost
+
+    def gate(self) -> Reading:
+        """What the gate's own counters say, read from the kernel; where there is no gate, the interface's."""
+        if self.lab is None:
+            return Reading(passed=self.kernel())
+        with self._inside("terminal"):
+            nft = Nft()
+        try:
+            octets = {name: counter.octets for name, counter in nft.counters(table_for(self.interface)).items()}
+        finally:
+            nft.close()
+        return Reading(
+            **{
+                kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
+                for kind in ("passed", "signalling", "upkeep", "refused")
+            }
+        )
+
+    def kernel_and_gate(self) -> tuple[UpDown, Reading]:
+        """Both counts of the same moment: nothing passed while they were read."""
+
+        def both() -> tuple[UpDown, Reading] | None:
+            before, gate = self.kernel(), self.gate()
+            return (before, gate) if self.kernel() == before else None
+
+        return until(both, f"a quiet moment on {self.interface}", within_s=10)
+
+    def journal(self) -> Snapshot:
+        return journal.read_only(journal_path(self.state))
+
+    def balance(self) -> Json:
+        return self.ask(f"/v1/subscribers/{SUBSCRIBER}/balance")
+
+    def ask(self, path: str) -> Json:
+        """Ask the server's HTTP interface for something. Raises LabFault."""
+        name, port = _split(self.server_url.removeprefix("http://"))
+        token = (self.data / "admin.token").read_text().strip()
+        connection = http.client.HTTPConnection(name, port, timeout=10)
+        try:
+            with self._inside("server"):
+                connection.sock = socket.create_connection((name, port), timeout=10)
+            connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise LabFault(f"the server does not answer: {error}") from error
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise LabFault(f"{path}: {answer.status} {body.decode(errors='replace')}")
+        return _json(body.decode())
+
+    def booked(self, *, within_s: float = 20) -> Json:
+        """Wait until the server has booked every octet that the gate let pass; return the balance then."""
+
+        def all_booked() -> Json | None:
+            balance = self.balance()
+            return balance if balance["used"] == self.gate().passed.total else None
+
+        return until(all_booked, "the server has booked every octet that passed", within_s=within_s)
+
+    # Where things are
+
+    def _listening(self, name: str, *command: str, env: dict[str, str] | None = None) -> tuple[Program, str]:
+        program = Program(name, self._in(name, *command), log=self.folder / f"{name}.log", env=env)
+        self._stack.callback(program.stop)
+        return program, program.wait_for("ready http=").split("http=")[1].split()[0]
+
+    def _host(self, name: str) -> Host | None:
+        return None if self.lab is None else self.lab[name]
+
+    def _inside(self, name: str) -> AbstractContextManager[None]:
+        host = self._host(name)
+        return nullcontext() if host is None else host.inside()
+
+    def _in(self, name: str, *words: str) -> list[str]:
+        host = self._host(name)
+        return list(words) if host is None else host.command(*words)
+
+    def _at(self, address: str, port: int) -> str:
+        return "127.0.0.1:0" if self.lab is None else f"{address}:{port}"
+
+    def _harmless(self) -> list[str]:
+        """Outside a lab the agent meters and does no more: the machine's own loopback is not for it to gate."""
+        is_risky = self.lab is None and os.geteuid() == 0
+        return ["setpriv", "--bounding-set=-net_admin"] if is_risky else []
+
+
+def _json(text: str) -> Json:
+    decoded: Json = msgspec.json.decode(text)
+    return decoded
+
+
+def _split(address: str) -> tuple[str, int]:
+    name, _, port = address.rpartition(":")
+    return name, int(port)

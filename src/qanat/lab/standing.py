@@ -1,0 +1,151 @@
+"""The lab left standing, for trying things by hand: a keeper holds it until it is told to take it down.
+
+``python -m qanat.lab.standing FOLDER`` is the keeper. As root the hosts are seen by everybody (``ip netns``); an
+ordinary user's live in the keeper's own user namespace, where ``command`` leads.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from qanat.lab import internet, private
+from qanat.lab.namespaces import LabFault
+from qanat.lab.private import Place
+from qanat.lab.programs import PYTHON, QANAT, Program
+from qanat.lab.topology import INTERNET, SERVER, Lab
+from qanat.lab.waiting import until
+
+WEB: Final = f"{INTERNET}:80"
+API: Final = f"{SERVER}:8080"
+_UP_WITHIN_S: Final = 30
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the keeper says about the lab it keeps."""
+
+    keeper: int
+    place: Place
+    server: str
+    token_file: str
+    internet: str
+    files: dict[str, int]
+
+    @property
+    def is_kept(self) -> bool:
+        try:
+            return b"qanat.lab.standing" in Path(f"/proc/{self.keeper}/cmdline").read_bytes()
+        except OSError:
+            return False
+
+    def command(self, host: str, *words: str) -> list[str]:
+        """Return the command line that runs these words in a host of the lab, from outside."""
+        inside = Lab()[host].command(*words)
+        if self.place is Place.ROOT:
+            return inside
+        return [
+            *private.WITH_PATH,
+            *("nsenter", "--target", str(self.keeper), "--user", "--preserve-credentials", "--mount", "--net"),
+            *inside,
+        ]
+
+
+def folder_of_user() -> Path:
+    """Return where the lab's files are kept (XDG Base Directory)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qanat/lab"
+
+
+def find(folder: Path) -> Standing | None:
+    """Return the lab that stands, None when none does."""
+    try:
+        standing = msgspec.json.decode(_note(folder).read_bytes(), type=Standing)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return standing if standing.is_kept else None
+
+
+def up(folder: Path, place: Place) -> Standing:
+    """Lay the lab and leave it standing. Raises LabFault, TooLate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "keeper.log"
+    module, arguments = "qanat.lab.standing", [str(folder), place.name]
+    command = [*PYTHON, module, *arguments] if place is Place.ROOT else private.command_inside(place, module, arguments)
+    with log.open("wb") as out:
+        keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+
+    def stands() -> Standing | None:
+        if keeper.poll() is not None:
+            raise LabFault(f"the lab did not come up: {log.read_text(errors='replace').strip()}")
+        return find(folder)
+
+    return until(stands, "the lab stands", within_s=_UP_WITHIN_S)
+
+
+def down(folder: Path) -> bool:
+    """Take the lab down and return whether one stood; also what a keeper that was killed left behind."""
+    standing = find(folder)
+    if standing is None:
+        _note(folder).unlink(missing_ok=True)
+        return _sweep()
+    os.kill(standing.keeper, signal.SIGTERM)
+    until(lambda: not standing.is_kept, "the keeper ends", within_s=_UP_WITHIN_S)
+    return True
+
+
+def keep(folder: Path, place: Place) -> None:
+    """Lay the lab, start its programs, and wait for the end."""
+    signal.signal(signal.SIGTERM, _leave)
+    with ExitStack() as stack:
+        lab = Lab()
+        lab.lay()
+        stack.callback(lab.clear)
+        internet.make_files(folder / "files")
+        web = (*PYTHON, "qanat.lab.internet", str(folder / "files"), WEB)
+        serve = (*QANAT, "serve", "--data", str(folder / "data"), "--http", API)
+        for host, command in (("internet", web), ("server", serve)):
+            program = Program(host, lab[host].command(*command), log=folder / f"{host}.log")
+            stack.callback(program.stop)
+            program.wait_for("ready")
+        standing = Standing(
+            keeper=os.getpid(),
+            place=place,
+            server=f"http://{API}",
+            token_file=str(folder / "data" / "admin.token"),
+            internet=f"http://{WEB}",
+            files=dict(internet.FILES),
+        )
+        _note(folder).write_bytes(msgspec.json.encode(standing))
+        stack.callback(_note(folder).unlink)
+        while True:
+            signal.pause()
+
+
+def _sweep() -> bool:
+    """Remove hosts that nobody keeps, with the programs in them."""
+    left = [host for host in Lab().hosts.values() if host.exists]
+    for host in left:
+        for pid in host.processes():
+            os.kill(pid, signal.SIGKILL)
+        host.remove()
+    return bool(left)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Let everything that stands be taken down on the way out."""
+    raise SystemExit(0)
+
+
+def _note(folder: Path) -> Path:
+    return folder / "lab.json"
+
+
+if __name__ == "__main__":
+    private.is_inside()
+    keep(Path(sys.argv[1]), Place[sys.argv[2]])

@@ -64,7 +64,7 @@ def test_every_command_shown_is_a_command(document: Path) -> None:
 
 def test_the_readme_names_the_verbs_of_the_makefile() -> None:
     verbs = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
-    named = set(re.findall(r"`make ([a-z]+)`", (ROOT / "README.md").read_text()))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named <= verbs
     assert {"run", "test"} <= named
 

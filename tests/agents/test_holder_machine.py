@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.agents.world import World
@@ -17,15 +17,20 @@ class HolderMachine(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
 
-    @initialize(bought=st.integers(0, 8_000_000), quota=st.integers(1_000, 3_000_000))
+    @initialize(bought=st.integers(1_000_000, 8_000_000), quota=st.integers(100_000, 3_000_000))
     def begin(self, bought: int, quota: int) -> None:
         self.world = World(bought=bought, quota_octets=quota)
         self.world.start()
 
-    @precondition(lambda self: self.world.holder is None)
-    @rule()
-    def start(self) -> None:
-        self.world.start()
+    @rule(up=OCTETS, down=OCTETS)
+    def a_good_while(self, up: int, down: int) -> None:
+        """Most of life: the agent runs, messages arrive, traffic flows, a report falls due."""
+        if self.world.holder is None:
+            self.world.start()
+        self.world.settle()
+        self.world.pass_octets(up=up, down=down)
+        self.world.settle()
+        self.world.wait(10_000)
 
     @rule(up=OCTETS, down=OCTETS)
     def traffic(self, up: int, down: int) -> None:
@@ -50,22 +55,24 @@ class HolderMachine(RuleBasedStateMachine):
     def message_is_lost(self) -> None:
         self.world.lose()
 
-    @rule(actions=st.integers(0, 6))
-    def crash_soon(self, actions: int) -> None:
-        """The agent dies between two of the actions that it is about to carry out."""
+    @rule(actions=st.integers(0, 6), up=OCTETS, down=OCTETS)
+    def crash_between_two_actions(self, actions: int, up: int, down: int) -> None:
         self.world.crash_in = actions
+        self.world.pass_octets(up=up, down=down)
 
-    @rule()
-    def kill(self) -> None:
+    @rule(power_too=st.booleans(), up=OCTETS, down=OCTETS)
+    def kill(self, power_too: bool, up: int, down: int) -> None:
+        """Traffic goes on within what was allowed while no agent is alive."""
+        self.world.pass_octets(up=up, down=down)
         self.world.crash()
+        self.world.pass_octets(up=down, down=up)
+        if power_too:
+            self.world.reboot()
+        self.world.start()
 
     @rule()
-    def power_cut(self) -> None:
-        self.world.reboot()
-
-    @rule(up=st.booleans())
-    def link(self, up: bool) -> None:
-        self.world.set_link(up=up)
+    def link_changes(self) -> None:
+        self.world.set_link(up=not self.world.link_is_up)
 
     @rule(octets=st.integers(1, 5_000_000))
     def purchase(self, octets: int) -> None:
@@ -97,6 +104,7 @@ class HolderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         world = self.world
         world.crash()
+        world.link_is_up = True
         world.start()
         world.settle()
         world.stop()
@@ -108,9 +116,11 @@ class HolderMachine(RuleBasedStateMachine):
         assert world.disk.rows == {}
         assert world.disk.quotas == {}
         assert world.disk.session is None
-        assert not any(quota.is_reserved for quota in world.operator.quotas.values())
+        assert not any(q.is_reserved and q.used < q.octets for q in world.operator.quotas.values())
         assert world.operator.available == world.operator.bought - world.operator.used
 
 
 TestHolder = HolderMachine.TestCase
-TestHolder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
+TestHolder.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate]
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from tests.lab.place import any_place, run_inside
@@ -52,13 +53,13 @@ def look() -> dict[str, object]:
     return ways
 
 
-def way(lab: Lab, host: str, *more: str) -> dict[str, str]:
+def way(lab: Lab, host: str, *more: str) -> dict[str, Any]:
     return shown(lab, "terminal", "route", "get", host, *more)[0]
 
 
-def shown(lab: Lab, host: str, *words: str) -> list[dict[str, str]]:
+def shown(lab: Lab, host: str, *words: str) -> list[dict[str, Any]]:
     command = lab[host].command("ip", "-j", *words)
-    found: list[dict[str, str]] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found
 
 

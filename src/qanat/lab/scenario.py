@@ -6,18 +6,19 @@ what came of it. A step that fails raises a Fault; nothing goes on after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.notebook import Notebook
 from qanat.agents.terminal.gate import NOTHING, Reading
-from qanat.lab.namespaces import LabFault
+from qanat.lab.namespaces import CommandFailed, LabFault
 from qanat.lab.programs import Program
 from qanat.lab.report import Counts
 from qanat.lab.screen import Screen, size
 from qanat.lab.stage import SUBSCRIBER, Json, Stage
 from qanat.lab.topology import Lab
+from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 from qanat.system import fresh_token
 from qanat.units import Octets
@@ -75,6 +76,7 @@ class Scenario:
             f"{identity['terminal']} is bound to {identity['subscriber']}; its cloud SIM from the pool: "
             f"ICCID {sim['iccid']}, IMSI {sim['imsi']}."
         )
+        self._say(f"The same code from another device is refused: {self._refused_enrolment(words)}")
 
     def buy(self) -> None:
         self._type("pay-in", "--subscriber", SUBSCRIBER, "--amount", "20")
@@ -89,7 +91,7 @@ class Scenario:
         self._say(_sentence(agent.events("terminal agent started")[-1]["gate"]))
         until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
         for file in ("page.html", "song.ogg"):
-            octets = self._stage.download(file).finish()
+            octets = self._download(file).finish()
             self._say(f"Downloaded {file}: {size(octets)}.")
         self._say(f"Uploaded a video: {size(self._stage.upload('video.mp4', 3_000_000))}.")
         self._say_booked(f"{len(agent.events('quota granted'))} quotas were granted on the way")
@@ -101,7 +103,7 @@ class Scenario:
         returned = agent.events("quota returned")
         left = sum(event["returned"] for event in returned)
         passed = self._stage.gate().passed.total
-        octets = self._stage.download("photo.jpg").finish()
+        octets = self._download("photo.jpg").finish()
         charged = self._stage.gate().passed.total - passed
         self._say(f"The terminal left {CELL}: {size(left)} went back, nothing stays reserved.")
         self._say(f"Downloaded photo.jpg over {WIFI}: {size(octets)}, of which {charged} are charged.")
@@ -109,7 +111,7 @@ class Scenario:
         self._say_booked(f"Back on {CELL} with a new quota")
 
     def crash(self) -> None:
-        film = self._stage.download("film.mp4")
+        film = self._download("film.mp4")
         film.reach(8_000_000)
         self._agent().kill()
         at_death = self._stage.gate().passed.total
@@ -125,7 +127,7 @@ class Scenario:
 
     def report_late(self) -> None:
         agent = self._agent()
-        song = self._stage.download("song.ogg")
+        song = self._download("song.ogg")
         song.reach(3_000_000)
         self._lab.cut(WIFI)
         self._lab.cut(CELL)
@@ -141,7 +143,7 @@ class Scenario:
 
     def use_up(self) -> None:
         agent = self._agent()
-        self._film = self._stage.download("film.mp4")
+        self._film = self._download("film.mp4")
         refusal = until(lambda: agent.events("refused"), "the agent is refused", within_s=40)[-1]
         balance = self._booked()
         stood = self._film.received
@@ -156,16 +158,18 @@ class Scenario:
 
     def buy_again(self) -> None:
         self._buy()
+        self._follow(self._film)
         self._film.finish()
         self._say(f"film.mp4 came whole: {size(self._film.size)}.")
         self._say_booked("Bought, noticed by the agent, and granted")
 
     def stop(self) -> None:
+        before = len(self._agent().events("quota returned"))
         self._agent().stop()
         balance = self._booked()
         if balance["reserved"]:
             raise LabFault(f"{balance['reserved']} octets are still reserved")
-        returned = self._agent().events("quota returned")[-1]["returned"]
+        returned = sum(event["returned"] for event in self._agent().events("quota returned")[before:])
         self._say(f"{size(returned)} went back; {size(balance['available'])} are there for the next time.")
 
     # What it came to
@@ -180,6 +184,21 @@ class Scenario:
         """Return what the journal holds back, once that is just what the server has not booked."""
         held_back = Notebook(self._stage.journal()).unreported
         return held_back if held_back == self._stage.gate().passed.total - self._stage.balance()["used"] else None
+
+    def _refused_enrolment(self, words: Sequence[str]) -> str:
+        try:
+            self._stage.terminal(*words, state=self._stage.folder / "stranger")
+        except CommandFailed as refused:
+            return refused.said.removeprefix("qanat terminal: ")
+        raise LabFault("an enrolment code was good twice")
+
+    def _download(self, file: str) -> Download:
+        download = self._stage.download(file)
+        self._follow(download)
+        return download
+
+    def _follow(self, download: Download) -> None:
+        self._screen.follow(lambda: f"{download.file}: {download.received:,} of {download.size:,} octets have arrived")
 
     def _agent(self) -> Program:
         assert self._stage.agent is not None, "the agent was started before"

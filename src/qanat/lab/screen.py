@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,6 +20,7 @@ class Screen:
         self._console = console or Console(highlight=False)
         self._number = 0
         self.title = ""
+        self._live = _Live()
         self._began = time.monotonic()
 
     @contextmanager
@@ -27,18 +28,24 @@ class Screen:
         self._number += 1
         self.title = f"{self._number}. {title}"
         self._console.print(Text(f"\n{self._number:>2}  {title}", style="bold"))
+        self.follow(lambda: title)
         if not self._console.is_terminal:
             yield
             return
-        with self._console.status(Text(title, style="dim"), spinner="dots"):
+        with self._console.status(self._live, spinner="dots"):
             yield
+
+    def follow(self, tell: Callable[[], str]) -> None:
+        """Let the live line tell this from now on; it is asked several times a second."""
+        self._live.tell = tell
 
     def say(self, sentence: str) -> None:
         self._indented(Text(sentence))
 
     def typed(self, *words: str) -> None:
         """Show a command as a person would type it."""
-        self._indented(Text(f"$ qanat {' '.join(words)}", style="cyan"))
+        # Never folded: it is there to be copied.
+        self._console.print(Text(f"    $ qanat {' '.join(words)}", style="cyan"), soft_wrap=True)
 
     def plain(self, sentence: str = "", style: str = "") -> None:
         self._console.print(Text(sentence, style=style), soft_wrap=True)
@@ -76,6 +83,16 @@ class Screen:
     @property
     def elapsed_s(self) -> int:
         return round(time.monotonic() - self._began)
+
+
+class _Live:
+    """A line that says what it is told to at the moment it is drawn."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[], str] = str
+
+    def __rich__(self) -> Text:
+        return Text(self.tell(), style="dim")
 
 
 def size(octets: int) -> str:

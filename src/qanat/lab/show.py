@@ -37,7 +37,8 @@ def main() -> None:
 
 def show(place: Place) -> int:
     screen = Screen()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     folder = _folder()
     screen.plain(f"Qanat, the whole job of a cloud SIM on real traffic, {place.value}.", style="bold")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
@@ -80,11 +81,12 @@ def _reckon(screen: Screen, counts: Counts, audit: dict[str, object]) -> bool:
 def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
     verdict = "Every octet is accounted for" if is_right else "The counters do NOT agree"
     screen.plain(f"\n{verdict} ({screen.elapsed_s} s).", style="bold green" if is_right else "bold red")
+    screen.plain("\nLook at the same books, at http://127.0.0.1:8080:")
+    screen.typed("serve", "--data", str(stage.data))
+    screen.plain("and in another shell:")
     token = f"--token-file {stage.data}/admin.token"
-    screen.plain("Look at the same books:")
-    screen.typed("serve", "--data", str(stage.data), "           # http://127.0.0.1:8080; then, in another shell:")
-    screen.typed("balance", "--subscriber", SUBSCRIBER, token)
-    screen.typed("refusals", token)
+    for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "refusals", "audit"):
+        screen.typed(command, token)
 
 
 def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
@@ -92,6 +94,13 @@ def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
     for program in (stage.server, stage.agent):
         if program is not None:
             screen.lines(f"The last of {program.log}:", program.tail())
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Leave by taking everything down, which a second Ctrl-C does not cut short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _folder() -> Path:

@@ -76,18 +76,14 @@ def _item_type(annotated: Any) -> Any:
     return inner[0] if inner else annotated
 
 
-_compiled: Final[dict[type[Struct], Grammar]] = {}
+COMPILED: Final[dict[type[Struct], Grammar]] = {}
+"""Every message and group class with its grammar."""
 
 
 def _grammar_of(made: type[Struct]) -> Grammar:
-    if made not in _compiled:
-        _compiled[made] = _compile(made)
-    return _compiled[made]
-
-
-def grammar_of(made: type[Struct]) -> Grammar:
-    """Return the compiled grammar of a message or group class."""
-    return _compiled[made]
+    if made not in COMPILED:
+        COMPILED[made] = _compile(made)
+    return COMPILED[made]
 
 
 def _by_command(messages: tuple[type[Message], ...]) -> dict[int, Grammar]:

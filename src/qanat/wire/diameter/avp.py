@@ -18,6 +18,8 @@ RESERVED: Final = 0x1F
 
 BASE_HEADER: Final = Struct("!II")
 VENDOR_HEADER: Final = Struct("!III")
+PADDINGS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+"""By payload octets modulo four."""
 
 
 class Kind(Enum):
@@ -59,22 +61,16 @@ class Avp:
         """Code and vendor in one integer, as ``dictionary`` is asked."""
         return self.vendor << 32 | self.code
 
-    @property
-    def flags(self) -> int:
-        return (VENDOR if self.vendor else 0) | (MANDATORY if self.mandatory else 0)
-
     def header(self, payload_octets: int) -> bytes:
+        flags = MANDATORY << 24 if self.mandatory else 0
         if self.vendor:
-            return VENDOR_HEADER.pack(self.code, self.flags << 24 | 12 + payload_octets, self.vendor)
-        return BASE_HEADER.pack(self.code, self.flags << 24 | 8 + payload_octets)
+            return VENDOR_HEADER.pack(self.code, VENDOR << 24 | flags | 12 + payload_octets, self.vendor)
+        return BASE_HEADER.pack(self.code, flags | 8 + payload_octets)
 
     def encode(self, payload: bytes) -> bytes:
-        return self.header(len(payload)) + payload + padding(len(payload))
+        octets = len(payload)
+        return self.header(octets) + payload + PADDINGS[octets & 3]
 
     def example(self) -> bytes:
         """Return the AVP with the least payload there is, zero-filled: how a missing one is named (RFC 6733 §7.5)."""
         return self.encode(bytes(self.kind.least_octets))
-
-
-def padding(payload_octets: int) -> bytes:
-    return bytes(-payload_octets & 3)

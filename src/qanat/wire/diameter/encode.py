@@ -8,7 +8,7 @@ Source: RFC 6733 §3, §4.1; the order of AVPs is the order of fields in ``messa
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import Struct
 from typing import Any, Final
 
@@ -16,11 +16,13 @@ from msgspec import Struct as Record
 from msgspec.structs import astuple
 
 from qanat.wire.diameter import leaves
-from qanat.wire.diameter.avp import Avp, Kind
+from qanat.wire.diameter.avp import PADDINGS, Avp, Kind
 from qanat.wire.diameter.grammar import COMPILED, Slot
 from qanat.wire.diameter.groups import Group
 from qanat.wire.diameter.header import HEADER, HEADER_OCTETS, MAX_MESSAGE_OCTETS, VERSION
 from qanat.wire.diameter.messages import CreditControlAnswer, ErrorAnswer, Message
+
+_NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.ENUM: "i"}
 
 FieldWriter = Callable[[Any], bytes]
 
@@ -63,24 +65,38 @@ def _field_writer(slot: Slot) -> FieldWriter:
     write = _avp_writer(slot)
     if not slot.many:
         return write
-    return lambda values: b"".join([write(value) for value in values])
+    return lambda values: b"".join([write(value) for value in values]) if values else b""
 
 
 def _avp_writer(slot: Slot) -> FieldWriter:
     avp = slot.avp
     if slot.group is not None:
-        return lambda group: avp.encode(_group(group))
-    if avp.kind is Kind.GROUP:
+        return _sized_writer(avp, _group)
+    if slot.whole:
         return bytes  # kept whole when it came, so sent whole
     if avp.kind.exact_octets is not None:
         return _exact_writer(avp, avp.kind.exact_octets)
-    payload = leaves.writer(avp.kind)
-    return lambda value: avp.encode(payload(value))
+    return _sized_writer(avp, leaves.writer(avp.kind))
+
+
+def _sized_writer(avp: Avp, payload: leaves.Writer) -> FieldWriter:
+    header = {octets: avp.header(octets) for octets in range(128)}  # longer ones are rare
+
+    def write(value: Any) -> bytes:
+        octets = payload(value)
+        size = len(octets)
+        return b"%b%b%b" % (header.get(size) or avp.header(size), octets, PADDINGS[size & 3])
+
+    return write
 
 
 def _exact_writer(avp: Avp, octets: int) -> FieldWriter:
-    head, payload = avp.header(octets), leaves.writer(avp.kind)
-    return lambda value: head + payload(value)
+    if avp.kind is Kind.TIME:
+        head, payload = avp.header(octets), leaves.writer(avp.kind)
+        return lambda value: head + payload(value)
+    head = avp.header(octets)
+    words = Struct(f"!{len(head) // 4}I").unpack(head)
+    return partial(Struct(f"!{len(head) // 4}I{_NUMBERS[avp.kind]}").pack, *words)
 
 
 def _writers(made: type[Record]) -> tuple[FieldWriter, ...]:
@@ -93,34 +109,34 @@ _WRITERS: Final = {made: _writers(made) for made in COMPILED}
 
 # The answer to a credit-control request, of which there are more than of all others together
 
-_START: Final = Struct("!IIIIIII")
-_NUMBER: Final = Struct("!III")
-_PADDINGS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+_START: Final = Struct("!IIIIIII").pack
+_NUMBER: Final = _WRITERS[CreditControlAnswer][6]
 _ANSWER_FIELDS: Final = CreditControlAnswer.__struct_fields__
-assert (_ANSWER_FIELDS[3], _ANSWER_FIELDS[9]) == ("session_id", "cc_request_number"), "the slices go around these"
+assert _ANSWER_FIELDS[3] == "session_id", "the slices of _encode_answer go around these three"
+assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "the slices of _encode_answer go around these three"
 
 
 def _encode_answer(answer: CreditControlAnswer) -> bytes:
     fields = astuple(answer)
     flags, hop_by_hop, end_to_end, session_id = fields[:4]
-    before, after = _around(fields[4:9] + fields[10:])
+    before, after = _around(fields[4:9], fields[11:])
+    services = _services(fields[10])
     name = session_id.encode()
     octets = len(name)
-    length = 28 + (octets + 3 & ~3) + len(before) + 12 + len(after)
+    length = 40 + (octets + 3 & ~3) + len(before) + len(services) + len(after)
     if length > MAX_MESSAGE_OCTETS:
         raise ValueError(f"an answer of {length} octets is longer than {MAX_MESSAGE_OCTETS}, the longest sent")
-    return b"".join((
-        _START.pack(_VERSION | length, flags << 24 | 272, 4, hop_by_hop, end_to_end, 263, 0x40000008 + octets),
-        name,
-        _PADDINGS[octets & 3],
-        before,
-        _NUMBER.pack(415, 0x4000000C, fields[9]),
-        after,
-    ))
+    start = _START(_VERSION | length, flags << 24 | 272, 4, hop_by_hop, end_to_end, 263, 0x40000008 + octets)
+    return b"".join((start, name, PADDINGS[octets & 3], before, _NUMBER(fields[9]), services, after))
 
 
 @lru_cache(maxsize=4096)
-def _around(rest: tuple[Any, ...]) -> tuple[bytes, bytes]:
-    """Return what stands between Session-Id and CC-Request-Number, and what stands after."""
+def _around(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[bytes, bytes]:
+    """Return what stands between Session-Id and CC-Request-Number, and what stands after the services."""
     writers = _WRITERS[CreditControlAnswer]
-    return _fields(writers[1:6], rest[:5]), _fields(writers[7:], rest[5:])
+    return _fields(writers[1:6], before), _fields(writers[8:], after)
+
+
+@lru_cache(maxsize=8192)
+def _services(services: tuple[Any, ...]) -> bytes:
+    return _WRITERS[CreditControlAnswer][7](services)

@@ -22,7 +22,7 @@ from qanat.wire.diameter.messages import ANSWERS, REQUESTS, ErrorAnswer, Message
 _RULE: Final = re.compile(r"(?:\d?(\*))?([<{\[])([A-Za-z0-9-]+)[>}\]]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
     """One field of a message: which AVP fills it, and how."""
 
@@ -32,7 +32,11 @@ class Slot:
     required: bool
     many: bool
     group: Grammar | None
-    """The grammar inside, when the AVP is grouped and read; a grouped AVP without one is kept whole."""
+    """The grammar inside, when the AVP is grouped and read."""
+    whole: bool
+    """The AVP is grouped and kept as it came, header included."""
+    is_word: bool
+    """The value is the payload's one 32-bit word, whatever it is."""
     read: leaves.Reader
 
 
@@ -56,7 +60,7 @@ def _compile(made: type[Struct]) -> Grammar:
         make=made,
         slots={slot.avp.key: slot for slot in slots},
         required=tuple(slot for slot in slots if slot.required),
-        blank=tuple(() if slot.many else None for slot in slots),
+        blank=tuple(() if slot.many and not slot.required else None for slot in slots),
     )
 
 
@@ -67,7 +71,17 @@ def _slot(index: int, field: str, hint: Any) -> Slot:
     avp, item = BY_NAME[name], _item_type(hint.__origin__)
     group = _grammar_of(item) if isinstance(item, type) and issubclass(item, Group) else None
     assert group is None or avp.kind is Kind.GROUP, f"{name} is not grouped"
-    return Slot(index, field, avp, bracket != "[", bool(many), group, leaves.reader(avp.kind, item))
+    return Slot(
+        index=index,
+        field=field,
+        avp=avp,
+        required=bracket != "[",
+        many=bool(many),
+        group=group,
+        whole=group is None and avp.kind is Kind.GROUP,
+        is_word=avp.kind is Kind.U32,
+        read=leaves.reader(avp.kind, item),
+    )
 
 
 def _item_type(annotated: Any) -> Any:

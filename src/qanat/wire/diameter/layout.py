@@ -63,7 +63,7 @@ class _Learner:
         if kind in _NAMES or slot.avp in _CONSTANTS:
             return value
         self.ignored(data + 2 if kind is Kind.ADDRESS else data, stop)  # an address keeps its family
-        begin = start if kind is Kind.GROUP else data
+        begin = start if slot.whole else data
         expression = _CONVERSIONS.get(kind, "{}").format(f"v{len(self.holes)}")
         hole = Hole(begin, stop - begin, _NUMBERS.get(kind) or f"{stop - begin}s", expression)
         self.holes.append(hole)

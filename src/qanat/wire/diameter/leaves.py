@@ -96,14 +96,19 @@ def _address(octets: bytes, start: int, stop: int) -> bytes:
     return octets[start:stop]
 
 
+def _whole_group(octets: bytes, start: int, stop: int) -> bytes:
+    if stop & 3:
+        raise WrongLength
+    return octets[start:stop]
+
+
 def _member_reader(values: type[IntEnum]) -> Reader:
-    members = {int(member): member for member in values}
+    members = {int(member).to_bytes(4, "big", signed=True): member for member in values}
 
     def read(octets: bytes, start: int, stop: int) -> IntEnum:
-        number = _i32(octets, start, stop)
-        member = members.get(number)
+        member = members.get(octets[start:stop])
         if member is None:
-            raise ValueError(f"{number} is no {values.__name__}: it is one of {sorted(members)}")
+            raise ValueError(f"{_i32(octets, start, stop)}, no {values.__name__}: it is one of {[*map(int, values)]}")
         return member
 
     return read
@@ -127,7 +132,7 @@ _READERS: Final[dict[Kind, Reader]] = {
     Kind.I64: _i64,
     Kind.U32: _u32,
     Kind.U64: _u64,
-    Kind.GROUP: _octets,
+    Kind.GROUP: _whole_group,
 }
 _WRITERS: Final[dict[Kind, Writer]] = {
     Kind.OCTETS: bytes,

@@ -8,6 +8,7 @@ Source: RFC 6733 §3, §4, §7.1, §7.5.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any, Final, Protocol
 
 from qanat.wire.diameter.avp import BASE_HEADER, MANDATORY, RESERVED, VENDOR, VENDOR_HEADER, Avp, Kind
@@ -22,7 +23,12 @@ MAX_DEPTH: Final = 8
 """Groups within groups; the deepest real one is four."""
 
 _HEAD: Final = BASE_HEADER.unpack_from
+_WORDS: Final = Struct("!IIII").unpack_from
+"""Code, flags and length, and then vendor and value, or value and what follows it."""
+_BEYOND: Final = bytes(12)
 _LENGTH: Final = 0xFFFFFF
+_MANDATORY: Final = MANDATORY << 24
+_RESERVED: Final = RESERVED << 24
 _UNUSUAL: Final = (VENDOR | RESERVED) << 24
 
 
@@ -40,7 +46,7 @@ def walk(octets: bytes, watcher: Watcher | None = None) -> Message:
     """Read one whole message. Raises Malformed."""
     header = read_header(octets)
     grammar = _grammar(header)
-    values = _Walk(octets, watcher).group(grammar, HEADER_OCTETS, len(octets), MAX_DEPTH)
+    values = _Walk(octets + _BEYOND, watcher).group(grammar, HEADER_OCTETS, len(octets), MAX_DEPTH)
     message: Message = grammar.make(header.flags, header.hop_by_hop, header.end_to_end, *values)
     return message
 
@@ -70,6 +76,18 @@ def _grammar(header: Header) -> Grammar:
 _NOTHING: Final = Grammar(make=Message, slots={}, required=(), blank=())
 """For groups we know and do not read: only their structure is checked."""
 
+_ANY_LENGTH: Final = 0
+_GROUP: Final = -1
+_UNREAD: Final = {
+    key: _ANY_LENGTH
+    if avp.name == "Failed-AVP"  # its content is broken by its nature
+    else _GROUP
+    if avp.kind is Kind.GROUP
+    else avp.kind.exact_octets or _ANY_LENGTH
+    for key, avp in BY_KEY.items()
+}
+"""How a known AVP is checked that no field wants: its exact length, or as a group, or not at all."""
+
 
 class _Walk:
     __slots__ = ("octets", "watcher")
@@ -79,126 +97,126 @@ class _Walk:
         self.watcher = watcher
 
     def group(self, grammar: Grammar, start: int, end: int, depth: int) -> list[Any]:
-        """Return the values of a command's or group's fields, in the order of the grammar."""
+        """Return the values of a command's or group's fields, in the order of the grammar.
+
+        One loop without calls for what is usual: this runs once for every AVP of every new shape.
+        """
         octets, watcher, slots, values = self.octets, self.watcher, grammar.slots, list(grammar.blank)
         while start < end:
-            if end - start < 8:
-                raise self.misframed(start, end)
-            key, word = _HEAD(octets, start)
+            key, word, third, value = _WORDS(octets, start)  # beyond the end there are zeros: see walk()
             stop, data = start + (word & _LENGTH), start + 8
             if word & _UNUSUAL:
-                key, data = self.unusual(start, end, key, word)
+                if word & _RESERVED:
+                    raise self.reserved_flags(word, start)
+                key |= third << 32
+                data = start + 12
+            else:
+                value = third
             if data > stop or stop > end:
                 raise self.misframed(start, end)
             slot = slots.get(key)
             if slot is None:
-                self.unread(key, word, start, data, stop, depth)
+                if _UNREAD.get(key) != stop - data or watcher is not None:
+                    self.unread(key, word, start, data, stop, depth)
+                start = stop + 3 & ~3
+                continue
+            if slot.group is not None:
+                value = slot.group.make(*self.inside(slot.group, start, data, stop, depth))
             else:
-                value = self.read(slot, start, data, stop, depth) if slot.group else self.leaf(slot, start, data, stop)
-                if watcher is not None and not slot.group:
+                if not slot.is_word or stop - data != 4:
+                    value = self.leaf(slot, start, data, stop)
+                if watcher is not None:
                     value = watcher.value(slot, value, start=start, data=data, stop=stop)
-                index = slot.index
-                if slot.many:
-                    values[index] += (value,)
-                elif values[index] is None:
-                    values[index] = value
-                else:
-                    raise self.fault(ResultCode.AVP_OCCURS_TOO_MANY_TIMES, slot.avp, start, stop, "may come once only")
+            index = slot.index
+            if slot.many:
+                values[index] = (*(values[index] or ()), value)
+            elif values[index] is None:
+                values[index] = value
+            else:
+                raise self.fault(ResultCode.AVP_OCCURS_TOO_MANY_TIMES, start, stop, "may come once only")
             start = stop + 3 & ~3
         for slot in grammar.required:
-            if values[slot.index] == grammar.blank[slot.index]:
-                raise Malformed(
-                    f"{slot.avp.name} is missing",
-                    result_code=ResultCode.MISSING_AVP,
-                    failed_avp=slot.avp.example(),
-                    field=slot.avp.name,
-                )
+            if values[slot.index] is None:
+                raise _missing(slot.avp)
         return values
 
     def leaf(self, slot: Slot, start: int, data: int, stop: int) -> Any:
         try:
-            if slot.avp.kind is not Kind.GROUP:
-                return slot.read(self.octets, data, stop)
-            if stop & 3:
-                raise WrongLength
-            return self.octets[start:stop]  # kept whole
+            return slot.read(self.octets, start if slot.whole else data, stop)
         except WrongLength:
-            raise self.wrong_length(slot.avp, start, stop) from None
+            raise self.wrong_length(start, stop) from None
         except ValueError as error:
-            raise self.fault(ResultCode.INVALID_AVP_VALUE, slot.avp, start, stop, str(error)) from None
+            raise self.fault(ResultCode.INVALID_AVP_VALUE, start, stop, f"holds {error}") from None
 
-    def read(self, slot: Slot, start: int, data: int, stop: int, depth: int) -> Any:
-        assert slot.group is not None, "leaves are read by leaf()"
-        return slot.group.make(*self.inside(slot.avp, slot.group, start, data, stop, depth))
-
-    def inside(self, avp: Avp, grammar: Grammar, start: int, data: int, stop: int, depth: int) -> list[Any]:
+    def inside(self, grammar: Grammar, start: int, data: int, stop: int, depth: int) -> list[Any]:
         """Walk a grouped AVP; a fault in it is reported inside its header (RFC 6733 §7.5)."""
         if stop & 3:
-            raise self.wrong_length(avp, start, stop)
+            raise self.wrong_length(start, stop)
         if depth == 0:
-            raise self.fault(ResultCode.INVALID_AVP_VALUE, avp, start, stop, f"lies deeper than {MAX_DEPTH} groups")
+            raise self.fault(ResultCode.INVALID_AVP_VALUE, start, stop, f"lies deeper than {MAX_DEPTH} groups")
         try:
             return self.group(grammar, data, stop, depth - 1)
         except Malformed as fault:
-            fault.failed_avp = avp.encode(fault.failed_avp)
+            fault.failed_avp = self.avp_at(start).encode(fault.failed_avp)
             raise
 
     def unread(self, key: int, word: int, start: int, data: int, stop: int, depth: int) -> None:
         """Check an AVP that no field wants: it must at least be known, or not mandatory."""
-        avp = BY_KEY.get(key)
-        if avp is None:
-            if word >> 24 & MANDATORY:
-                unknown = Avp(f"AVP {key & 0xFFFFFFFF} of vendor {key >> 32}", key & 0xFFFFFFFF, Kind.OCTETS, key >> 32, True)
-                raise self.fault(ResultCode.AVP_UNSUPPORTED, unknown, start, stop, "is mandatory and not known here")
-        elif avp.kind is Kind.GROUP:
-            if avp.name != "Failed-AVP":  # its content is broken by its nature
-                self.inside(avp, _NOTHING, start, data, stop, depth)
-                return
-        elif avp.kind.exact_octets not in (None, stop - data):
-            raise self.wrong_length(avp, start, stop)
+        check = _UNREAD.get(key)
+        if check is None:
+            if word & _MANDATORY:
+                raise self.fault(ResultCode.AVP_UNSUPPORTED, start, stop, "is mandatory and not known here")
+        elif check == _GROUP:
+            self.inside(_NOTHING, start, data, stop, depth)
+            return
+        elif check and check != stop - data:
+            raise self.wrong_length(start, stop)
         if self.watcher is not None:
             self.watcher.ignored(data, stop)
 
-    def unusual(self, start: int, end: int, code: int, word: int) -> tuple[int, int]:
-        """Read the vendor and judge the reserved flags. Returns the key, and where the payload begins."""
-        if word >> 24 & RESERVED:
-            avp = BY_KEY.get(code) or Avp(f"AVP {code}", code, Kind.OCTETS, 0, False)
-            raise Malformed(
-                f"{avp.name} has reserved flags set: {word >> 24:#04x}",
-                result_code=ResultCode.INVALID_AVP_BITS,
-                failed_avp=avp.example(),
-                field=avp.name,
-            )
-        if end - start < 12:
-            raise self.misframed(start, end)
-        vendor = VENDOR_HEADER.unpack_from(self.octets, start)[2]
-        return vendor << 32 | code, start + 12
+    def reserved_flags(self, word: int, start: int) -> Malformed:
+        avp = self.avp_at(start)
+        return Malformed(
+            f"{avp.name} has reserved flags set: {word >> 24:#04x}",
+            result_code=ResultCode.INVALID_AVP_BITS,
+            failed_avp=avp.example(),
+            field=avp.name,
+        )
 
     def misframed(self, start: int, end: int) -> Malformed:
-        """An AVP that ends after what contains it, or before its own header does.
+        """Name an AVP that ends after what contains it, or before its own header does.
 
-        Named with its code and vendor as far as they came, and with the least payload of its format in place of the
-        length that cannot be (RFC 6733 §7.1.5).
+        With code and vendor as far as they came, and with the least payload of its format in place of the length that
+        cannot be (RFC 6733 §7.1.5).
         """
-        head = self.octets[start : min(start + 12, end)].ljust(12, b"\0")
-        code, word, vendor = VENDOR_HEADER.unpack(head)
-        key = code | (vendor << 32 if word >> 24 & VENDOR else 0)
-        avp = BY_KEY.get(key) or Avp(f"AVP {code}", code, Kind.OCTETS, key >> 32, bool(word >> 24 & MANDATORY))
+        avp = self.avp_at(start)
         return Malformed(
-            f"{avp.name} says it is {word & _LENGTH} octets long, where {end - start} are left",
+            f"{avp.name} has a length that cannot be, where {end - start} octets are left",
             result_code=ResultCode.INVALID_AVP_LENGTH,
             failed_avp=avp.example(),
             field=avp.name,
         )
 
-    def wrong_length(self, avp: Avp, start: int, stop: int) -> Malformed:
-        return self.fault(
-            ResultCode.INVALID_AVP_LENGTH, avp, start, stop, f"is {stop - start} octets long, no length of {avp.kind.title}"
-        )
+    def wrong_length(self, start: int, stop: int) -> Malformed:
+        title = self.avp_at(start).kind.title
+        return self.fault(ResultCode.INVALID_AVP_LENGTH, start, stop, f"is {stop - start} octets long, no length of {title}")
 
-    def fault(self, code: ResultCode, avp: Avp, start: int, stop: int, sentence: str) -> Malformed:
-        whole = self.octets[start:stop] + bytes(-stop & 3)
+    def fault(self, code: ResultCode, start: int, stop: int, sentence: str) -> Malformed:
+        avp, whole = self.avp_at(start), self.octets[start:stop] + bytes(-stop & 3)
         return Malformed(f"{avp.name} {sentence}", result_code=code, failed_avp=whole, field=avp.name)
+
+    def avp_at(self, start: int) -> Avp:
+        """Return the definition of the AVP that begins here; of an unknown or torn one, as much as came."""
+        code, word, vendor = VENDOR_HEADER.unpack(self.octets[start : start + 12].ljust(12, b"\0"))
+        vendor = vendor if word >> 24 & VENDOR else 0
+        unknown = Avp(f"AVP {code} of vendor {vendor}", code, Kind.OCTETS, vendor, bool(word & _MANDATORY))
+        return BY_KEY.get(vendor << 32 | code, unknown)
+
+
+def _missing(avp: Avp) -> Malformed:
+    return Malformed(
+        f"{avp.name} is missing", result_code=ResultCode.MISSING_AVP, failed_avp=avp.example(), field=avp.name
+    )
 
 
 _PROXY_INFO: Final = BY_NAME["Proxy-Info"].key

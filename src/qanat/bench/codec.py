@@ -58,9 +58,7 @@ def answer(place: int, *, grant: int = 10_000_000) -> CreditControlAnswer:
         cc_request_type=CcRequestType.UPDATE,
         cc_request_number=place,
         services=(
-            Mscc(
-                granted=Units(total=grant), validity_time_s=600, result_code=2001, volume_quota_threshold=grant // 5
-            ),
+            Mscc(granted=Units(total=grant), validity_time_s=600, result_code=2001, volume_quota_threshold=grant // 5),
         ),
     )
 

@@ -11,9 +11,11 @@ class Framer:
 
     def __init__(self) -> None:
         self._pending = b""
-        self._wanted = 4
+        self._wanted = HEADER_OCTETS
         self.fault: Unframeable | None = None
         """Set once the stream cannot be divided any more; what comes after is dropped."""
+        self.torn = b""
+        """The header at fault, so that it can be answered."""
 
     def feed(self, octets: bytes) -> list[bytes]:
         """Take what arrived and return the messages it completes, in order.
@@ -31,7 +33,7 @@ class Framer:
             try:
                 check_frame(word)
             except Unframeable as fault:
-                self.fault = fault
+                self.fault, self.torn = fault, pending[start : start + HEADER_OCTETS]
                 self._pending = b""
                 return messages
             if end - start < length:
@@ -39,6 +41,6 @@ class Framer:
                 break
             messages.append(pending[start : start + length])
             start += length
-            self._wanted = 4
+            self._wanted = HEADER_OCTETS
         self._pending = pending[start:]
         return messages

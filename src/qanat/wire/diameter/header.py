@@ -41,7 +41,8 @@ def read_header(octets: bytes) -> Header:
     """Read the header of a message that the framer cut out, or that stands alone. Raises Malformed."""
     if len(octets) < HEADER_OCTETS:
         raise Unframeable(
-            f"{len(octets)} octets are no Diameter message: a header has 20", result_code=ResultCode.INVALID_MESSAGE_LENGTH
+            f"{len(octets)} octets are no Diameter message: a header has 20",
+            result_code=ResultCode.INVALID_MESSAGE_LENGTH,
         )
     version_length, flags_command, application, hop_by_hop, end_to_end = HEADER.unpack_from(octets)
     length = version_length & 0xFFFFFF

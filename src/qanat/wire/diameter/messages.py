@@ -246,7 +246,9 @@ class CapabilitiesExchangeRequest(Message, frozen=True, gc=False):
     @property
     def applications(self) -> frozenset[int]:
         """Every application the peer offers, in whichever of the three places it says so."""
-        grouped = (app for one in self.vendor_applications for app in (one.auth_application_id, one.acct_application_id))
+        grouped = (
+            app for one in self.vendor_applications for app in (one.auth_application_id, one.acct_application_id)
+        )
         return frozenset((*self.auth_application_ids, *self.acct_application_ids, *(app for app in grouped if app)))
 
 
@@ -311,9 +313,8 @@ class DisconnectPeerAnswer(NeighbourAnswer, frozen=True, gc=False):
 
 
 class ErrorAnswer(Message, frozen=True, gc=False):
-    """The answer to what could not be read or served, in the generic form of RFC 6733 §7.2.
-
-    ``answered_command`` and ``answered_application`` are the request's; they are header, not AVPs.
+    """The answer to what could not be read or served, in the generic form of RFC 6733 §7.2; its command is the
+    request's. Type and number are not judged here: they are repeated as they came.
     """
 
     command: ClassVar[int] = 0

@@ -203,6 +203,4 @@ def _attachment(gateway: Gateway, asked: Interrogation) -> list[bytes]:
 
 def _equipment(asked: Interrogation) -> bytes:
     imeisv = f"35{asked.imsi[-12:]}01"
-    return avp(
-        "User-Equipment-Info", u32("User-Equipment-Info-Type", 0), text("User-Equipment-Info-Value", imeisv)
-    )
+    return avp("User-Equipment-Info", u32("User-Equipment-Info-Type", 0), text("User-Equipment-Info-Value", imeisv))

@@ -199,7 +199,9 @@ class _Walk:
 
     def wrong_length(self, start: int, stop: int) -> Malformed:
         title = self.avp_at(start).kind.title
-        return self.fault(ResultCode.INVALID_AVP_LENGTH, start, stop, f"is {stop - start} octets long, no length of {title}")
+        return self.fault(
+            ResultCode.INVALID_AVP_LENGTH, start, stop, f"is {stop - start} octets long, no length of {title}"
+        )
 
     def fault(self, code: ResultCode, start: int, stop: int, sentence: str) -> Malformed:
         avp, whole = self.avp_at(start), self.octets[start:stop] + bytes(-stop & 3)

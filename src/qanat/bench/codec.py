@@ -7,6 +7,7 @@ profile; every decoded message differs from the one before in its identifiers an
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from itertools import cycle
 from statistics import median
 from time import perf_counter
@@ -24,7 +25,10 @@ from qanat.wire.diameter.walk import walk
 RUNS: Final = 5
 ROUNDS: Final = 40_000
 GATEWAY: Final = profiles.Gateway(
-    origin_host="smf.open5gs.test", origin_realm="open5gs.test", destination_realm="qanat.test"
+    origin_host="smf.open5gs.test",
+    origin_realm="open5gs.test",
+    destination_realm="qanat.test",
+    address=IPv4Address("192.0.2.7"),
 )
 
 
@@ -81,7 +85,7 @@ def main() -> None:
     requests = [profiles.open5gs(GATEWAY, interrogation(CcRequestType.UPDATE, place)) for place in places]
     typed = [message for message in map(walk, requests) if isinstance(message, CreditControlRequest)]
     decoder = Decoder()
-    rows = {
+    rows: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         "an empty call, the method's own cost": (len, requests),
         "decode CCR-U, plain walk": (walk, requests),
         "decode CCR-U, layouts": (decoder.decode, requests),

@@ -29,9 +29,9 @@ class Decoder:
     def __init__(self) -> None:
         self._layouts: dict[bytes, list[Layout]] = {}
         """By length, flags, command and the header of the first AVP, which is Session-Id: enough to tell most apart."""
-        self._kept = 0
+        self.shapes = 0
         self._budget = MAX_SHAPES
-        self._walked = 0
+        self.walked = 0
 
     def decode(self, octets: bytes) -> Message:
         """Read one whole message. Raises Malformed with what to answer."""
@@ -48,8 +48,8 @@ class Decoder:
 
     def _read_new(self, octets: bytes) -> Message:
         message = walk(octets)
-        self._walked += 1
-        if self._walked % LEARN_EVERY == 0:
+        self.walked += 1
+        if self.walked % LEARN_EVERY == 0:
             self._budget = min(self._budget + 1, MAX_SHAPES)
         if self._budget:
             self._budget -= 1
@@ -58,12 +58,12 @@ class Decoder:
 
     def _keep(self, octets: bytes, layout: Layout) -> None:
         """Remember a layout; the oldest go when there are too many, of its key or of all."""
-        if self._kept == MAX_SHAPES:
+        if self.shapes == MAX_SHAPES:
             oldest = next(iter(self._layouts))
-            self._kept -= len(self._layouts.pop(oldest))
+            self.shapes -= len(self._layouts.pop(oldest))
         alike = self._layouts.setdefault(octets[:8] + octets[20:28], [])
         if len(alike) == MAX_ALIKE:
             alike.pop()
-            self._kept -= 1
+            self.shapes -= 1
         alike.insert(0, layout)
-        self._kept += 1
+        self.shapes += 1

@@ -1,10 +1,10 @@
 """Layouts: messages of a shape seen before are read with one comparison, one ``Struct`` and one expression.
 
 A shape is everything about a message except its *holes*: the octets of free values (identifiers, amounts, times,
-addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared, bit for bit, under a mask
-learned from a message that the walk has read. So a layout cannot misread: what it accepts differs from a message the
-walk accepted only in octets that the walk does not judge. Text is decoded again each time; what is no UTF-8 goes back
-to the walk for its verdict.
+addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared, bit for bit, under a
+mask learned from a message that the walk has read. So a layout cannot misread: what it accepts differs from a message
+the walk accepted only in octets that the walk does not judge. Text is decoded again each time; what is no UTF-8 goes
+back to the walk for its verdict.
 """
 
 from __future__ import annotations

@@ -16,14 +16,19 @@ from typing import Final, NamedTuple
 
 from qanat.units import SECOND, Instant, Millis, later
 from qanat.wire.diameter.codec import Decoder
-from qanat.wire.diameter.dictionary import THREE_GPP
+from qanat.wire.diameter.courtesies import (
+    NO_INBAND_SECURITY,
+    Identity,
+    courtesy,
+    farewell,
+    introduction,
+    introduction_answer,
+    watchdog,
+)
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
 from qanat.wire.diameter.messages import (
-    CREDIT_CONTROL,
-    ERROR,
     RELAY,
-    REQUEST,
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
     DeviceWatchdogAnswer,
@@ -32,10 +37,9 @@ from qanat.wire.diameter.messages import (
     DisconnectPeerRequest,
     ErrorAnswer,
     Message,
-    NeighbourAnswer,
 )
 from qanat.wire.diameter.reply import refuse
-from qanat.wire.diameter.results import Malformed, ResultCode, is_protocol_error
+from qanat.wire.diameter.results import Malformed, ResultCode
 from qanat.wire.diameter.states import TRANSITIONS, Event, State, Step
 from qanat.wire.diameter.values import DisconnectCause
 
@@ -46,23 +50,6 @@ WATCHDOG: Final = Millis(30 * SECOND)
 """Tw, RFC 3539 §3.4.1; each interval is moved by up to two seconds either way."""
 WATCHDOG_LEAST: Final = Millis(6 * SECOND)
 JITTER: Final = Millis(2 * SECOND)
-NO_INBAND_SECURITY: Final = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who we are toward peers."""
-
-    origin_host: str
-    origin_realm: str
-    addresses: tuple[bytes, ...]
-    """Each as an Address: family in two octets, then the address."""
-    origin_state_id: int
-    """Grows with every start that lost sessions (RFC 6733 §8.16)."""
-    vendor_id: int = 0
-    product_name: str = "Qanat"
-    applications: tuple[int, ...] = (CREDIT_CONTROL,)
-    vendor_ids: tuple[int, ...] = (THREE_GPP,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +125,14 @@ class Peer:
         chance: Random,
         now: Instant,
         initiates: bool,
-        watchdog: Millis = WATCHDOG,
+        watchdog_interval: Millis = WATCHDOG,
     ) -> None:
-        assert watchdog >= WATCHDOG_LEAST, "RFC 3539 allows no watchdog under six seconds"
+        assert watchdog_interval >= WATCHDOG_LEAST, "RFC 3539 allows no watchdog under six seconds"
         self.state = State.AWAIT_CEA if initiates else State.AWAIT_CER
         self._identity = identity
         self._is_known = is_known
         self._chance = chance
-        self._watchdog = watchdog
+        self._watchdog = watchdog_interval
         self._framer = Framer()
         self._decoder = Decoder()
         self._hop_by_hop = chance.getrandbits(32)
@@ -156,7 +143,11 @@ class Peer:
     def start(self) -> list[Action]:
         """Begin: an initiator introduces itself, a responder waits."""
         wake = WakeAt(self._deadline)
-        return [self._send(self._introduction()), wake] if self.state is State.AWAIT_CEA else [wake]
+        return (
+            [Send(encode(introduction(self._identity, self.identifiers()))), wake]
+            if self.state is State.AWAIT_CEA
+            else [wake]
+        )
 
     def receive(self, octets: bytes, now: Instant) -> list[Action]:
         """Take what arrived on the connection."""
@@ -241,14 +232,14 @@ class Peer:
         """Tw, moved by up to two seconds, so that peers do not all probe at once (RFC 3539 §3.4.1)."""
         return Millis(self._watchdog + self._chance.randint(-JITTER, JITTER))
 
-    def _nothing(self, given: _Given) -> list[Action]:
+    def _nothing(self, _: _Given) -> list[Action]:
         return []
 
     def _welcome(self, given: _Given) -> list[Action]:
         request = given.message
         assert isinstance(request, CapabilitiesExchangeRequest), "only a CER is welcomed"
         opened = Opened(request.origin_host, request.origin_realm, request.origin_state_id)
-        return [self._send(self._introduction_answer(request, ResultCode.SUCCESS)), opened]
+        return [Send(encode(introduction_answer(self._identity, request, ResultCode.SUCCESS))), opened]
 
     def _opened(self, given: _Given) -> list[Action]:
         answer = given.message
@@ -261,7 +252,7 @@ class Peer:
             verdict = self._verdict(message)
             away = TurnedAway(message.origin_host, message.origin_realm, verdict)
             return [
-                self._send(self._introduction_answer(message, verdict)),
+                Send(encode(introduction_answer(self._identity, message, verdict))),
                 away,
                 Close(f"turned away: {verdict.name}"),
             ]
@@ -270,27 +261,16 @@ class Peer:
         return [away, Close(f"{message.origin_host} answered {message.result_code}")]
 
     def _answer_watchdog(self, given: _Given) -> list[Action]:
-        return [self._send(self._neighbour_answer(DeviceWatchdogAnswer, given.message))]
+        return [Send(encode(courtesy(self._identity, DeviceWatchdogAnswer, given.message)))]
 
     def _answer_disconnect(self, given: _Given) -> list[Action]:
-        return [self._send(self._neighbour_answer(DisconnectPeerAnswer, given.message))]
+        return [Send(encode(courtesy(self._identity, DisconnectPeerAnswer, given.message)))]
 
-    def _send_watchdog(self, given: _Given) -> list[Action]:
-        us = self._identity
-        hop_by_hop, end_to_end = self.identifiers()
-        request = DeviceWatchdogRequest(
-            REQUEST, hop_by_hop, end_to_end, us.origin_host, us.origin_realm, us.origin_state_id
-        )
-        return [self._send(request), WakeAt(self._deadline)]
+    def _send_watchdog(self, _: _Given) -> list[Action]:
+        return [Send(encode(watchdog(self._identity, self.identifiers())))]
 
     def _send_disconnect(self, given: _Given) -> list[Action]:
-        us = self._identity
-        hop_by_hop, end_to_end = self.identifiers()
-        return [
-            self._send(
-                DisconnectPeerRequest(REQUEST, hop_by_hop, end_to_end, us.origin_host, us.origin_realm, given.cause)
-            )
-        ]
+        return [Send(encode(farewell(self._identity, self.identifiers(), given.cause)))]
 
     def _deliver(self, given: _Given) -> list[Action]:
         assert given.message is not None, "traffic is a message"
@@ -305,64 +285,8 @@ class Peer:
     def _refuse_and_close(self, given: _Given) -> list[Action]:
         return [*self._refuse(given), Close(str(given.fault))]
 
-    def _close(self, given: _Given) -> list[Action]:
+    def _close(self, _: _Given) -> list[Action]:
         return [Close("the peer fell silent, or did not keep to the order of things")]
-
-    # Messages of our own
-
-    def _send(self, message: Message) -> Send:
-        return Send(encode(message))
-
-    def _introduction(self) -> CapabilitiesExchangeRequest:
-        us = self._identity
-        hop_by_hop, end_to_end = self.identifiers()
-        return CapabilitiesExchangeRequest(
-            flags=REQUEST,
-            hop_by_hop=hop_by_hop,
-            end_to_end=end_to_end,
-            origin_host=us.origin_host,
-            origin_realm=us.origin_realm,
-            host_addresses=us.addresses,
-            vendor_id=us.vendor_id,
-            product_name=us.product_name,
-            origin_state_id=us.origin_state_id,
-            supported_vendor_ids=us.vendor_ids,
-            auth_application_ids=us.applications,
-            inband_security_ids=(NO_INBAND_SECURITY,),
-        )
-
-    def _introduction_answer(
-        self, request: CapabilitiesExchangeRequest, result: ResultCode
-    ) -> CapabilitiesExchangeAnswer:
-        us = self._identity
-        return CapabilitiesExchangeAnswer(
-            flags=ERROR if is_protocol_error(result) else 0,
-            hop_by_hop=request.hop_by_hop,
-            end_to_end=request.end_to_end,
-            result_code=result,
-            origin_host=us.origin_host,
-            origin_realm=us.origin_realm,
-            host_addresses=us.addresses,
-            vendor_id=us.vendor_id,
-            product_name=us.product_name,
-            origin_state_id=us.origin_state_id,
-            supported_vendor_ids=us.vendor_ids,
-            auth_application_ids=us.applications,
-            inband_security_ids=(NO_INBAND_SECURITY,),
-        )
-
-    def _neighbour_answer(self, made: type[NeighbourAnswer], request: Message | None) -> NeighbourAnswer:
-        assert request is not None, "an answer has a request"
-        us = self._identity
-        return made(
-            flags=0,
-            hop_by_hop=request.hop_by_hop,
-            end_to_end=request.end_to_end,
-            result_code=ResultCode.SUCCESS,
-            origin_host=us.origin_host,
-            origin_realm=us.origin_realm,
-            origin_state_id=us.origin_state_id if made is DeviceWatchdogAnswer else None,
-        )
 
 
 _EVENTS: Final[dict[type[Message], Event]] = {
@@ -372,6 +296,7 @@ _EVENTS: Final[dict[type[Message], Event]] = {
     DisconnectPeerAnswer: Event.DPA,
 }
 _BETWEEN_NEIGHBOURS: Final = {*_EVENTS, CapabilitiesExchangeRequest, CapabilitiesExchangeAnswer}
+# A step takes what came with the event, also where it needs none of it.
 _STEPS: Final[dict[Step, Callable[[Peer, _Given], list[Action]]]] = {
     Step.NOTHING: Peer._nothing,
     Step.WELCOME: Peer._welcome,

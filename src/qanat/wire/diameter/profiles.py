@@ -51,7 +51,7 @@ class Gateway:
     origin_host: str
     origin_realm: str
     destination_realm: str
-    address: IPv4Address = IPv4Address("192.0.2.7")
+    address: IPv4Address
     apn: str = "internet"
     plmn: str = "00101"
 
@@ -81,7 +81,7 @@ def open5gs(gateway: Gateway, asked: Interrogation) -> bytes:
 
 
 def magma(gateway: Gateway, asked: Interrogation) -> bytes:
-    """Magma's session proxy: always a rating group, one request for each, the intermediate ones possibly in parallel."""
+    """Magma's session proxy: always a rating group, and a request for each, perhaps in parallel."""
     final = asked.kind is CcRequestType.TERMINATION
     used = asked.kind is not CcRequestType.INITIAL
     service = [

@@ -9,7 +9,7 @@ Source: RFC 6733 §3, §4, §7.1, §7.5.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from qanat.wire.diameter.avp import BASE_HEADER, MANDATORY, RESERVED, VENDOR, VENDOR_HEADER, Avp, Kind
 from qanat.wire.diameter.dictionary import BY_KEY, BY_NAME
@@ -47,8 +47,7 @@ def walk(octets: bytes, watcher: Watcher | None = None) -> Message:
     header = read_header(octets)
     grammar = _grammar(header)
     values = _Walk(octets + _BEYOND, watcher).group(grammar, HEADER_OCTETS, len(octets), MAX_DEPTH)
-    message: Message = grammar.make(header.flags, header.hop_by_hop, header.end_to_end, *values)
-    return message
+    return cast(Message, grammar.make(header.flags, header.hop_by_hop, header.end_to_end, *values))
 
 
 def _grammar(header: Header) -> Grammar:
@@ -96,7 +95,7 @@ class _Walk:
         self.octets = octets
         self.watcher = watcher
 
-    def group(self, grammar: Grammar, start: int, end: int, depth: int) -> list[Any]:
+    def group(self, grammar: Grammar, start: int, end: int, depth: int) -> list[Any]:  # noqa: PLR0912
         """Return the values of a command's or group's fields, in the order of the grammar.
 
         One loop without calls for what is usual: this runs once for every AVP of every new shape.
@@ -117,7 +116,7 @@ class _Walk:
             slot = slots.get(key)
             if slot is None:
                 if _UNREAD.get(key) != stop - data or watcher is not None:
-                    self.unread(key, word, start, data, stop, depth)
+                    self.unread(key, word, start, (data, stop), depth)
                 start = stop + 3 & ~3
                 continue
             if slot.group is not None:
@@ -160,8 +159,9 @@ class _Walk:
             fault.failed_avp = self.avp_at(start).encode(fault.failed_avp)
             raise
 
-    def unread(self, key: int, word: int, start: int, data: int, stop: int, depth: int) -> None:
+    def unread(self, key: int, word: int, start: int, payload: tuple[int, int], depth: int) -> None:
         """Check an AVP that no field wants: it must at least be known, or not mandatory."""
+        data, stop = payload
         check = _UNREAD.get(key)
         if check is None:
             if word & _MANDATORY:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.wire.diameter import samples
 
 from qanat.units import Instant
 from qanat.wire.diameter.avp import Kind
@@ -20,7 +21,6 @@ from qanat.wire.diameter.messages import ANSWERS, REQUESTS, CreditControlAnswer,
 from qanat.wire.diameter.profiles import avp, open5gs, text, u32
 from qanat.wire.diameter.values import FinalUnitAction, RedirectAddressType
 from qanat.wire.diameter.walk import walk
-from tests.wire.diameter import samples
 
 LEAVES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.OCTETS: st.binary(max_size=20),

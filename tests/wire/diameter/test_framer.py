@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.wire.diameter.samples import ANSWER
 
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
 from qanat.wire.diameter.header import MAX_MESSAGE_OCTETS
 from qanat.wire.diameter.results import ResultCode
-from tests.wire.diameter.samples import ANSWER
 
 
 def header(first_word: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.wire.diameter import samples
 
 from qanat.units import Instant
 from qanat.wire.diameter.codec import Decoder
@@ -12,7 +13,6 @@ from qanat.wire.diameter.groups import SubscriptionId, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, MultipleServicesIndicator, ReportingReason, SubscriptionIdType
 from qanat.wire.diameter.walk import walk
-from tests.wire.diameter import samples
 
 
 def request(name: str) -> CreditControlRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.wire.diameter import samples
 
 from qanat.wire.diameter import profiles
 from qanat.wire.diameter.codec import Decoder
@@ -12,7 +13,6 @@ from qanat.wire.diameter.profiles import avp, text, u32, u64
 from qanat.wire.diameter.reply import refuse
 from qanat.wire.diameter.results import Malformed, ResultCode
 from qanat.wire.diameter.walk import walk
-from tests.wire.diameter import samples
 
 PROXY = avp("Proxy-Info", text("Proxy-Host", "relay.test"), avp("Proxy-State", b"state"))
 

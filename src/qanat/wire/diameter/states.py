@@ -95,6 +95,7 @@ TRANSITIONS: Final[Transitions] = {
     (State.AWAIT_CER, Event.CER_REFUSED): (State.CLOSED, Step.TURN_AWAY),
     **_waiting(State.AWAIT_CEA),
     (State.AWAIT_CEA, Event.CEA_WELCOME): (State.OPEN, Step.OPENED),
+    (State.AWAIT_CEA, Event.CEA_REFUSED): (State.CLOSED, Step.TURN_AWAY),
     **_open(State.OPEN),
     (State.OPEN, Event.TIMER): (State.PROBING, Step.SEND_WATCHDOG),
     **_open(State.PROBING),

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from diameter.message import Avp, AvpGrouped
 from diameter.message import Message as Theirs
 from diameter.message.commands import CreditControlRequest as TheirRequest
 from diameter.message.commands.credit_control import (
@@ -30,7 +31,7 @@ from qanat.wire.diameter.messages import (
     ReAuthAnswer,
     ReAuthRequest,
 )
-from qanat.wire.diameter.profiles import avp, u32
+from qanat.wire.diameter.profiles import avp, text, u32
 from qanat.wire.diameter.reply import refuse
 from qanat.wire.diameter.results import Malformed, ResultCode
 from qanat.wire.diameter.values import (
@@ -52,10 +53,12 @@ FROM_CLIENT = (SESSION, 2001, "smf.open5gs.test", "open5gs.test")
 
 
 def refused() -> bytes:
-    """Return the answer to a request with a broken AVP two groups deep."""
-    broken = samples.BUILT["open5gs_first"].replace(
-        u32("QoS-Class-Identifier", 9), avp("QoS-Class-Identifier", b"\0" * 3)
-    )
+    """Return the answer to a request with an AVP missing in a group."""
+    kind = u32("Subscription-Id-Type", 1)
+    inside = avp("Subscription-Id", text("Subscription-Id-Data", "001010000000001"))
+    whole = avp("Subscription-Id", kind, text("Subscription-Id-Data", "001010000000001"))
+    broken = samples.BUILT["open5gs_first"].replace(whole, inside)
+    broken = broken[:1] + len(broken).to_bytes(3, "big") + broken[4:]
     with pytest.raises(Malformed) as caught:
         walk(broken)
     reply = refuse(broken, caught.value, origin_host="ocs.qanat.test", origin_realm="qanat.test")
@@ -98,9 +101,16 @@ def everything() -> list[bytes]:
     ]
 
 
-def test_python_diameter_reads_everything_and_writes_it_back_octet_for_octet() -> None:
+def values(avps: list[Avp]) -> int:
+    """Have python-diameter decode every value, group by group; return how many there were."""
+    return sum(1 + (values(avp.value) if isinstance(avp, AvpGrouped) else len(str(avp.value)) * 0) for avp in avps)
+
+
+def test_python_diameter_reads_every_avp_and_writes_all_back_octet_for_octet() -> None:
     for octets in everything():
-        assert Theirs.from_bytes(octets).as_bytes() == octets
+        theirs = Theirs.from_bytes(octets, plain_msg=True)
+        assert theirs.as_bytes() == octets
+        assert values(theirs.avps) >= 3
 
 
 def test_python_diameter_finds_the_grant_where_it_looks_for_it() -> None:
@@ -112,6 +122,7 @@ def test_python_diameter_finds_the_grant_where_it_looks_for_it() -> None:
 
 def test_a_request_written_by_python_diameter_is_read() -> None:
     theirs = TheirRequest()
+    theirs.header.application_id = 4
     theirs.session_id = "client.test;1;2;3"
     theirs.origin_host = b"client.test"
     theirs.origin_realm = b"test"

@@ -103,7 +103,7 @@ def everything() -> list[bytes]:
 
 def values(avps: list[Avp]) -> int:
     """Have python-diameter decode every value, group by group; return how many there were."""
-    return sum(1 + (values(avp.value) if isinstance(avp, AvpGrouped) else len(str(avp.value)) * 0) for avp in avps)
+    return sum(values(avp.value) if isinstance(avp, AvpGrouped) else len([avp.value]) for avp in avps)
 
 
 def test_python_diameter_reads_every_avp_and_writes_all_back_octet_for_octet() -> None:
@@ -115,7 +115,7 @@ def test_python_diameter_reads_every_avp_and_writes_all_back_octet_for_octet() -
 
 def test_python_diameter_finds_the_grant_where_it_looks_for_it() -> None:
     theirs = Theirs.from_bytes(encode(samples.ANSWER))
-    (service,) = theirs.multiple_services_credit_control  # type: ignore[attr-defined]
+    (service,) = theirs.multiple_services_credit_control
     assert service.granted_service_unit.cc_total_octets == 10_000_000
     assert (service.rating_group, service.validity_time, service.result_code) == (1, 600, 2001)
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
-from types import CodeType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from msgspec import Struct as Record
 from msgspec.structs import replace
@@ -26,7 +25,7 @@ from qanat.wire.diameter.messages import Message
 from qanat.wire.diameter.walk import walk
 
 _NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.TIME: "I"}
-_CONVERSIONS: Final = {Kind.TEXT: "{}.decode()", Kind.TIME: "instant_of({})"}
+_CONVERSIONS: Final = {Kind.TEXT: "{}.decode()", Kind.TIME: "c0({})"}
 _NAMES: Final = {Kind.ENUM, Kind.IDENTITY, Kind.URI}
 """Formats whose values the walk judges, or that stay the same for as long as a connection: part of the shape."""
 _CONSTANTS: Final = {BY_NAME["Service-Context-Id"], BY_NAME["Auth-Application-Id"]}
@@ -78,20 +77,21 @@ def learn(octets: bytes) -> Layout:
     """Walk a message and return its layout. Raises Malformed, as the walk does."""
     learner = _Learner(octets)
     prototype = replace(walk(octets, learner), hop_by_hop=learner.holes[0], end_to_end=learner.holes[1])
-    constants: list[Any] = []
-    arguments = ",".join(f"v{place}" for place in range(len(learner.holes)))
-    source = f"lambda {arguments}:{_expression(prototype, constants)}"
-    names = {f"c{place}": constant for place, constant in enumerate(constants)}
-    # Nothing from the message enters the source: only names of holes and constants.
-    build = eval(_code(source), {"instant_of": instant_of, **names})  # noqa: S307
+    constants: list[Any] = [instant_of]
+    expression = _expression(prototype, constants)
+    build = _maker(len(constants), len(learner.holes), expression)(*constants)
     mask = int.from_bytes(learner.mask, "big")
     fixed = int.from_bytes(octets, "big") & mask
     return Layout(mask, fixed, _unpacker(learner.holes, len(octets)), build)
 
 
 @lru_cache(maxsize=256)
-def _code(source: str) -> CodeType:
-    return compile(source, "<layout>", "eval")
+def _maker(constants: int, holes: int, expression: str) -> Callable[..., Callable[..., Message]]:
+    """Return what makes a ``build`` from its constants. Messages of one kind share it, whatever their lengths."""
+    names = ",".join(f"c{place}" for place in range(constants))
+    values = ",".join(f"v{place}" for place in range(holes))
+    # Nothing from a message enters this source: only names of holes and constants.
+    return cast(Callable[..., Callable[..., Message]], eval(f"lambda {names}:lambda {values}:{expression}"))  # noqa: S307
 
 
 def _expression(value: Any, constants: list[Any]) -> str:

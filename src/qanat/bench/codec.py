@@ -7,6 +7,7 @@ profile; every decoded message differs from the one before in its identifiers an
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import cycle
 from statistics import median
@@ -19,6 +20,7 @@ from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.groups import Mscc, Units
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
+from qanat.wire.diameter.stencil import stencil
 from qanat.wire.diameter.values import CcRequestType
 from qanat.wire.diameter.walk import walk
 
@@ -85,15 +87,25 @@ def main() -> None:
     requests = [profiles.open5gs(GATEWAY, interrogation(CcRequestType.UPDATE, place)) for place in places]
     typed = [message for message in map(walk, requests) if isinstance(message, CreditControlRequest)]
     decoder = Decoder()
+    fill = stencil(requests[0], "Session-Id", "CC-Request-Number", "Subscription-Id-Data", "CC-Input-Octets")
+    strangers = [
+        profiles.open5gs(replace(GATEWAY, origin_host=f"smf{place:05}.test"), interrogation(CcRequestType.UPDATE, 1))
+        for place in range(8_192)
+    ]
     rows: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         "an empty call, the method's own cost": (len, requests),
         "decode CCR-U, plain walk": (walk, requests),
         "decode CCR-U, layouts": (decoder.decode, requests),
+        "decode CCR-U, every shape new": (Decoder().decode, strangers),
         "encode CCA, grants repeat": (encode, [answer(place) for place in places]),
         "encode CCA, every grant new": (encode, [answer(place, grant=10**7 + place) for place in range(16_384)]),
         "encode CCR-U from its typed form": (encode, typed),
         "encode CCR-U by profile": (
             lambda asked: profiles.open5gs(GATEWAY, asked),
+            [interrogation(CcRequestType.UPDATE, place) for place in places],
+        ),
+        "fill in a CCR-U stencil": (
+            lambda asked: fill(1, 2, asked.session_id.encode(), asked.number, asked.imsi.encode(), asked.input_octets),
             [interrogation(CcRequestType.UPDATE, place) for place in places],
         ),
     }

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 from qanat.wire.diameter import leaves
 from qanat.wire.diameter.avp import PADDINGS, Avp, Kind
 from qanat.wire.diameter.grammar import COMPILED, Slot
-from qanat.wire.diameter.groups import Group
+from qanat.wire.diameter.groups import Group, Mscc
 from qanat.wire.diameter.header import HEADER, HEADER_OCTETS, MAX_MESSAGE_OCTETS, VERSION
 from qanat.wire.diameter.messages import CreditControlAnswer, ErrorAnswer, Message
 
@@ -119,8 +119,8 @@ assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "the slices of
 def _encode_answer(answer: CreditControlAnswer) -> bytes:
     fields = astuple(answer)
     flags, hop_by_hop, end_to_end, session_id = fields[:4]
-    before, after = _around(fields[4:9], fields[11:])
-    services = _services(fields[10])
+    before, services, rest = _before(*fields[4:9]), _services(*fields[10]), fields[11:]
+    after = b"" if rest == _NOTHING_MORE else _after(*rest)
     name = session_id.encode()
     octets = len(name)
     length = 40 + (octets + 3 & ~3) + len(before) + len(services) + len(after)
@@ -130,13 +130,21 @@ def _encode_answer(answer: CreditControlAnswer) -> bytes:
     return b"".join((start, name, PADDINGS[octets & 3], before, _NUMBER(fields[9]), services, after))
 
 
+_NOTHING_MORE: Final = COMPILED[CreditControlAnswer].blank[8:]
+
+
 @lru_cache(maxsize=4096)
-def _around(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[bytes, bytes]:
-    """Return what stands between Session-Id and CC-Request-Number, and what stands after the services."""
-    writers = _WRITERS[CreditControlAnswer]
-    return _fields(writers[1:6], before), _fields(writers[8:], after)
+def _before(*values: Any) -> bytes:
+    """Return what stands between Session-Id and CC-Request-Number."""
+    return _fields(_WRITERS[CreditControlAnswer][1:6], values)
 
 
 @lru_cache(maxsize=8192)
-def _services(services: tuple[Any, ...]) -> bytes:
+def _services(*services: Mscc) -> bytes:
     return _WRITERS[CreditControlAnswer][7](services)
+
+
+@lru_cache(maxsize=4096)
+def _after(*values: Any) -> bytes:
+    """Return what stands after the services."""
+    return _fields(_WRITERS[CreditControlAnswer][8:], values)

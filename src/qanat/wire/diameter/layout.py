@@ -1,0 +1,121 @@
+"""Layouts: messages of a shape seen before are read with one comparison, one ``Struct`` and one expression.
+
+A shape is everything about a message except its *holes*: the octets of free values (identifiers, amounts, times,
+addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared, bit for bit, under a
+mask learned from a message that the walk has read. So a layout cannot misread: what it accepts differs from a message
+the walk accepted only in octets that the walk does not judge. Text is decoded again each time; what is no UTF-8 goes
+back to the walk for its verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Final, NamedTuple, cast
+
+from msgspec import Struct as Record
+from msgspec.structs import replace
+
+from qanat.wire.diameter.avp import Kind
+from qanat.wire.diameter.dictionary import BY_NAME
+from qanat.wire.diameter.grammar import Slot
+from qanat.wire.diameter.leaves import instant_of
+from qanat.wire.diameter.messages import Message
+from qanat.wire.diameter.walk import walk
+
+_NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.TIME: "I"}
+_CONVERSIONS: Final = {Kind.TEXT: "{}.decode()", Kind.TIME: "c0({})"}
+_NAMES: Final = {Kind.ENUM, Kind.IDENTITY, Kind.URI}
+"""Formats whose values the walk judges, or that stay the same for as long as a connection: part of the shape."""
+_CONSTANTS: Final = {BY_NAME["Service-Context-Id"], BY_NAME["Auth-Application-Id"]}
+
+
+class Hole(NamedTuple):
+    """Where a free value lies, and the expression that makes a field of it."""
+
+    start: int
+    octets: int
+    format: str
+    expression: str
+
+
+class Layout(NamedTuple):
+    """``build(*unpack(octets))`` reads every message whose bits under ``mask`` are ``fixed``."""
+
+    mask: int
+    fixed: int
+    unpack: Callable[[bytes], tuple[Any, ...]]
+    build: Callable[..., Message]
+
+
+class _Learner:
+    """Watches a walk: leaves a Hole in each field whose value is free, and clears the mask there."""
+
+    def __init__(self, octets: bytes) -> None:
+        self.mask = bytearray(b"\xff" * len(octets))
+        self.holes = [Hole(12, 4, "I", "v0"), Hole(16, 4, "I", "v1")]
+        self.ignored(12, 20)
+
+    def value(self, slot: Slot, value: Any, *, start: int, data: int, stop: int) -> Any:
+        kind = slot.avp.kind
+        if kind in _NAMES or slot.avp in _CONSTANTS:
+            return value
+        self.ignored(data + 2 if kind is Kind.ADDRESS else data, stop)  # an address keeps its family
+        begin = start if slot.whole else data
+        expression = _CONVERSIONS.get(kind, "{}").format(f"v{len(self.holes)}")
+        hole = Hole(begin, stop - begin, _NUMBERS.get(kind) or f"{stop - begin}s", expression)
+        self.holes.append(hole)
+        return hole
+
+    def ignored(self, data: int, stop: int) -> None:
+        end = stop + 3 & ~3
+        self.mask[data:end] = bytes(end - data)
+
+
+def learn(octets: bytes) -> Layout:
+    """Walk a message and return its layout. Raises Malformed, as the walk does."""
+    learner = _Learner(octets)
+    prototype = replace(walk(octets, learner), hop_by_hop=learner.holes[0], end_to_end=learner.holes[1])
+    constants: list[Any] = [instant_of]
+    expression = _expression(prototype, constants)
+    build = _maker(len(constants), len(learner.holes), expression)(*constants)
+    mask = int.from_bytes(learner.mask, "big")
+    fixed = int.from_bytes(octets, "big") & mask
+    return Layout(mask, fixed, _unpacker(learner.holes, len(octets)), build)
+
+
+@lru_cache(maxsize=256)
+def _maker(constants: int, holes: int, expression: str) -> Callable[..., Callable[..., Message]]:
+    """Return what makes a ``build`` from its constants. Messages of one kind share it, whatever their lengths."""
+    names = ",".join(f"c{place}" for place in range(constants))
+    values = ",".join(f"v{place}" for place in range(holes))
+    # Nothing from a message enters this source: only names of holes and constants.
+    return cast(Callable[..., Callable[..., Message]], eval(f"lambda {names}:lambda {values}:{expression}"))  # noqa: S307
+
+
+def _expression(value: Any, constants: list[Any]) -> str:
+    """Write the expression that makes ``value`` again, with names in place of holes and constants."""
+    if isinstance(value, Hole):
+        return value.expression
+    if isinstance(value, Record):
+        made = _constant(type(value), constants)
+        fields = (getattr(value, field) for field in value.__struct_fields__)
+        return f"{made}({','.join(_expression(one, constants) for one in fields)})"
+    if isinstance(value, tuple):
+        return f"({''.join(_expression(one, constants) + ',' for one in value)})"
+    return "None" if value is None else _constant(value, constants)
+
+
+def _constant(value: Any, constants: list[Any]) -> str:
+    constants.append(value)
+    return f"c{len(constants) - 1}"
+
+
+def _unpacker(holes: list[Hole], length: int) -> Callable[[bytes], tuple[Any, ...]]:
+    """Return what takes all holes out of a message of exactly this length."""
+    parts, at = ["!"], 0
+    for hole in holes:
+        parts.append(f"{hole.start - at}x{hole.format}")
+        at = hole.start + hole.octets
+    return Struct(f"{''.join(parts)}{length - at}x").unpack

@@ -1,0 +1,133 @@
+"""The layouts against the walk: whatever comes, both say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.wire.diameter import samples
+
+from qanat.wire.diameter import codec, profiles
+from qanat.wire.diameter.codec import Decoder
+from qanat.wire.diameter.encode import encode
+from qanat.wire.diameter.layout import learn
+from qanat.wire.diameter.messages import CreditControlRequest, Message
+from qanat.wire.diameter.results import Malformed
+from qanat.wire.diameter.walk import walk
+
+Verdict = Message | tuple[int, bytes]
+MESSAGES = [*samples.BUILT.values(), encode(samples.ANSWER)]
+
+
+def by_walk(octets: bytes) -> Verdict:
+    try:
+        return walk(octets)
+    except Malformed as fault:
+        return int(fault.result_code), fault.failed_avp
+
+
+def by_decoder(decoder: Decoder, octets: bytes) -> Verdict:
+    try:
+        return decoder.decode(octets)
+    except Malformed as fault:
+        return int(fault.result_code), fault.failed_avp
+
+
+def learnt() -> Decoder:
+    """Return a decoder that has seen every sample."""
+    decoder = Decoder()
+    for octets in MESSAGES:
+        assert by_decoder(decoder, octets) == by_walk(octets)
+    return decoder
+
+
+def test_what_a_layout_accepts_the_walk_reads_the_same_whatever_octet_is_changed() -> None:
+    accepted = 0
+    for octets in MESSAGES:
+        mask, fixed, unpack, build = learn(octets)
+        for place in range(len(octets)):
+            for bit in (0x01, 0x04, 0x40, 0x80, 0xFF):
+                changed = octets[:place] + bytes([octets[place] ^ bit]) + octets[place + 1 :]
+                if int.from_bytes(changed, "big") & mask == fixed:
+                    accepted += 1
+                    assert by_build(build, unpack(changed)) in (by_walk(changed), "no UTF-8"), f"{place}, {bit:#04x}"
+    assert accepted > 1000, "the masks leave no hole"
+
+
+def by_build(build: Callable[..., Message], values: tuple[Any, ...]) -> Message | str:
+    try:
+        return build(*values)
+    except UnicodeDecodeError:
+        return "no UTF-8"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_number_of_changes_cuts_and_insertions_reads_the_same_both_ways(data: st.DataObject) -> None:
+    decoder = learnt()
+    for _ in range(4):
+        octets = bytearray(data.draw(st.sampled_from(MESSAGES)))
+        for place, value in data.draw(
+            st.lists(st.tuples(st.integers(0, len(octets) - 1), st.integers(0, 255)), max_size=4)
+        ):
+            octets[place] = value
+        at = data.draw(st.integers(20, len(octets)))
+        more = data.draw(st.binary(max_size=12))
+        less = data.draw(st.sampled_from([0, 0, 4, 8]))
+        changed = bytes(octets[:at] + more + octets[at + less :])
+        if data.draw(st.booleans()):
+            changed = b"\x01" + len(changed).to_bytes(3, "big") + changed[4:]
+        assert by_decoder(decoder, changed) == by_walk(changed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    session=st.text(min_size=1, max_size=60),
+    number=st.integers(0, 2**32 - 1),
+    octets=st.integers(0, 2**63 - 1),
+    place=st.integers(0, 9999),
+)
+def test_other_values_in_a_known_shape_are_read_as_they_are(session: str, number: int, octets: int, place: int) -> None:
+    decoder = learnt()
+    asked = replace(
+        samples.UPDATE, session_id=session, number=number, input_octets=octets, output_octets=1, hop_by_hop=place
+    )
+    for profile in (profiles.open5gs, profiles.magma):
+        built = profile(samples.GATEWAY, asked)
+        for _ in range(2):
+            message = decoder.decode(built)
+            assert message == walk(built)
+            assert isinstance(message, CreditControlRequest)
+            assert (message.session_id, message.cc_request_number) == (session, number)
+            assert message.services[0].used[0].octets == octets + 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_noise_is_refused_with_a_code(noise: bytes) -> None:
+    framed = b"\x01" + (20 + len(noise)).to_bytes(3, "big") + bytes.fromhex("c00001100000000400000001 00000002") + noise
+    verdict = by_walk(framed)
+    assert isinstance(verdict, tuple)
+    assert verdict[0] in {5001, 5004, 5005, 5009, 5014, 5015, 3009}
+    assert by_walk(noise) in [(5015, b""), (5011, b"")] or noise.startswith(b"\x01")
+
+
+def test_a_peer_with_ever_new_shapes_fills_no_memory() -> None:
+    decoder = Decoder()
+    for place in range(3 * codec.MAX_SHAPES):
+        asked = replace(samples.UPDATE, session_id="s" * (1 + place))
+        assert decoder.decode(profiles.open5gs(samples.GATEWAY, asked)) is not None
+        for reason in range(10):
+            host = replace(samples.GATEWAY, origin_host=f"gw{reason}.test")
+            decoder.decode(profiles.open5gs(host, samples.UPDATE))
+    assert decoder.shapes <= codec.MAX_SHAPES
+
+
+def test_a_shape_is_learnt_once_and_then_read_without_walking() -> None:
+    decoder = Decoder()
+    for place in range(100):
+        decoder.decode(profiles.open5gs(samples.GATEWAY, replace(samples.UPDATE, number=place, input_octets=place)))
+    assert (decoder.shapes, decoder.walked) == (1, 1)

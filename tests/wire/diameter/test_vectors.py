@@ -1,0 +1,103 @@
+"""Octets and messages side by side; the remarks in the vectors were checked against RFC 6733 §3, §4.1."""
+
+from __future__ import annotations
+
+import pytest
+from tests.wire.diameter import samples
+
+from qanat.units import Instant
+from qanat.wire.diameter.codec import Decoder
+from qanat.wire.diameter.encode import encode
+from qanat.wire.diameter.framer import Framer
+from qanat.wire.diameter.groups import SubscriptionId, Units
+from qanat.wire.diameter.messages import CreditControlRequest
+from qanat.wire.diameter.values import CcRequestType, MultipleServicesIndicator, ReportingReason, SubscriptionIdType
+from qanat.wire.diameter.walk import walk
+
+
+def request(name: str) -> CreditControlRequest:
+    message = walk(samples.vector(name))
+    assert isinstance(message, CreditControlRequest)
+    return message
+
+
+def test_open5gs_intermediate_interrogation_is_read_field_by_field() -> None:
+    message = request("open5gs_update")
+    assert (message.hop_by_hop, message.end_to_end, message.is_repeated) == (0x1001, 0x2002, False)
+    assert message.session_id == "smf.open5gs.test;1700000000;1;app_gy"
+    assert (message.origin_host, message.origin_realm) == ("smf.open5gs.test", "open5gs.test")
+    assert (message.destination_host, message.destination_realm) == ("ocs.qanat.test", "qanat.test")
+    assert message.service_context_id == "32251@3gpp.org"
+    assert (message.cc_request_type, message.cc_request_number) == (CcRequestType.UPDATE, 1)
+    assert message.event_timestamp == Instant(1_700_000_000_000)
+    assert message.subscribers == (
+        SubscriptionId(SubscriptionIdType.IMSI, "001010000000001"),
+        SubscriptionId(SubscriptionIdType.E164, "37060000001"),
+    )
+    (service,) = message.services
+    assert service.rating_group is None
+    assert service.requested == Units(total=1_000_000)
+    assert service.used == (
+        Units(reporting_reasons=(ReportingReason.THRESHOLD,), time_s=60, input=123_456, output=9_876_543_210),
+    )
+    assert service.used[0].octets == 9_876_666_666
+    assert message.service_information is not None
+    attachment = message.service_information.ps
+    assert attachment is not None
+    assert attachment.called_station_id == "internet"
+    assert attachment.user_location == bytes.fromhex("8200f110000100f11000000101")
+    assert attachment.rat_type == b"\x06"
+    assert attachment.user_equipment is not None
+    assert attachment.user_equipment.value == b"3501000000000101"
+
+
+def test_open5gs_names_several_services_once_and_a_cause_at_the_end() -> None:
+    first, update, final = request("open5gs_first"), request("open5gs_update"), request("open5gs_final")
+    assert first.multiple_services_indicator is MultipleServicesIndicator.NOT_SUPPORTED
+    assert update.multiple_services_indicator is None
+    assert (first.termination_cause, update.termination_cause, final.termination_cause) == (None, None, 1)
+    assert (first.destination_host, final.services[0].requested) == (None, None)
+    assert first.services[0].used == ()
+
+
+def test_magma_always_names_a_rating_group_and_totals() -> None:
+    message = request("magma_update")
+    (service,) = message.services
+    assert message.multiple_services_indicator is MultipleServicesIndicator.SUPPORTED
+    assert service.rating_group == 1
+    assert service.requested == Units()
+    assert service.used[0].total == service.used[0].octets == 9_876_666_666
+    assert service.reporting_reasons == (ReportingReason.THRESHOLD,)
+
+
+@pytest.mark.parametrize("name", samples.BUILT)
+def test_profiles_build_their_vectors_octet_for_octet(name: str) -> None:
+    assert samples.BUILT[name].hex() == samples.vector(name).hex()
+
+
+def test_answer_is_written_octet_for_octet_in_the_order_clients_expect() -> None:
+    assert encode(samples.ANSWER).hex() == samples.vector("credit_control_answer").hex()
+    assert walk(samples.vector("credit_control_answer")) == samples.ANSWER
+
+
+@pytest.mark.parametrize("name", samples.vector_names())
+def test_a_vector_comes_through_whole_octet_by_octet_and_with_more_behind_it(name: str) -> None:
+    octets = samples.vector(name)
+    assert Framer().feed(octets) == [octets]
+    slow = Framer()
+    assert [message for place in range(len(octets)) for message in slow.feed(octets[place : place + 1])] == [octets]
+    followed = Framer()
+    assert followed.feed(octets + octets[:7]) == [octets]
+    assert followed.feed(octets[7:]) == [octets]
+
+
+@pytest.mark.parametrize("name", samples.vector_names())
+def test_layouts_read_a_vector_as_the_walk_does(name: str) -> None:
+    octets, decoder = samples.vector(name), Decoder()
+    assert decoder.decode(octets) == decoder.decode(octets) == walk(octets)
+
+
+@pytest.mark.parametrize("name", samples.vector_names())
+def test_what_is_read_is_written_so_that_it_reads_the_same(name: str) -> None:
+    message = walk(samples.vector(name))
+    assert walk(encode(message)) == message

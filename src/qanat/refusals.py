@@ -52,6 +52,10 @@ class Refusal(StrEnum):
     UNKNOWN_SESSION = "unknown_session"
     SESSION_CLOSED = "session_closed"
     SESSION_OPEN = "session_open"
+    ANSWER_FORGOTTEN = "answer_forgotten"
+    # single events
+    NOT_RATED = "not_rated"
+    REFUND_TOO_LARGE = "refund_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,17 @@ WORDS: Final[dict[Refusal, Words]] = {
     Refusal.SESSION_OPEN: Words(
         "Session {session} is open already.",
         "Go on with intermediate interrogations, or choose a new session identifier.",
+    ),
+    Refusal.ANSWER_FORGOTTEN: Words(
+        "Request {number} of session {session} was answered long ago, and its answer is not kept any more.",
+        "Nothing was counted twice; go on with the next number.",
+    ),
+    Refusal.NOT_RATED: Words(
+        "What {service} costs is not known here.", "Ask for units; their price is the plan's that they come from."
+    ),
+    Refusal.REFUND_TOO_LARGE: Words(
+        "{wanted} {unit} were to be given back, and only {used} were ever taken.",
+        "Give back no more than what was debited.",
     ),
 }
 assert WORDS.keys() == set(Refusal), "every refusal has its words"

@@ -13,14 +13,25 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
-from qanat.charging.session import ANSWERS_KEPT, TRANSITIONS, WHY_NOT, Answer, Event, Grant, Quota, Session, State
+from qanat.charging.session import (
+    ANSWERS_KEPT,
+    NUMBERS_AHEAD,
+    TRANSITIONS,
+    WHY_NOT,
+    Answer,
+    Event,
+    Grant,
+    Quota,
+    Session,
+    State,
+)
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.units import DAY, Instant, Octets
 
-_CLOSED_KEPT: Final = DAY
+CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
@@ -64,16 +75,13 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     """Answer one interrogation. Repeating it gives the same answer and counts nothing twice."""
     work.act = f"interrogated {request.event}"
     session = work.get(Session, request.owner, request.session)
-    if session is not None and session.holder != request.holder:
-        return Answer(number=request.number, refusal=Refusal.UNKNOWN_SESSION, facts={"session": request.session})
-    if session is not None:
-        earlier = session.answer_to(request.number)
-        if earlier is not None:
-            return earlier if earlier.digest == request.digest else _reused(request)
+    earlier = None if session is None else earlier_answer(session, request)
+    if earlier is not None:
+        return earlier
     state = State.IDLE if session is None else session.state
     after = TRANSITIONS.get((state, request.event))
     if session is None or after is None:
-        session = _begin(request, work.now) if after else session
+        session = begin(request, work.now) if after else session
     if session is None or after is None:
         return _out_of_turn(work, request, session, WHY_NOT[state, request.event])
     session = _count(work, session, request.uses)
@@ -82,9 +90,19 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         grants: tuple[Grant, ...] = ()
     else:
         session, grants = _grant_all(work, policy, session, request)
-    answer = Answer(number=request.number, digest=request.digest, grants=grants)
+    answer = Answer(number=request.number, digest=request.digest, grants=grants, at=work.now)
     work.put(_remember(session, answer, policy, work.now))
     return answer
+
+
+def earlier_answer(session: Session, request: Interrogation) -> Answer | None:
+    """Return what a repeated request is told; None if it is new."""
+    if session.holder != request.holder:
+        return _not_now(request, Refusal.UNKNOWN_SESSION)
+    earlier = session.answer_to(request.number)
+    if earlier is not None:
+        return earlier if earlier.digest == request.digest else _not_now(request, Refusal.REQUEST_REUSED)
+    return _not_now(request, Refusal.ANSWER_FORGOTTEN) if session.knows(request.number) else None
 
 
 def report(work: Work, owner: Owner, session: SessionId, uses: tuple[Use, ...]) -> None:
@@ -101,11 +119,19 @@ def report(work: Work, owner: Owner, session: SessionId, uses: tuple[Use, ...]) 
         book.post(work, owner, (), use.octets)
 
 
+def disable(work: Work, owner: Owner, session: SessionId) -> None:
+    """End an open session from our side: its holder was told, or was refused and will not come back. Repeating is safe."""
+    found = work.get(Session, owner, session)
+    if found is not None and found.state is State.OPEN:
+        assert TRANSITIONS[found.state, Event.DISABLED] is State.CLOSED
+        work.put(close(work, found))
+
+
 def close(work: Work, session: Session) -> Session:
     """Send everything reserved home. The session is kept a day for repeats of its last answers."""
     for quota in session.quotas:
         book.release(work, session.owner, quota.parts)
-    return replace(session, state=State.CLOSED, quotas=(), due=Instant(work.now + _CLOSED_KEPT))
+    return replace(session, state=State.CLOSED, quotas=(), due=Instant(work.now + CLOSED_KEPT))
 
 
 def release_overdue(work: Work, session: Session) -> Session:
@@ -119,7 +145,7 @@ def release_overdue(work: Work, session: Session) -> Session:
     return replace(session, quotas=tuple(kept), due=min((quota.deadline for quota in kept), default=session.due))
 
 
-def _begin(request: Interrogation, now: Instant) -> Session:
+def begin(request: Interrogation, now: Instant) -> Session:
     return Session(
         owner=request.owner,
         id=request.session,
@@ -128,25 +154,28 @@ def _begin(request: Interrogation, now: Instant) -> Session:
         opened_at=now,
         last_at=now,
         measured_at=now,
+        next_number=request.number if request.event is Event.FIRST else 0,
     )
 
 
-def _reused(request: Interrogation) -> Answer:
+def _not_now(request: Interrogation, reason: Refusal) -> Answer:
+    """Refuse a request without a trace: nothing of it was counted or remembered."""
     facts: dict[str, int | str] = {"session": request.session, "number": request.number}
-    return Answer(number=request.number, refusal=Refusal.REQUEST_REUSED, facts=facts)
+    return Answer(number=request.number, refusal=reason, facts=facts)
 
 
 def _out_of_turn(work: Work, request: Interrogation, session: Session | None, reason: Refusal) -> Answer:
     """Count what was used, since it happened, and refuse the rest. A closed session remembers that it did so."""
     for use in request.uses:
         book.post(work, request.owner, (), use.octets)
-    answer = Answer(number=request.number, digest=request.digest, refusal=reason, facts={"session": request.session})
+    facts: dict[str, int | str] = {"session": request.session}
+    answer = Answer(number=request.number, digest=request.digest, refusal=reason, facts=facts, at=work.now)
     if session is None:
-        due = Instant(work.now + _CLOSED_KEPT)
-        session = replace(_begin(request, work.now), state=State.CLOSED, due=due)
+        due = Instant(work.now + CLOSED_KEPT)
+        session = replace(begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         used = sum(use.octets for use in request.uses)
-        work.put(replace(session, used=session.used + used, answers=_with(session.answers, answer)))
+        work.put(replace(answered(session, answer), used=session.used + used))
     return answer
 
 
@@ -205,7 +234,7 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
     buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
     available = Octets(sum(bucket.available for bucket in buckets))
     if not buckets:
-        return session, _no(ask, _nothing_left(work, session.owner))
+        return session, _no(ask, nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
         return session, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
     octets = next_size(
@@ -247,7 +276,7 @@ def _previous_size(session: Session, rating_group: int | None) -> int:
     return 0
 
 
-def _nothing_left(work: Work, owner: Owner) -> Refused:
+def nothing_left(work: Work, owner: Owner) -> Refused:
     reserved = sum(bucket.reserved for bucket in book.usable_buckets(work, owner))
     return Refused(
         Refusal.CREDIT_LIMIT_REACHED, {"subscriber": owner.partition("/")[2], "available": 0, "reserved": reserved}
@@ -262,9 +291,25 @@ def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) ->
     due = session.due
     if session.state is State.OPEN:
         due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
-    return replace(session, answers=_with(session.answers, answer), due=due)
+    return replace(answered(session, answer), due=due)
 
 
-def _with(answers: tuple[Answer, ...], answer: Answer) -> tuple[Answer, ...]:
-    """Newest first."""
-    return (answer, *answers[: ANSWERS_KEPT - 1])
+def answered(session: Session, answer: Answer) -> Session:
+    """Keep an answer, newest first, and its number for longer."""
+    next_number, ahead = session.next_number, session.numbers_ahead
+    if answer.number == next_number and not ahead:
+        next_number += 1
+    else:
+        next_number, ahead = _numbers(next_number, {*ahead, answer.number})
+    answers = (answer, *session.answers[: ANSWERS_KEPT - 1])
+    return replace(session, answers=answers, next_number=next_number, numbers_ahead=ahead)
+
+
+def _numbers(next_number: int, answered: set[int]) -> tuple[int, tuple[int, ...]]:
+    """Return what comes next and what was answered ahead of that. Of too many gaps the oldest is given up."""
+    if len(answered) > NUMBERS_AHEAD:
+        next_number = min(answered)
+    while next_number in answered:
+        answered.remove(next_number)
+        next_number += 1
+    return next_number, tuple(sorted(answered))

@@ -30,7 +30,9 @@ class Event(StrEnum):
     EXPIRED = "expired"
     """The last deadline passed without a word from the holder."""
     DISABLED = "disabled"
-    """The operator ended it."""
+    """The operator ended it, or it was refused at once and its holder will not come back to end it."""
+    ONCE = "once"
+    """A single event: debited, given back or looked up at once (RFC 8506 §6)."""
 
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
@@ -39,12 +41,15 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.OPEN, Event.FINAL): State.CLOSED,
     (State.OPEN, Event.EXPIRED): State.CLOSED,  # reserved octets go home: RFC 8506 §7, Tcc
     (State.OPEN, Event.DISABLED): State.CLOSED,
+    (State.IDLE, Event.ONCE): State.CLOSED,
+    (State.CLOSED, Event.ONCE): State.CLOSED,
 }
 
 WHY_NOT: Final[dict[tuple[State, Event], Refusal]] = {
     (State.IDLE, Event.INTERMEDIATE): Refusal.UNKNOWN_SESSION,
     (State.IDLE, Event.FINAL): Refusal.UNKNOWN_SESSION,
     (State.OPEN, Event.FIRST): Refusal.SESSION_OPEN,
+    (State.OPEN, Event.ONCE): Refusal.SESSION_OPEN,
     (State.CLOSED, Event.FIRST): Refusal.SESSION_CLOSED,
     (State.CLOSED, Event.INTERMEDIATE): Refusal.SESSION_CLOSED,
     (State.CLOSED, Event.FINAL): Refusal.SESSION_CLOSED,
@@ -90,10 +95,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=Tru
     refusal: Refusal | None = None
     """The whole interrogation was refused; what it reported was counted all the same."""
     facts: dict[str, int | str] = {}
+    at: Instant = Instant(0)
 
 
 ANSWERS_KEPT: Final = 4
 """A holder has one interrogation under way, a gateway one for each rating group: repeats come within the last few."""
+
+
+NUMBERS_AHEAD: Final = 64
+"""Numbers kept that came before their turn; a gateway with more requests under way in one session is not known."""
 
 
 class Session(Record, frozen=True, kw_only=True):
@@ -113,6 +123,10 @@ class Session(Record, frozen=True, kw_only=True):
     """Octets used since ``measured_at``."""
     quotas: tuple[Quota, ...] = ()
     answers: tuple[Answer, ...] = ()
+    next_number: int = 0
+    """Every number below was answered, or was skipped long ago."""
+    numbers_ahead: tuple[int, ...] = ()
+    """Numbers answered out of order: a gateway may ask for several rating groups at once."""
 
     @property
     def reservations(self) -> tuple[Part, ...]:
@@ -123,3 +137,7 @@ class Session(Record, frozen=True, kw_only=True):
             if answer.number == number:
                 return answer
         return None
+
+    def knows(self, number: int) -> bool:
+        """Tell whether a number was answered, though the answer itself may not be kept any more."""
+        return number < self.next_number or number in self.numbers_ahead

@@ -126,6 +126,26 @@ def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
     return Octets(sum(octets for _, octets in parts))
 
 
+def used(work: Work, owner: Owner) -> Octets:
+    """Return the octets that were used and not given back."""
+    return Octets(_used_account(work, owner).balance)
+
+
+def refund(work: Work, owner: Owner, octets: Octets) -> None:
+    """Take used octets back: what is owed is paid first, the rest goes to the bucket that is used next.
+
+    At most what was used. Without a usable bucket they become one of their own, which never expires.
+    """
+    debt = work.get(Account, owner, "debt")
+    paid = min(octets, -debt.balance) if debt else 0
+    if debt and paid:
+        transfer(work, _used_account(work, owner), debt, paid)
+    if octets > paid:
+        bucket = next(iter(usable_buckets(work, owner)), None) or work.get(Account, owner, "refunds")
+        target = bucket or Account(owner=owner, id="refunds", role="bucket", opened_at=work.now)
+        transfer(work, _used_account(work, owner), target, octets - paid)
+
+
 def open_bucket(work: Work, bucket: Account) -> None:
     """Issue a new bucket with its ``size``; what the subscriber owes is paid from it first."""
     work.put(bucket)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve
@@ -116,3 +117,8 @@ def subscriber_by_msisdn(work: Work, msisdn: str) -> Subscriber | Refused:
     holder = holder_of(work, msisdn_owner(msisdn))
     found = find_subscriber(work, name_of(holder)) if holder else None
     return found or Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": msisdn})
+
+
+def subscriber_of(work: Work, owner: Owner) -> Subscriber | Refused:
+    """Return the subscriber whose page this is."""
+    return subscriber_or_refused(work, name_of(owner))

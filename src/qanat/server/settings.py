@@ -60,6 +60,57 @@ class Quotas(Section, frozen=True, kw_only=True):
     threshold_percent: Annotated[int, Meta(ge=0, le=99, description="Ask for more when so much remains.")] = 20
 
 
+class Gy(Section, frozen=True, kw_only=True):
+    listen: Annotated[
+        str, Meta(pattern=r"^(.+:\d{1,5})?$", description="Host and port, usually :3868; empty: Gy is not served.")
+    ] = ""
+    tls_listen: Annotated[
+        str, Meta(pattern=r"^(.+:\d{1,5})?$", description="Host and port for TLS, usually :5658; empty: no TLS.")
+    ] = ""
+    tls_certificate: Annotated[str, Meta(description="File with our certificate chain (PEM).")] = ""
+    tls_key: Annotated[str, Meta(description="File with its private key (PEM).")] = ""
+    tls_authorities: Annotated[
+        str, Meta(description="File with the authorities of peers' certificates (PEM); empty: peers need none.")
+    ] = ""
+    origin_host: Annotated[str, Meta(min_length=1, description="Our Diameter identity.")] = "ocs.qanat.test"
+    origin_realm: Annotated[
+        str, Meta(min_length=1, description="Our realm; requests for another are answered 3003.")
+    ] = "qanat.test"
+    final_unit: Annotated[
+        Literal["terminate", "redirect", "restrict"],
+        Meta(description="What a gateway does when the last quota is used up (Final-Unit-Action)."),
+    ] = "terminate"
+    redirect_url: Annotated[str, Meta(description="Where redirect leads: a page for topping up.")] = ""
+    restrict_filter: Annotated[
+        str, Meta(description="What restrict still lets through: a filter's name (Filter-Id).")
+    ] = ""
+    failure_handling: Annotated[
+        Literal["terminate", "continue", "retry_and_terminate"],
+        Meta(description="What a gateway does when we don't answer (Credit-Control-Failure-Handling)."),
+    ] = "retry_and_terminate"
+    session_failover: Annotated[bool, Meta(description="Whether a gateway may ask another of our servers.")] = True
+    holding_s: Annotated[
+        int, Meta(ge=0, description="A quota unused for so long is returned (Quota-Holding-Time); 0: not said.")
+    ] = 0
+    at_once: Annotated[int, Meta(ge=1, description="Requests under way; more are answered 3004, too busy.")] = 4096
+    answer_within_s: Annotated[
+        float, Meta(gt=0, description="What the database has not taken by then is answered 3004.")
+    ] = 2.0
+    connections: Annotated[int, Meta(ge=1, description="More are closed at once.")] = 16_384
+    capabilities_s: Annotated[float, Meta(gt=0, description="A connection must introduce itself within this time.")] = (
+        10.0
+    )
+    watchdog_s: Annotated[float, Meta(ge=6, description="A silent peer is probed after this, closed after three.")] = (
+        30.0
+    )
+    unread_s: Annotated[
+        float, Meta(gt=0, description="A peer that reads none of our answers for so long is closed.")
+    ] = 10.0
+    follow_s: Annotated[
+        float, Meta(gt=0, description="After a re-authorisation a gateway must ask within this time, or it is noted.")
+    ] = 15.0
+
+
 class SignIn(Section, frozen=True, kw_only=True):
     tries_per_minute: Annotated[int, Meta(ge=1, description="For one name; and ten times that for one address.")] = 5
     hashes_at_once: Annotated[int, Meta(ge=1, description="Passwords checked at once; each takes 64 MiB.")] = 2
@@ -86,6 +137,7 @@ class Settings(Section, frozen=True, kw_only=True):
     store: Store = field(default_factory=Store)
     agents: Agents = field(default_factory=Agents)
     quotas: Quotas = field(default_factory=Quotas)
+    gy: Gy = field(default_factory=Gy)
     sign_in: SignIn = field(default_factory=SignIn)
     sweeper: Sweeper = field(default_factory=Sweeper)
     log: Log = field(default_factory=Log)

@@ -15,13 +15,16 @@ from qanat.registry.answers import StoredAnswer
 from qanat.registry.codes import EnrolmentCode
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
+from qanat.registry.peers import AcceptedPeer
 from qanat.registry.plans import Plan
 from qanat.registry.refused import RefusedRequest
 from qanat.registry.sims import Pool, PoolPlace, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal, TerminalLink
+from qanat.registry.unmatched import UnmatchedReport
 
 _ALL: Final[tuple[type[Record], ...]] = (
+    AcceptedPeer,
     Account,
     Claim,
     Credential,
@@ -40,6 +43,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Terminal,
     TerminalLink,
     Token,
+    UnmatchedReport,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

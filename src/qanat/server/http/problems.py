@@ -43,6 +43,9 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.UNKNOWN_SESSION: 404,
     Refusal.SESSION_CLOSED: 409,
     Refusal.SESSION_OPEN: 409,
+    Refusal.ANSWER_FORGOTTEN: 409,
+    Refusal.NOT_RATED: 422,
+    Refusal.REFUND_TOO_LARGE: 409,
 }
 assert STATUS.keys() == set(Refusal), "every refusal has its status"
 

@@ -1,0 +1,93 @@
+"""Single events: units debited or given back at once, and a look whether there are enough. No session stays open.
+
+An event is granted whole or not at all: nobody sends two fifths of a message. Its record is kept for a day, so that a
+repeat is told the same. Source: RFC 8506 §6.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from qanat.charging.credit_control import (
+    CLOSED_KEPT,
+    Interrogation,
+    answered,
+    begin,
+    earlier_answer,
+    nothing_left,
+)
+from qanat.charging.session import TRANSITIONS, WHY_NOT, Answer, Event, Grant, Session, State
+from qanat.ledger import book
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.units import Instant, Octets
+
+
+class Action(StrEnum):
+    DEBIT = "debit"
+    REFUND = "refund"
+    CHECK = "check"
+
+
+def settle(work: Work, action: Action, request: Interrogation) -> Answer:
+    """Answer a single event. Repeating it gives the same answer and counts nothing twice; a check leaves no trace."""
+    session = work.get(Session, request.owner, request.session)
+    earlier = None if session is None else earlier_answer(session, request)
+    if earlier is not None:
+        return earlier
+    state = State.IDLE if session is None else session.state
+    if (state, Event.ONCE) not in TRANSITIONS:
+        return Answer(number=request.number, refusal=WHY_NOT[state, Event.ONCE], facts={"session": request.session})
+    amount = Octets(sum(ask.wanted or 0 for ask in request.asks))
+    refused = request.barred or _CHECKS[action](work, request, amount)
+    if action is Action.CHECK or refused is not None:
+        return _answer(work, request, refused)
+    work.act = f"{action} event"
+    if action is Action.DEBIT:
+        book.post(work, request.owner, (), amount)
+    else:
+        book.refund(work, request.owner, amount)
+    answer = _answer(work, request, None)
+    used = (session.used if session else 0) + (amount if action is Action.DEBIT else -amount)
+    kept = replace(session or begin(request, work.now), state=State.CLOSED, due=Instant(work.now + CLOSED_KEPT))
+    work.put(replace(answered(kept, answer), used=used, last_at=work.now))
+    return answer
+
+
+def _answer(work: Work, request: Interrogation, refused: Refused | None) -> Answer:
+    if refused is not None:
+        facts = refused.facts
+        return Answer(number=request.number, digest=request.digest, refusal=refused.reason, facts=facts, at=work.now)
+    grants = tuple(Grant(rating_group=ask.rating_group, octets=ask.wanted or 0) for ask in request.asks)
+    return Answer(number=request.number, digest=request.digest, grants=grants, at=work.now)
+
+
+def _debit_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
+    if not amount:
+        return Refused(Refusal.NOT_RATED, {"service": "an event without requested units"})
+    available = book.available(work, request.owner)
+    if not available:
+        return nothing_left(work, request.owner)
+    if amount > available:
+        return Refused(Refusal.ALL_OR_NOTHING, {"wanted": amount, "available": available})
+    return None
+
+
+def _refund_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
+    used = book.used(work, request.owner)
+    if not amount:
+        return Refused(Refusal.NOT_RATED, {"service": "a refund without requested units"})
+    return (
+        None
+        if amount <= used
+        else Refused(Refusal.REFUND_TOO_LARGE, {"wanted": amount, "unit": "octets", "used": used})
+    )
+
+
+def _check_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
+    return None if book.available(work, request.owner) >= max(amount, 1) else nothing_left(work, request.owner)
+
+
+_CHECKS = {Action.DEBIT: _debit_refused, Action.REFUND: _refund_refused, Action.CHECK: _check_refused}

@@ -1,0 +1,27 @@
+"""What one kind of gateway does differently: data, one row for each (PEERS.md says where it was read)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
+    refuse_whole: bool = False
+    """Refuse the command rather than the service: for gateways that look at the command's Result-Code only."""
+    asks_are_hints: bool = False
+    """What it requests is a constant: the plan and the measured rate know better."""
+    recheck_s: int | None = None
+    """It does not come back when it is told to re-authorise, so a last quota is short-lived: a top-up works then."""
+    can_abort: bool = True
+    """It ends a session when told to; others are told to re-authorise, and refused when they do."""
+
+
+PROFILES: Final[dict[str, Quirks]] = {
+    "strict": Quirks(),
+    "open5gs": Quirks(asks_are_hints=True, recheck_s=60, can_abort=False),
+    "magma": Quirks(can_abort=False),
+    "whole": Quirks(refuse_whole=True),
+}
+DEFAULT: Final = "strict"

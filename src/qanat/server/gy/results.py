@@ -1,0 +1,63 @@
+"""One Result-Code for every refusal (RFC 8506 §9, RFC 6733 §7.1), and what Failed-AVP shows beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qanat.refusals import Refusal
+from qanat.wire.diameter.dictionary import BY_NAME
+from qanat.wire.diameter.results import ResultCode
+
+RESULT_CODE: Final[dict[Refusal, ResultCode]] = {
+    Refusal.UNKNOWN_SUBSCRIBER: ResultCode.USER_UNKNOWN,
+    Refusal.SUBSCRIBER_SUSPENDED: ResultCode.END_USER_SERVICE_DENIED,
+    Refusal.UNKNOWN_TERMINAL: ResultCode.USER_UNKNOWN,
+    Refusal.TERMINAL_UNBOUND: ResultCode.USER_UNKNOWN,
+    Refusal.TERMINAL_REVOKED: ResultCode.END_USER_SERVICE_DENIED,
+    Refusal.BOUND_TO_ANOTHER: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.NO_IDENTITY: ResultCode.MISSING_AVP,
+    Refusal.WRONG_SIGNATURE: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.CLOCK_SKEW: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.REPLAYED: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.UNKNOWN_CODE: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.CODE_EXPIRED: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.CODE_USED: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.POOL_EMPTY: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.WRONG_SIGN_IN: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.TOO_MANY_TRIES: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.SIGNED_OUT: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.NOT_ALLOWED: ResultCode.AUTHORIZATION_REJECTED,
+    Refusal.UNKNOWN_PLAN: ResultCode.RATING_FAILED,
+    Refusal.PLAN_SOLD_OUT: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.WALLET_TOO_SMALL: ResultCode.CREDIT_LIMIT_REACHED,
+    Refusal.NAME_TAKEN: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.UNKNOWN_OPERATOR: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.NOT_FOUND: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.KEY_REUSED: ResultCode.INVALID_AVP_VALUE,
+    Refusal.REQUEST_REUSED: ResultCode.INVALID_AVP_VALUE,
+    Refusal.CREDIT_LIMIT_REACHED: ResultCode.CREDIT_LIMIT_REACHED,
+    Refusal.ALL_OR_NOTHING: ResultCode.CREDIT_LIMIT_REACHED,
+    Refusal.UNKNOWN_SESSION: ResultCode.UNKNOWN_SESSION_ID,
+    Refusal.SESSION_CLOSED: ResultCode.UNKNOWN_SESSION_ID,
+    Refusal.SESSION_OPEN: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.ANSWER_FORGOTTEN: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.NOT_RATED: ResultCode.RATING_FAILED,
+    Refusal.REFUND_TOO_LARGE: ResultCode.INVALID_AVP_VALUE,
+}
+assert RESULT_CODE.keys() == set(Refusal), "every refusal has its Result-Code"
+
+
+def failed_avps(reason: Refusal, number: int) -> tuple[bytes, ...]:
+    """Return the Failed-AVP that 5004 and 5005 must come with (RFC 6733 §7.1.5)."""
+    if reason is Refusal.NO_IDENTITY:
+        inside = _SUBSCRIPTION.example()
+    elif RESULT_CODE[reason] is ResultCode.INVALID_AVP_VALUE:
+        inside = _NUMBER.encode(number.to_bytes(4, "big"))
+    else:
+        return ()
+    return (_FAILED_AVP.encode(inside),)
+
+
+_FAILED_AVP: Final = BY_NAME["Failed-AVP"]
+_SUBSCRIPTION: Final = BY_NAME["Subscription-Id"]
+_NUMBER: Final = BY_NAME["CC-Request-Number"]

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from qanat.console import bench, lab, offices, people, serving, terminals, watching
+from qanat.console import bench, lab, offices, peers, people, serving, terminals, watching
 from qanat.console.terminal import terminal as on_device
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
@@ -17,6 +17,7 @@ CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
         offices.plan,
         people.subscriber,
         offices.sim,
+        peers.peer,
         people.pay_in,
         people.top_up,
     ),

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from qanat.errors import Fault
+
+_SETTING_OF: Final = {
+    "data": "data",
+    "database": "store.database",
+    "http": "http.listen",
+    "gy": "gy.listen",
+    "gy_tls": "gy.tls_listen",
+}
 
 
 @click.command()
@@ -14,13 +23,15 @@ from qanat.errors import Fault
 @click.option("--data", metavar="DIR", help="Database and admin.token live here (default: data).")
 @click.option("--database", metavar="URL", help="sqlite:///PATH or memory: (default: DIR/qanat.db).")
 @click.option("--http", metavar="HOST:PORT", help="Where to listen (default: 127.0.0.1:8080; port 0: any free one).")
-def serve(config: Path | None, data: str | None, database: str | None, http: str | None) -> None:
+@click.option("--gy", metavar="HOST:PORT", help="Serve Diameter Gy there, usually on port 3868 (default: not).")
+@click.option("--gy-tls", metavar="HOST:PORT", help="Serve it over TLS too, usually on port 5658.")
+def serve(config: Path | None, **given: str | None) -> None:
     """Run the server until SIGTERM. Prints one line `ready http=HOST:PORT` once it listens."""
     if not __debug__:
         raise click.ClickException("The server does not run under python -O: its assertions guard the books.")
     from qanat.server import main, settings  # noqa: PLC0415 - the server's imports cost half a second
 
-    flags = {"data": data, "store.database": database, "http.listen": http}
+    flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
     try:
         loaded = settings.load(config, flags={path: value for path, value in flags.items() if value is not None})
         main.run(loaded, announce=click.echo)

@@ -18,6 +18,7 @@ import structlog
 
 from qanat.errors import BadInput
 from qanat.server.first_start import prepare
+from qanat.server.gy.listen import GyListener
 from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import Services, make_services
@@ -70,7 +71,11 @@ async def serve(settings: Settings, *, announce: Callable[[str], None], stop: as
 
 def fronts(services: Services) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
-    return {"http": HttpListener(make_app(services), services.settings.http)}
+    listening: dict[str, Front] = {"http": HttpListener(make_app(services), services.settings.http)}
+    settings = services.settings
+    if settings.gy.listen or settings.gy.tls_listen:
+        listening["gy"] = GyListener(services.store, services.clock, settings, services.peers, services.notices)
+    return listening
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import agents, offices, people, signing, watching
+from qanat.server.http import agents, offices, peers, people, signing, watching
 from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import with_agent_routes
 from qanat.server.http.problems import Denied, problem
@@ -36,7 +36,7 @@ def make_app(services: Services) -> ASGIApp:
     app = FastAPI(title="Qanat", version="0.1.0", description=_DESCRIPTION, redoc_url=None, docs_url=None)
     app.state.services = services
     app.router.routes.append(agents.ENROLMENT[0])
-    for router in (signing.router, offices.router, people.router, watching.router):
+    for router in (signing.router, offices.router, people.router, peers.router, watching.router):
         app.include_router(router)
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 
 from qanat.ids import is_imsi, is_msisdn
 from qanat.registry.names import NAME
+from qanat.registry.peers import ORIGIN_HOST
+from qanat.server.gy.quirks import DEFAULT, PROFILES
 from qanat.units import MAX_PUBLIC_OCTETS
 
 
@@ -109,6 +111,11 @@ class Purchase(Body):
 class TopUp(Body):
     octets: SomeOctets
     valid_days: Days = 30
+
+
+class NewPeer(Body):
+    origin_host: Annotated[str, StringConstraints(pattern=ORIGIN_HOST), Field(examples=["smf.open5gs.test"])]
+    profile: Annotated[str, StringConstraints(pattern=f"^({'|'.join(PROFILES)})$")] = DEFAULT
 
 
 class CodeRequest(Body):

@@ -8,12 +8,8 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from qanat.errors import Fault
-from qanat.server.settings import Http, host_port
-
-
-class CannotListen(Fault):
-    """An address could not be bound: another process has it, or it is not of this machine."""
+from qanat.server.listening import address_of, bind
+from qanat.server.settings import Http
 
 
 class HttpListener:
@@ -39,14 +35,13 @@ class HttpListener:
 
     async def start(self) -> str:
         """Listen, and return the address as ``host:port``. Raises CannotListen, BadInput."""
-        listening = _bind(self._settings.listen)
+        listening = bind(self._settings.listen, "--http")
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[listening])
         self._task = asyncio.create_task(self._run(listening), name="http")
-        host, port = listening.getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return address_of(listening)
 
     async def stop(self) -> None:
         self._server.should_exit = True
@@ -56,20 +51,3 @@ class HttpListener:
     async def _run(self, listening: socket.socket) -> None:
         await self._server.main_loop()
         await self._server.shutdown(sockets=[listening])
-
-
-def _bind(listen: str) -> socket.socket:
-    host, port = host_port(listen)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise CannotListen(
-            f"can't listen on {listen}: {error.strerror}. Choose another address with --http HOST:PORT, "
-            "or stop the process that has it"
-        ) from error
-    listening.setblocking(False)
-    return listening

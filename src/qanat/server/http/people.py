@@ -36,6 +36,7 @@ from qanat.server.http.views import (
     TerminalView,
     WalletView,
 )
+from qanat.server.notices import Change
 from qanat.system import fresh_code, fresh_id
 from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
 
@@ -71,6 +72,13 @@ def _for(caller: Caller, name: str, decide: Callable[[Work, Subscriber], T | Ref
         return subscriber if isinstance(subscriber, Refused) else decide(work, subscriber)
 
     return decision
+
+
+def _noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
+    """Let those who serve the subscriber's sessions know what took effect."""
+    if answer.status_code < 300:
+        services_of(request).notices.tell(subscriber_owner(name), change)
+    return answer
 
 
 @router.post("/v1/subscribers", status_code=201, response_model=SubscriberView, tags=["subscribers"])
@@ -117,7 +125,8 @@ async def show(name: Subject, request: Request, caller: AnyCaller) -> Response:
 async def change_status(name: Subject, body: StatusChange, request: Request, caller: StaffCaller) -> Response:
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
     decision = _for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
-    return await effect(request, decision, show=SubscriberView.of, caller=caller)
+    answer = await effect(request, decision, show=SubscriberView.of, caller=caller)
+    return _noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
@@ -135,7 +144,8 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
     """Buy a plan from the wallet. What the subscriber owes is paid from the new bucket first."""
     bucket = fresh_id("bkt")
     decision = _for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
-    return await effect(request, decision, show=BucketView.of, caller=caller)
+    answer = await effect(request, decision, show=BucketView.of, caller=caller)
+    return _noticed(request, name, answer, Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
@@ -147,7 +157,8 @@ async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCall
         name,
         lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
     )
-    return await effect(request, decision, show=BucketView.of, caller=caller)
+    answer = await effect(request, decision, show=BucketView.of, caller=caller)
+    return _noticed(request, name, answer, Change.RICHER)
 
 
 @_both("GET", "/balance", BalanceView, tag="wallet")

@@ -10,9 +10,11 @@ from starlette.requests import Request
 
 from qanat.charging.quota import Policy
 from qanat.clock import Clock
+from qanat.server.gy.peers import Roster
 from qanat.server.http.admission import Admission
 from qanat.server.http.signed import Verifier
 from qanat.server.metrics import Metrics
+from qanat.server.notices import Notices
 from qanat.server.passwords import Passwords, Tries
 from qanat.server.settings import Settings
 from qanat.store.store import Store
@@ -29,6 +31,8 @@ class Services:
     tries_by_name: Tries
     tries_by_address: Tries
     admission: Admission
+    peers: Roster
+    notices: Notices
 
 
 def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: PasswordHasher | None = None) -> Services:
@@ -43,6 +47,8 @@ def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: Pas
         tries_by_name=Tries(per_minute=settings.sign_in.tries_per_minute, clock=clock),
         tries_by_address=Tries(per_minute=10 * settings.sign_in.tries_per_minute, clock=clock),
         admission=Admission(store=store, verifier=verifier),
+        peers=Roster(store, clock),
+        notices=Notices(),
     )
 
 

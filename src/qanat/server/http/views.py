@@ -237,6 +237,19 @@ class PoolView(BaseModel):
         return cls(operator=pool.id, free=pool.free, profiles=pool.profiles)
 
 
+class PeerView(BaseModel):
+    """An accepted peer, a gateway heard through one, or a stranger who was turned away (``state``)."""
+
+    origin_host: str
+    state: str
+    profile: str
+    connections: int
+    last_at: str
+    told: int
+    followed: int
+    ignored: int
+
+
 class QuotaView(BaseModel):
     quota: str
     octets: int
@@ -348,6 +361,10 @@ class SessionList(BaseModel):
 
 class RefusalList(BaseModel):
     refusals: list[RefusalView]
+
+
+class PeerList(BaseModel):
+    peers: list[PeerView]
 
 
 class Done(BaseModel):

@@ -126,6 +126,7 @@ class Peer:
         now: Instant,
         initiates: bool,
         watchdog_interval: Millis = WATCHDOG,
+        capabilities_within: Millis = CAPABILITIES_WITHIN,
     ) -> None:
         assert watchdog_interval >= WATCHDOG_LEAST, "RFC 3539 allows no watchdog under six seconds"
         self.state = State.AWAIT_CEA if initiates else State.AWAIT_CER
@@ -138,7 +139,7 @@ class Peer:
         self._hop_by_hop = chance.getrandbits(32)
         # Seconds above, chance below: no repeat within four minutes even across a restart (RFC 6733 §3).
         self._end_to_end = (now // 1000 & 0xFFF) << 20 | chance.getrandbits(20)
-        self._deadline = later(now, CAPABILITIES_WITHIN)
+        self._deadline = later(now, capabilities_within)
 
     def start(self) -> list[Action]:
         """Begin: an initiator introduces itself, a responder waits."""

@@ -1,0 +1,58 @@
+"""Commands about Diameter peers: gateways that charge against this server."""
+
+from __future__ import annotations
+
+import click
+
+from qanat.console.client import Client, Json, remote, segment
+from qanat.console.tables import moment, say, show
+
+
+@click.group()
+def peer() -> None:
+    """Diameter peers: gateways that charge over Gy."""
+
+
+@peer.command("list")
+@remote
+def list_peers(client: Client) -> Json:
+    """List accepted peers, and strangers who were turned away."""
+    found = client.get("/v1/peers")
+    rows = [
+        (
+            one["origin_host"],
+            one["state"],
+            one["profile"] or "–",
+            one["connections"],
+            f"{one['followed']} of {one['told']}" if one["told"] else "–",
+            moment(one["last_at"]) if one["last_at"] else "–",
+        )
+        for one in found["peers"]
+    ]
+    columns = ("peer", "state", "profile", "connections", "re-authorisations followed", "since (UTC)")
+    show(columns, rows, empty="No peer yet; whoever connects is shown here.")
+    strangers = [one["origin_host"] for one in found["peers"] if one["state"].startswith("turned away")]
+    if strangers:
+        say(f"`qanat peer accept {strangers[0]}` lets it in.")
+    return found
+
+
+@peer.command("accept")
+@click.argument("origin_host")
+@click.option("--profile", default="strict", show_default=True, help="How it behaves: strict, open5gs, magma or whole.")
+@remote
+def accept(client: Client, origin_host: str, profile: str) -> Json:
+    """Let a peer in, by its Origin-Host; `*.` in front accepts a whole realm."""
+    made = client.post("/v1/peers", {"origin_host": origin_host, "profile": profile})
+    say(f"{origin_host} is accepted, with the profile {made['profile']}.")
+    return made
+
+
+@peer.command("remove")
+@click.argument("origin_host")
+@remote
+def remove(client: Client, origin_host: str) -> Json:
+    """Let a peer in no longer, and close its connections."""
+    made = client.post(f"/v1/peers/{segment(origin_host)}/removal")
+    say(f"{origin_host} is not accepted any more.")
+    return made

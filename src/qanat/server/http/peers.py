@@ -1,0 +1,82 @@
+"""Diameter peers: who is accepted, who was turned away, and how gateways behave."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from qanat.registry.peers import AcceptedPeer, accept_peer, peer_owner, remove_peer
+from qanat.server.gy.peers import Roster, Standing, Stranger
+from qanat.server.http.bodies import NewPeer
+from qanat.server.http.effects import Administrator, effect
+from qanat.server.http.services import services_of
+from qanat.server.http.views import PeerList, PeerView
+from qanat.units import format_instant
+
+router = APIRouter()
+
+
+@router.post("/v1/peers", status_code=201, response_model=PeerView, tags=["peers"])
+async def accept(body: NewPeer, request: Request, caller: Administrator) -> Response:
+    """Accept a Diameter peer, or change its profile; a leading `*.` accepts all whose name ends so."""
+    roster = services_of(request).peers
+    decision = partial(accept_peer, origin_host=body.origin_host, profile=body.profile)
+    answer = await effect(request, decision, show=partial(_accepted, roster), caller=caller)
+    await roster.look(peer_owner(body.origin_host), body.origin_host)
+    return answer
+
+
+@router.get("/v1/peers", tags=["peers"])
+async def list_peers(request: Request, _caller: Administrator) -> PeerList:
+    """List accepted peers, gateways that are or were connected, and strangers who were turned away, newest first."""
+    roster = services_of(request).peers
+    named = {peer.id for peer in roster.known}
+    heard = [host for host in sorted(roster.standings) if host not in named and roster.knows(host)]
+    return PeerList(
+        peers=[
+            *(_accepted(roster, peer) for peer in roster.known),
+            *(_heard(roster, host) for host in heard),
+            *(_stranger(stranger) for stranger in roster.strangers),
+        ]
+    )
+
+
+@router.post("/v1/peers/{origin_host}/removal", status_code=201, response_model=PeerView, tags=["peers"])
+async def remove(origin_host: str, request: Request, caller: Administrator) -> Response:
+    """Accept a peer no longer; its connections are closed."""
+    roster = services_of(request).peers
+    decision = partial(remove_peer, origin_host=origin_host)
+    answer = await effect(request, decision, show=partial(_accepted, roster), caller=caller)
+    await roster.look(peer_owner(origin_host), origin_host)
+    return answer
+
+
+def _accepted(roster: Roster, peer: AcceptedPeer) -> PeerView:
+    return _view(peer.id, "accepted", peer.profile, format_instant(peer.accepted_at), roster.standings.get(peer.id))
+
+
+def _heard(roster: Roster, host: str) -> PeerView:
+    covering = roster.covering(host)
+    return _view(
+        host, f"by {covering.id}" if covering else "", covering.profile if covering else "", "", roster.standings[host]
+    )
+
+
+def _stranger(stranger: Stranger) -> PeerView:
+    return _view(stranger.origin_host, f"turned away {stranger.times}×", "", format_instant(stranger.last_at), None)
+
+
+def _view(origin_host: str, state: str, profile: str, last_at: str, standing: Standing | None) -> PeerView:
+    stands = standing or Standing()
+    return PeerView(
+        origin_host=origin_host,
+        state=state,
+        profile=profile,
+        connections=stands.connections,
+        last_at=last_at,
+        told=stands.told,
+        followed=stands.followed,
+        ignored=stands.ignored,
+    )

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from qanat.clock import ManualClock
 from qanat.server.first_start import prepare
+from qanat.server.gy.listen import GyListener
 from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import make_services
@@ -32,8 +33,10 @@ _QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 class Live:
     """How a test speaks to the server. Without ``token`` it speaks as the administrator."""
 
-    def __init__(self, *, url: str, token: str, clock: ManualClock) -> None:
+    def __init__(self, *, url: str, token: str, clock: ManualClock, gy: str = "") -> None:
         self.url = url
+        self.gy = gy
+        """Where Diameter is listened for."""
         self.clock = clock
         self.token = token
         self.http = httpx2.Client(base_url=url, trust_env=False, timeout=10)
@@ -109,18 +112,20 @@ def interrogation(session: str, number: int, kind: str, **more: Any) -> dict[str
 @contextmanager
 def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
     clock = ManualClock()
-    ready: Future[str] = Future()
+    ready: Future[tuple[str, str]] = Future()
     stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stopping = asyncio.Event()
         stop.set_result((asyncio.get_running_loop(), stopping))
         store = await MemoryStore(clock).open()
-        services = make_services(store=store, clock=clock, settings=settings or _settings(data), hasher=_QUICK)
+        services = make_services(store=store, clock=clock, settings=settings or settings_for(data), hasher=_QUICK)
         await prepare(store, services.passwords, data)
         listener = HttpListener(make_app(services), services.settings.http)
-        ready.set_result(await listener.start())
+        gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
+        ready.set_result((await listener.start(), await gateways.start()))
         await stopping.wait()
+        await gateways.stop()
         await listener.stop()
         verdict = await store.audit()
         assert verdict.problems == []
@@ -138,7 +143,8 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    live = Live(url=f"http://{ready.result(20)}", token=(data / "admin.token").read_text().strip(), clock=clock)
+    http, gy = ready.result(20)
+    live = Live(url=f"http://{http}", token=(data / "admin.token").read_text().strip(), clock=clock, gy=gy)
     try:
         yield live
     finally:
@@ -149,5 +155,6 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         assert not failure, failure
 
 
-def _settings(data: Path) -> Settings:
-    return msgspec.convert({"data": str(data), "http": {"listen": "127.0.0.1:0"}}, Settings)
+def settings_for(data: Path, **gy: Any) -> Settings:
+    sections = {"http": {"listen": "127.0.0.1:0"}, "gy": {"listen": "127.0.0.1:0", **gy}}
+    return msgspec.convert({"data": str(data), **sections}, Settings)

@@ -1,0 +1,131 @@
+"""A gateway for tests: one blocking connection that introduces itself and speaks by the profiles of real ones."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tests.server.live import Live
+
+from qanat.units import Instant
+from qanat.wire.diameter import profiles
+from qanat.wire.diameter.codec import Decoder
+from qanat.wire.diameter.courtesies import Identity, introduction
+from qanat.wire.diameter.encode import encode
+from qanat.wire.diameter.framer import Framer
+from qanat.wire.diameter.messages import CapabilitiesExchangeAnswer, CreditControlAnswer, ErrorAnswer, Message
+from qanat.wire.diameter.profiles import Interrogation, Profile
+from qanat.wire.diameter.values import CcRequestType
+
+M = TypeVar("M", bound=Message)
+IMSI = "001010000000001"
+MSISDN = "37060000001"
+KINDS = {"I": CcRequestType.INITIAL, "U": CcRequestType.UPDATE, "T": CcRequestType.TERMINATION}
+
+
+class Gateway:
+    """Speaks as ``host``; one session at a time by ``ask``, anything at all by ``exchange``."""
+
+    def __init__(self, live: Live, host: str = "smf.open5gs.test", *, profile: Profile = profiles.open5gs) -> None:
+        address, _, port = live.gy.rpartition(":")
+        self.socket = socket.create_connection((address, int(port)), timeout=10)
+        self.at = live.clock.now
+        self.who = profiles.Gateway(
+            origin_host=host,
+            origin_realm=host.partition(".")[2],
+            destination_realm="qanat.test",
+            address=IPv4Address("192.0.2.7"),
+        )
+        self.profile = profile
+        self.session = f"{host};1700000000;1;app_gy"
+        self.number = -1
+        self.last = b""
+        self._identifiers = itertools.count(1)
+        self._framer = Framer()
+        self._decoder = Decoder()
+        self._messages: list[bytes] = []
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.socket.close()
+
+    def introduce(self) -> CapabilitiesExchangeAnswer:
+        us = Identity(
+            origin_host=self.who.origin_host,
+            origin_realm=self.who.origin_realm,
+            addresses=(b"\x00\x01\x7f\x00\x00\x01",),
+            origin_state_id=1,
+        )
+        return self.exchange(encode(introduction(us, (1, 1))), CapabilitiesExchangeAnswer)
+
+    def ask(self, kind: str, *, imsi: str = IMSI, msisdn: str = "", used: tuple[int, int] = (0, 0), **more: Any) -> Any:
+        """Send the session's next request by the profile and return the answer."""
+        self.send(self.request(kind, imsi=imsi, msisdn=msisdn, used=used, **more))
+        return self.receive()
+
+    def request(
+        self, kind: str, *, imsi: str = IMSI, msisdn: str = "", used: tuple[int, int] = (0, 0), **more: Any
+    ) -> bytes:
+        self.number = 0 if kind == "I" else self.number + 1
+        place = next(self._identifiers)
+        asked = Interrogation(
+            kind=KINDS[kind],
+            number=self.number,
+            session_id=self.session,
+            imsi=imsi,
+            msisdn=msisdn,
+            at=Instant(self.at()),
+            hop_by_hop=place,
+            end_to_end=place,
+            input_octets=used[0],
+            output_octets=used[1],
+        )
+        return self.profile(self.who, replace(asked, **more))
+
+    def send(self, octets: bytes) -> None:
+        self.last = octets
+        self.socket.sendall(octets)
+
+    def receive(self) -> Message:
+        return self._decoder.decode(self.receive_octets())
+
+    def receive_octets(self) -> bytes:
+        while not self._messages:
+            arrived = self.socket.recv(65_536)
+            if not arrived:
+                raise ConnectionError("the server closed the connection")
+            self._messages += self._framer.feed(arrived)
+        return self._messages.pop(0)
+
+    def exchange(self, octets: bytes, kind: Callable[..., M]) -> M:
+        self.send(octets)
+        answer = self.receive()
+        assert isinstance(answer, kind), answer  # type: ignore[arg-type]
+        return answer
+
+
+Answered = CreditControlAnswer | ErrorAnswer
+
+
+def funded(live: Live, *, octets: int = 10**9, name: str = "alice", imsi: str = IMSI, msisdn: str = MSISDN) -> None:
+    """Create a subscriber with something to use."""
+    live.done("/v1/subscribers", {"name": name, "imsi": imsi, "msisdn": msisdn})
+    if octets:
+        live.done(f"/v1/subscribers/{name}/top-ups", {"octets": octets})
+
+
+def accepted(live: Live, host: str = "*.open5gs.test", profile: str = "open5gs") -> None:
+    live.done("/v1/peers", {"origin_host": host, "profile": profile})
+
+
+def balance(live: Live, name: str = "alice") -> tuple[int, int, int]:
+    """Return what is available, reserved and used."""
+    shown = live.get(f"/v1/subscribers/{name}/balance").json()
+    return shown["available"], shown["reserved"], shown["used"]

@@ -21,6 +21,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     server_rss_mb: int
     durable: bool
     conserved: bool
+    commits_per_s: int | None = None
+    """Durable commits of the server, an fsync each."""
+    client_cpu_us_per_request: float | None = None
+    """Of the load client, where it is a process of its own: it must not be what limits."""
 
 
 def figures(

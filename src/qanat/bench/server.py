@@ -22,11 +22,11 @@ _ADDRESS: Final = re.compile(r"(\w+)=(\S+)")
 class OwnServer:
     """Durable, on loopback, on ports of its own. ``addresses`` has one for each front, as the ``ready`` line names them."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
+    def __init__(self, data: Path, *flags: str, listening: tuple[str, ...] = ("http",)) -> None:
         self.data = data
         self.addresses: dict[str, str] = {}
         self._flags = flags
-        self._ports = {"http": "127.0.0.1:0"}
+        self._ports = dict.fromkeys(listening, "127.0.0.1:0")
         self._cpu_s_before = 0.0
         self._starting = Lock()
         self._process = self._start()

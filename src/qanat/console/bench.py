@@ -71,6 +71,29 @@ def http(seconds: float, connections: int, in_flight: int, kill: bool, as_json: 
         _print(measured, data, as_json=as_json)
 
 
+@bench.command()
+@_options
+@click.option("--subscribers", type=click.IntRange(1, 1_000_000), default=2000, show_default=True)
+@click.option("--hot", is_flag=True, help="One account for everybody.")
+@click.option("--rate", type=click.FloatRange(1), metavar="PER_S", help="Open loop: so many requests are due a second.")
+@click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
+def gy(as_json: bool, **wanted: Any) -> None:
+    """Gateways' sessions over Diameter Gy, by the Open5GS profile: one first, eight intermediate, one final."""
+    import uvloop  # noqa: PLC0415 - as above
+
+    from qanat.bench.gy import bench_gy  # noqa: PLC0415 - as above
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        try:
+            measured = uvloop.run(bench_gy(Path(folder), **wanted, tell=tell))
+        except Fault as fault:
+            raise click.ClickException(str(fault)) from fault
+        _print(measured, Path(folder), as_json=as_json)
+
+
 def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
     machine = describe(folder)
     if as_json:
@@ -81,12 +104,19 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
             f"{measured.requests_per_s:,}/s over {measured.seconds} s; "
             f"p50 {measured.p50_ms} ms, p99 {measured.p99_ms} ms, p99.9 {measured.p999_ms} ms\n"
             f"server: {measured.server_cpu_us_per_request} µs of processor a request, {measured.server_rss_mb} MB resident\n"
+            f"{_more(measured)}"
             f"durable: {_yes(measured.durable)} (synchronous=FULL, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
             f"octets conserved: {_yes(measured.conserved)}\n"
             f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
         )
     if not measured.conserved:
         click.get_current_context().exit(1)
+
+
+def _more(measured: Figures) -> str:
+    if measured.client_cpu_us_per_request is None:
+        return ""
+    return f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s\n"
 
 
 def _yes(value: bool) -> str:

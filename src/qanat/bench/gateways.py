@@ -1,0 +1,303 @@
+"""Gateways under load: connections that hold sessions of I + 8 U + T by a real profile, as fast as they are answered.
+
+What varies is filled into stencils, so that the client costs a fraction of the server. A request that was not answered
+when the connection broke is sent again with the T flag, as RFC 6733 §5.5.4 has it: it must be charged once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Final, Protocol, cast
+
+from qanat.units import Instant
+from qanat.wire.diameter import profiles
+from qanat.wire.diameter.codec import Decoder
+from qanat.wire.diameter.courtesies import Identity, introduction
+from qanat.wire.diameter.encode import encode
+from qanat.wire.diameter.framer import Framer
+from qanat.wire.diameter.messages import REPEATED, CreditControlAnswer, Message
+from qanat.wire.diameter.stencil import stencil
+from qanat.wire.diameter.values import CcRequestType
+
+UPDATES: Final = 8
+REALM: Final = "bench.test"
+_INPUT: Final = 123_456
+_OUTPUT: Final = 4_567_890
+OCTETS: Final = _INPUT + _OUTPUT
+"""What each report but the first says was used."""
+_GATEWAY: Final = profiles.Gateway(
+    origin_host=f"smf.{REALM}", origin_realm=REALM, destination_realm="qanat.test", address=IPv4Address("192.0.2.7")
+)
+_US: Final = Identity(
+    origin_host=_GATEWAY.origin_host,
+    origin_realm=REALM,
+    addresses=(b"\x00\x01\x7f\x00\x00\x01",),
+    origin_state_id=1,
+)
+_RETRY_S: Final = 0.05
+
+
+def imsi_of(subscriber: int) -> str:
+    return f"00101{subscriber:010}"
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One request under way at a time: a session, and after it the next."""
+
+    index: int
+    subscribers: range
+    connection: Connection | None = None
+    serial: int = -1
+    number: int = UPDATES + 1
+    session: bytes = b""
+    imsi: bytes = b""
+    octets: bytes = b""
+    """The request under way, to be sent again if need be."""
+    due: float = 0.0
+
+    @property
+    def between_sessions(self) -> bool:
+        return self.number > UPDATES
+
+
+@dataclass(slots=True)
+class Load:
+    """What the gateways do together, and what came of it."""
+
+    run: int
+    seconds: float
+    slots: list[Slot]
+    until: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    acknowledged: int = 0
+    refused: int = 0
+    repeated: int = 0
+
+
+class Pace(Protocol):
+    def start(self) -> None: ...
+
+    def answered(self, slot: Slot) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One gateway's connection with its slots; made anew when it broke."""
+
+    def __init__(self, load: Load, pace: Pace, slots: list[Slot]) -> None:
+        self._load = load
+        self._pace = pace
+        self._slots = {slot.index: slot for slot in slots}
+        self._framer = Framer()
+        self._decoder = Decoder()
+        self._out: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._end_to_end = 0
+        self._loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = self._loop.create_future()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        for slot in slots:
+            slot.connection = self
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(encode(introduction(_US, (1, 1))))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._transport = None
+        self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        for octets in self._framer.feed(data):
+            message = self._decoder.decode(octets)
+            if type(message) is CreditControlAnswer:
+                self._answered(message)
+            elif not self.opened.done():
+                self.opened.set_result(None)
+            else:
+                self._later(message)
+        self._flush()
+
+    def send_next(self, slot: Slot, due: float) -> None:
+        """Send the slot's next request; its latency counts from when it was due."""
+        slot.due = due
+        if slot.between_sessions:
+            slot.serial += 1
+            slot.number = 0
+            slot.session = _session_id(self._load.run, slot.index, slot.serial).encode()
+            slot.imsi = imsi_of(slot.subscribers[slot.serial % len(slot.subscribers)]).encode()
+        else:
+            slot.number += 1
+        fill = _FIRST if not slot.number else _FINAL if slot.number > UPDATES else _UPDATE
+        self._end_to_end += 1
+        slot.octets = fill(slot.index, self._end_to_end, slot.session, slot.number, slot.imsi)
+        self._send(slot.octets)
+
+    def repeat(self) -> None:
+        """Send again what was under way when the connection before this one broke."""
+        for slot in self._slots.values():
+            if slot.octets:
+                self._load.repeated += 1
+                slot.octets = slot.octets[:4] + bytes((slot.octets[4] | REPEATED,)) + slot.octets[5:]
+                self._send(slot.octets)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _answered(self, answer: CreditControlAnswer) -> None:
+        slot = self._slots[answer.hop_by_hop]
+        slot.octets = b""
+        self._load.latencies.append(time.perf_counter() - slot.due)
+        services = answer.services
+        if answer.result_code == 2001 and (not services or services[0].result_code == 2001):
+            self._load.acknowledged += OCTETS if slot.number else 0
+        else:
+            self._load.refused += 1
+        self._pace.answered(slot)
+
+    def _later(self, message: Message) -> None:
+        """The server was too busy: the same request once more, a moment later."""
+        slot = self._slots[message.hop_by_hop]
+        self._load.refused += 1
+        self._loop.call_later(_RETRY_S, self._send, slot.octets)
+
+    def _send(self, octets: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(octets)
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+
+class ClosedLoop:
+    """Every slot sends its next request when the one before was answered; when time is up, only to end its session."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+
+    def start(self) -> None:
+        for slot in self._load.slots:
+            _send(slot, time.perf_counter())
+
+    def answered(self, slot: Slot) -> None:
+        now = time.perf_counter()
+        if now < self._load.until or not slot.between_sessions:
+            _send(slot, now)
+
+
+class OpenLoop:
+    """Requests are due at a fixed rate, whether or not earlier ones were answered, as in the world outside."""
+
+    def __init__(self, load: Load, rate: float) -> None:
+        self._load = load
+        self._rate = rate
+        self._idle = deque(load.slots)
+        self._waiting: deque[float] = deque()
+        self._sent = 0
+
+    def start(self) -> None:
+        now = time.perf_counter()
+        for place in range(self._sent, int((now - self._load.until + self._load.seconds) * self._rate)):
+            self._sent += 1
+            self._waiting.append(self._load.until - self._load.seconds + place / self._rate)
+        while self._waiting and self._idle:
+            _send(self._idle.popleft(), self._waiting.popleft())
+        if now < self._load.until:
+            asyncio.get_running_loop().call_later(0.001, self.start)
+        else:
+            self._end_sessions(now)
+
+    def answered(self, slot: Slot) -> None:
+        now = time.perf_counter()
+        if now >= self._load.until:
+            if not slot.between_sessions:
+                _send(slot, now)
+        elif self._waiting:
+            _send(slot, self._waiting.popleft())
+        else:
+            self._idle.append(slot)
+
+    def _end_sessions(self, now: float) -> None:
+        self._waiting.clear()
+        for slot in self._idle:
+            if not slot.between_sessions:
+                _send(slot, now)
+        self._idle.clear()
+
+
+def _send(slot: Slot, due: float) -> None:
+    assert slot.connection is not None, "a slot sends when its connection was made"
+    slot.connection.send_next(slot, due)
+
+
+async def drive(load: Load, pace: Pace, *, connections: int, address: Callable[[], Awaitable[str]]) -> None:
+    """Hold the load until time is up and every session has ended. ``address`` waits until the server listens."""
+    groups = [load.slots[place::connections] for place in range(connections)]
+    ended = asyncio.Event()
+    keepers = [asyncio.create_task(_keep(load, pace, group, address, ended)) for group in groups]
+    while not all(slot.connection and slot.connection.opened.done() for slot in load.slots):  # noqa: ASYNC110 - once
+        await asyncio.sleep(_RETRY_S)
+    load.until = time.perf_counter() + load.seconds
+    pace.start()
+    await asyncio.sleep(load.seconds)
+    while not all(slot.between_sessions and not slot.octets for slot in load.slots):  # noqa: ASYNC110 - once
+        await asyncio.sleep(_RETRY_S)
+    ended.set()
+    for slot in load.slots:
+        if slot.connection is not None:
+            slot.connection.close()
+    await asyncio.gather(*keepers)
+
+
+async def _keep(
+    load: Load, pace: Pace, slots: list[Slot], address: Callable[[], Awaitable[str]], ended: asyncio.Event
+) -> None:
+    """Connect, and again whenever the connection breaks."""
+    while not ended.is_set():
+        host, _, port = (await address()).rpartition(":")
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(load, pace, slots), host, int(port)
+            )
+        except OSError:
+            await asyncio.sleep(_RETRY_S)
+            continue
+        await asyncio.wait({connection.opened, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
+        connection.repeat()
+        await connection.lost
+
+
+def _form(kind: CcRequestType) -> Callable[..., bytes]:
+    """Return what fills in a request of the Open5GS profile: session, number, IMSI."""
+    asked = profiles.Interrogation(
+        kind=kind,
+        number=0,
+        session_id=_session_id(0, 0, 0),
+        imsi=imsi_of(0),
+        at=Instant(1_700_000_000_000),
+        hop_by_hop=0,
+        end_to_end=0,
+        input_octets=_INPUT,
+        output_octets=_OUTPUT,
+        time_s=20,
+        destination_host=None if kind is CcRequestType.INITIAL else "ocs.qanat.test",
+    )
+    return stencil(profiles.open5gs(_GATEWAY, asked), "Session-Id", "CC-Request-Number", "Subscription-Id-Data")
+
+
+def _session_id(run: int, slot: int, serial: int) -> str:
+    return f"{_GATEWAY.origin_host};{run:010};{slot:06};{serial:08}"
+
+
+_FIRST: Final = _form(CcRequestType.INITIAL)
+_UPDATE: Final = _form(CcRequestType.UPDATE)
+_FINAL: Final = _form(CcRequestType.TERMINATION)

@@ -1,0 +1,142 @@
+"""``qanat bench gy``: gateways' sessions over Diameter, against a server of its own; this process is the load.
+
+With ``kill`` the server is killed in the middle and started again; requests that were not answered are sent again with the
+T flag. At the end the octets acknowledged are held against the ledger, to the octet, and no reservation may be left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.bench.figures import Figures, figures
+from qanat.bench.gateways import REALM, ClosedLoop, Load, OpenLoop, Slot, drive, imsi_of
+from qanat.bench.machine import cpu_s
+from qanat.bench.server import OwnServer, said
+from qanat.errors import Fault
+from qanat.ledger.work import Work
+from qanat.refusals import Refused
+from qanat.registry.operators import HOME, create_operator, find_operator
+from qanat.registry.peers import accept_peer
+from qanat.registry.subscribers import create_subscriber
+from qanat.registry.wallets import top_up
+from qanat.store.store import SqliteStore
+from qanat.system import SystemClock
+from qanat.units import Octets
+
+_BUCKET: Final = Octets(2**52)
+_AT_ONCE: Final = 64
+_BATCHES: Final = re.compile(rb"(?m)^qanat_store_batches_total (\S+)")
+
+
+async def bench_gy(
+    data: Path,
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    subscribers: int,
+    hot: bool,
+    rate: float | None,
+    kill: bool,
+    tell: Callable[[str], None],
+) -> Figures:
+    """Measure for some seconds. ``hot``: one account for everybody; ``rate``: open loop. Raises Fault."""
+    await _prepare(data, 1 if hot else subscribers)
+    server = await asyncio.to_thread(OwnServer, data, listening=("http", "gy"))
+    try:
+        tell(f"server {server.pid} on gy={server.addresses['gy']}, data in {data}")
+        slots = _slots(connections * in_flight, 1 if hot else subscribers)
+        load = Load(run=time.time_ns() // 1_000_000_000 % 10**10, seconds=seconds, slots=slots)
+        pace = OpenLoop(load, rate) if rate else ClosedLoop(load)
+        killer = asyncio.create_task(_kill_in_the_middle(server, seconds)) if kill else None
+        batches = await asyncio.to_thread(_batches, server)
+        begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), cpu_s()
+        await drive(load, pace, connections=connections, address=partial(_address, server))
+        elapsed, cpu, own = time.perf_counter() - begun, server.cpu_s() - cpu_before, cpu_s() - own_before
+        if killer is not None:
+            await killer
+        measured = figures(
+            load.latencies,
+            seconds=elapsed,
+            server_cpu_s=cpu,
+            server_rss_mb=server.rss_mb(),
+            conserved=await asyncio.to_thread(_conserved, server, load, tell),
+        )
+        commits = await asyncio.to_thread(_batches, server) - (0 if kill else batches)
+        if load.refused or load.repeated:
+            tell(f"{load.refused} answers were refusals, {load.repeated} requests were repeated")
+        return replace(
+            measured,
+            commits_per_s=round(commits / elapsed),
+            client_cpu_us_per_request=round(own / max(len(load.latencies), 1) * 1e6, 1),
+        )
+    finally:
+        await asyncio.to_thread(server.start_again)
+        await asyncio.to_thread(server.stop)
+
+
+def _slots(count: int, subscribers: int) -> list[Slot]:
+    """Give every slot subscribers of its own as far as there are enough."""
+    share = max(subscribers // count, 1)
+    return [
+        Slot(index, range(index * share % subscribers, index * share % subscribers + share)) for index in range(count)
+    ]
+
+
+async def _prepare(data: Path, subscribers: int) -> None:
+    """Write the subscribers, with more than they will use, before the server starts."""
+    store = await SqliteStore(data / "qanat.db", SystemClock()).open()
+    await store.decide(_begin)
+    for first in range(0, subscribers, _AT_ONCE):
+        places = range(first, min(first + _AT_ONCE, subscribers))
+        await asyncio.gather(*(store.decide(partial(_subscribe, place=place)) for place in places))
+    await store.close()
+
+
+def _begin(work: Work) -> None:
+    if find_operator(work, HOME) is None:
+        create_operator(work, name=HOME)
+    accept_peer(work, origin_host=f"*.{REALM}", profile="open5gs")
+
+
+def _subscribe(work: Work, place: int) -> None:
+    made = create_subscriber(work, name=f"bench-{place}", operator=HOME, imsi=imsi_of(place))
+    if isinstance(made, Refused):
+        raise Fault(made.sentence)
+    top_up(work, made, octets=_BUCKET, valid_days=30, bucket="bench")
+
+
+async def _address(server: OwnServer) -> str:
+    await asyncio.to_thread(server.start_again)
+    return server.addresses["gy"]
+
+
+async def _kill_in_the_middle(server: OwnServer, seconds: float) -> None:
+    await asyncio.sleep(seconds / 2)
+    await asyncio.to_thread(server.kill)
+
+
+def _batches(server: OwnServer) -> int:
+    """Return how many durable commits the server made, one fsync each."""
+    with server.api() as api:
+        found = _BATCHES.search(api.get("/metrics").content)
+    return int(float(found[1])) if found else 0
+
+
+def _conserved(server: OwnServer, load: Load, tell: Callable[[str], None]) -> bool:
+    """Hold every octet acknowledged against the ledger; nothing may be left reserved."""
+    served = sorted({place for slot in load.slots for place in slot.subscribers})
+    with server.api() as api:
+        verdict = said(api.get("/v1/audit"))
+        balances = [said(api.get(f"/v1/subscribers/bench-{place}/balance")) for place in served]
+    posted, reserved = sum(one["used"] for one in balances), sum(one["reserved"] for one in balances)
+    tell(f"acknowledged {load.acknowledged:,} octets, posted {posted:,}, still reserved {reserved:,}")
+    return bool(verdict["balanced"]) and posted == load.acknowledged and not reserved

@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     SESSION_CLOSED = "session_closed"
     SESSION_OPEN = "session_open"
     ANSWER_FORGOTTEN = "answer_forgotten"
+    IMPLAUSIBLE_USAGE = "implausible_usage"
     # single events
     NOT_RATED = "not_rated"
     REFUND_TOO_LARGE = "refund_too_large"
@@ -180,6 +181,10 @@ WORDS: Final[dict[Refusal, Words]] = {
     Refusal.ANSWER_FORGOTTEN: Words(
         "Request {number} of session {session} was answered long ago, and its answer is not kept any more.",
         "Nothing was counted twice; go on with the next number.",
+    ),
+    Refusal.IMPLAUSIBLE_USAGE: Words(
+        "{octets} octets in one report cannot be: nothing of it was counted.",
+        "Look at the gateway's counters; one report holds at most 2^53-1 octets.",
     ),
     Refusal.NOT_RATED: Words(
         "What {service} costs is not known here.", "Ask for units; their price is the plan's that they come from."

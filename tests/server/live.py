@@ -24,7 +24,7 @@ from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import make_services
 from qanat.server.settings import Settings
-from qanat.store.store import MemoryStore
+from qanat.store.store import open_store
 from qanat.wire.signature import sign
 
 _QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -118,8 +118,9 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
     async def serve() -> None:
         stopping = asyncio.Event()
         stop.set_result((asyncio.get_running_loop(), stopping))
-        store = await MemoryStore(clock).open()
-        services = make_services(store=store, clock=clock, settings=settings or settings_for(data), hasher=_QUICK)
+        chosen = settings or settings_for(data)
+        store = await open_store(chosen.store.database or "memory:", clock)
+        services = make_services(store=store, clock=clock, settings=chosen, hasher=_QUICK)
         await prepare(store, services.passwords, data)
         listener = HttpListener(make_app(services), services.settings.http)
         gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
@@ -155,6 +156,8 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         assert not failure, failure
 
 
-def settings_for(data: Path, **gy: Any) -> Settings:
-    sections = {"http": {"listen": "127.0.0.1:0"}, "gy": {"listen": "127.0.0.1:0", **gy}}
-    return msgspec.convert({"data": str(data), **sections}, Settings)
+def settings_for(data: Path, **sections: dict[str, Any]) -> Settings:
+    """Return settings that listen on free ports, with what the test wants otherwise."""
+    listening = {"listen": "127.0.0.1:0"}
+    given = {**sections, "http": listening | sections.get("http", {}), "gy": listening | sections.get("gy", {})}
+    return msgspec.convert({"data": str(data), **given}, Settings)

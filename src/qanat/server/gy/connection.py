@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from qanat.server.gy.quirks import DEFAULT, PROFILES, Quirks
-from qanat.units import Instant
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.peer import Close, Deliver, Opened, Peer, Refused, Send, TurnedAway, WakeAt
 from qanat.wire.diameter.states import State
@@ -33,7 +32,6 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._peer: Peer | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._outgoing: list[bytes] = []
         self.origin_host = ""
@@ -78,9 +76,8 @@ class Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        for timer in (self._timer, self._stalled):
-            if timer is not None:
-                timer.cancel()
+        if self._stalled is not None:
+            self._stalled.cancel()
         if self._peer is not None:
             self._peer.lost(self._front.clock.now())
         self._transport = None
@@ -97,6 +94,12 @@ class Connection(asyncio.Protocol):
     def identifiers(self) -> tuple[int, int]:
         assert self._peer is not None, "requests of ours go to peers that introduced themselves"
         return self._peer.identifiers()
+
+    def tick(self) -> None:
+        """The instant has come that the front was asked to wake us at."""
+        if self._peer is not None and self._transport is not None:
+            for action in self._peer.tick(self._front.clock.now()):
+                self._do(action)
 
     def leave(self, cause: DisconnectCause) -> None:
         """Tell the peer that we go; the connection ends when it has answered, or too late."""
@@ -120,7 +123,7 @@ class Connection(asyncio.Protocol):
             case Deliver(message):
                 self._front.deliver(self, message)
             case WakeAt(at):
-                self._wake_at(at)
+                self._front.wake_at(at, self)
             case Opened(origin_host, origin_realm, _):
                 self.origin_host, self.origin_realm = origin_host, origin_realm
                 self._front.opened(self)
@@ -132,16 +135,6 @@ class Connection(asyncio.Protocol):
             case Close(reason):
                 _log.info("closed", peer=self.origin_host, reason=reason)
                 self.close()
-
-    def _wake_at(self, at: Instant) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(max(at - self._front.clock.now(), 1) / 1000, self._tick)
-
-    def _tick(self) -> None:
-        if self._peer is not None:
-            for action in self._peer.tick(self._front.clock.now()):
-                self._do(action)
 
     def _flush(self) -> None:
         if self._outgoing and self._transport is not None:

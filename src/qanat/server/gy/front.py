@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
 from random import Random
 from typing import Any, Final
 
@@ -27,7 +29,7 @@ from qanat.server.gy.sessions import Places
 from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
 from qanat.store.store import Store
-from qanat.units import Millis
+from qanat.units import Instant, Millis
 from qanat.wire.diameter.encode import encode, encode_error
 from qanat.wire.diameter.messages import (
     CREDIT_CONTROL,
@@ -86,6 +88,8 @@ class Front:
         self._connections: set[Connection] = set()
         self._under_way: OrderedDict[Asked, None] = OrderedDict()
         self._stuck = False
+        self._alarms: list[tuple[Instant, int, Connection]] = []
+        self._order = count()
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._persistent = settings.store.database != "memory:"
@@ -140,8 +144,17 @@ class Front:
         else:
             connection.send(self._error(message, ResultCode.COMMAND_UNSUPPORTED, "only clients answer this request"))
 
-    def look_for_late(self) -> None:
-        """Tell requests that waited too long to go elsewhere; called regularly."""
+    def wake_at(self, at: Instant, connection: Connection) -> None:
+        heappush(self._alarms, (at, next(self._order), connection))
+
+    def look_around(self) -> None:
+        """Do what is due: called regularly, one timer for however many connections."""
+        now = self.clock.now()
+        while self._alarms and self._alarms[0][0] <= now:
+            heappop(self._alarms)[2].tick()
+        self._turn_late_away()
+
+    def _turn_late_away(self) -> None:
         limit = self._loop.time() - self.settings.answer_within_s
         while self._under_way and (asked := next(iter(self._under_way))).since < limit:
             self._stuck = True

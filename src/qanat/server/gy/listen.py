@@ -23,7 +23,7 @@ from qanat.server.settings import Gy, Settings
 from qanat.store.store import Store
 from qanat.wire.diameter.values import DisconnectCause
 
-_LOOK_S: Final = 0.25
+_LOOK_S: Final = 0.1
 _STOP_S: Final = 5.0
 
 
@@ -77,7 +77,7 @@ class GyListener:
     async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_S, self._settings.answer_within_s / 2))
-            self._front.look_for_late()
+            self._front.look_around()
 
 
 def _tls(settings: Gy) -> ssl.SSLContext:

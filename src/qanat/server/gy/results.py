@@ -41,6 +41,7 @@ RESULT_CODE: Final[dict[Refusal, ResultCode]] = {
     Refusal.SESSION_CLOSED: ResultCode.UNKNOWN_SESSION_ID,
     Refusal.SESSION_OPEN: ResultCode.UNABLE_TO_COMPLY,
     Refusal.ANSWER_FORGOTTEN: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.IMPLAUSIBLE_USAGE: ResultCode.INVALID_AVP_VALUE,
     Refusal.NOT_RATED: ResultCode.RATING_FAILED,
     Refusal.REFUND_TOO_LARGE: ResultCode.INVALID_AVP_VALUE,
 }
@@ -51,6 +52,8 @@ def failed_avps(reason: Refusal, number: int) -> tuple[bytes, ...]:
     """Return the Failed-AVP that 5004 and 5005 must come with (RFC 6733 §7.1.5)."""
     if reason is Refusal.NO_IDENTITY:
         inside = _SUBSCRIPTION.example()
+    elif reason is Refusal.IMPLAUSIBLE_USAGE:
+        inside = _USED.example()
     elif RESULT_CODE[reason] is ResultCode.INVALID_AVP_VALUE:
         inside = _NUMBER.encode(number.to_bytes(4, "big"))
     else:
@@ -60,4 +63,5 @@ def failed_avps(reason: Refusal, number: int) -> tuple[bytes, ...]:
 
 _FAILED_AVP: Final = BY_NAME["Failed-AVP"]
 _SUBSCRIPTION: Final = BY_NAME["Subscription-Id"]
+_USED: Final = BY_NAME["Used-Service-Unit"]
 _NUMBER: Final = BY_NAME["CC-Request-Number"]

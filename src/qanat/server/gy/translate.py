@@ -24,7 +24,7 @@ from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscribe
 from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.results import RESULT_CODE, failed_avps
-from qanat.units import Octets
+from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
@@ -80,6 +80,9 @@ def answer(
     subscriber = _subscriber(work, request, owner)
     if isinstance(subscriber, Refused):
         return _stranger(work, house, request, subscriber)
+    octets = _octets_used(request)
+    if octets > MAX_PUBLIC_OCTETS:
+        return _refused(work, house, request, Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets}), subscriber.owner)
     if request.cc_request_type is CcRequestType.EVENT:
         return _event(work, house, request, subscriber)
     asked = _interrogation(quirks, request, subscriber)
@@ -126,7 +129,7 @@ def _imsi_first(name: object) -> bool:
 def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Subscriber) -> Interrogation:
     event, uses, asks = _EVENTS[request.cc_request_type], [], []
     for service in _services(request):
-        wants = service.requested is not None and event is not Event.FINAL
+        wants = service.requested is not None and _is_rated(service.requested) and event is not Event.FINAL
         if service.used or (wants and event is Event.INTERMEDIATE):
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
             ends = wants or _gives_up(service)
@@ -159,9 +162,19 @@ def _at_command_level(request: CreditControlRequest) -> bool:
     return not request.services and (request.requested is not None or bool(request.used))
 
 
+def _octets_used(request: CreditControlRequest) -> int:
+    return sum([units.octets or 0 for service in _services(request) for units in service.used])
+
+
 def _gives_up(service: Mscc) -> bool:
     reasons = (*service.reporting_reasons, *(reason for units in service.used for reason in units.reporting_reasons))
     return any(reason in _RETURNS for reason in reasons)
+
+
+def _is_rated(requested: Units) -> bool:
+    """Tell whether octets are asked for, by name or by leaving it open; time, events and money are not rated here."""
+    other = (requested.time_s, requested.service_specific, requested.money)
+    return requested.octets is not None or other == (None, None, None)
 
 
 def _wanted(quirks: Quirks, requested: Units | None) -> Octets | None:
@@ -193,6 +206,9 @@ def _granted(house: House, quirks: Quirks, request: CreditControlRequest, told: 
     services: list[Mscc] = []
     if request.cc_request_type is not CcRequestType.TERMINATION:
         for service in _services(request):
+            if service.requested is not None and not _is_rated(service.requested):
+                services.append(_no_service(service, ResultCode.RATING_FAILED))
+                continue
             grant = next(grants) if service.requested is not None else None
             services.append(_service(house, quirks, service, grant, told.at))
     alone = services[0] if services and _at_command_level(request) else None
@@ -220,7 +236,7 @@ def _granted(house: House, quirks: Quirks, request: CreditControlRequest, told: 
 def _service(house: House, quirks: Quirks, service: Mscc, grant: Grant | None, at: int) -> Mscc:
     if grant is None or grant.refusal is not None:
         code = ResultCode.SUCCESS if grant is None or grant.refusal is None else RESULT_CODE[grant.refusal]
-        return Mscc(service_ids=service.service_ids, rating_group=service.rating_group, result_code=code)
+        return _no_service(service, code)
     validity_s = max((grant.valid_until - at) // 1000, 1)
     if grant.final and quirks.recheck_s is not None:
         validity_s = min(validity_s, quirks.recheck_s)
@@ -235,6 +251,10 @@ def _service(house: House, quirks: Quirks, service: Mscc, grant: Grant | None, a
         volume_quota_threshold=None if grant.final else min(grant.threshold, _MAX_U32) or None,
         quota_holding_time_s=house.holding_s,
     )
+
+
+def _no_service(service: Mscc, code: ResultCode) -> Mscc:
+    return Mscc(service_ids=service.service_ids, rating_group=service.rating_group, result_code=code)
 
 
 def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) -> Refused | None:
@@ -259,7 +279,7 @@ def _remember_refusals(work: Work, subscriber: Subscriber, request: CreditContro
 def _stranger(work: Work, house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
     """Refuse a request of somebody we can't charge; usage it reports is kept for the operator."""
     identity = request.subscribers[0].data if request.subscribers else ""
-    octets = Octets(sum(units.octets or 0 for service in _services(request) for units in service.used))
+    octets = Octets(min(_octets_used(request), MAX_PUBLIC_OCTETS))
     if octets:
         keep_unmatched(
             work,
@@ -270,8 +290,15 @@ def _stranger(work: Work, house: House, request: CreditControlRequest, refused: 
             octets=octets,
         )
     who = f"identity/{identity}" if identity else f"peer/{request.origin_host}"
+    return _refused(work, house, request, refused, who)
+
+
+def _refused(
+    work: Work, house: House, request: CreditControlRequest, refused: Refused, who: str
+) -> CreditControlAnswer:
+    """Refuse the command as a whole, and remember why."""
     remember(work, refused, who=who, session=request.session_id)
-    work.act = "refused"
+    work.act = work.act or "refused"
     return _refusal(house, request, refused)
 
 
@@ -300,14 +327,11 @@ def _event(work: Work, house: House, request: CreditControlRequest, subscriber: 
     action = _ACTIONS.get(request.requested_action or RequestedAction.DIRECT_DEBITING)
     if action is None:
         refused = Refused(Refusal.NOT_RATED, {"service": "a price enquiry"})
-        remember(work, refused, who=subscriber.owner, session=request.session_id)
-        return _refusal(house, request, refused)
+        return _refused(work, house, request, refused, subscriber.owner)
     asked = _interrogation(_LITERAL, request, subscriber)
     told = settle(work, action, asked)
     if told.refusal is not None and action is not Action.CHECK:
-        refused = Refused(told.refusal, told.facts)
-        remember(work, refused, who=subscriber.owner, session=request.session_id)
-        return _refusal(house, request, refused)
+        return _refused(work, house, request, Refused(told.refusal, told.facts), subscriber.owner)
     return _event_answer(house, request, action, told)
 
 

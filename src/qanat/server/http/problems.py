@@ -44,6 +44,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.SESSION_CLOSED: 409,
     Refusal.SESSION_OPEN: 409,
     Refusal.ANSWER_FORGOTTEN: 409,
+    Refusal.IMPLAUSIBLE_USAGE: 422,
     Refusal.NOT_RATED: 422,
     Refusal.REFUND_TOO_LARGE: 409,
 }

@@ -14,6 +14,7 @@ from qanat.registry.refused import RefusedRequest
 from qanat.registry.sims import Pool, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal
+from qanat.registry.unmatched import UnmatchedReport
 from qanat.registry.wallets import Balance
 from qanat.units import format_instant
 
@@ -361,6 +362,30 @@ class SessionList(BaseModel):
 
 class RefusalList(BaseModel):
     refusals: list[RefusalView]
+
+
+class UnmatchedView(BaseModel):
+    session: str
+    number: int
+    holder: str
+    identity: str
+    octets: int
+    at: str
+
+    @classmethod
+    def of(cls, report: UnmatchedReport) -> UnmatchedView:
+        return cls(
+            session=report.session,
+            number=int(report.id),
+            holder=report.holder,
+            identity=report.identity,
+            octets=report.octets,
+            at=format_instant(report.at),
+        )
+
+
+class UnmatchedList(BaseModel):
+    reports: list[UnmatchedView]
 
 
 class PeerList(BaseModel):

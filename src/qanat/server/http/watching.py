@@ -17,6 +17,7 @@ from qanat.registry.names import name_of
 from qanat.registry.refused import RefusedRequest
 from qanat.registry.subscribers import find_subscriber
 from qanat.registry.terminals import Terminal, find_terminal
+from qanat.registry.unmatched import UnmatchedReport
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, view
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views import (
@@ -26,6 +27,8 @@ from qanat.server.http.views import (
     SessionView,
     TerminalList,
     TerminalView,
+    UnmatchedList,
+    UnmatchedView,
     Verdict,
     Why,
 )
@@ -91,6 +94,13 @@ async def list_refusals(request: Request, caller: StaffCaller, limit: Limit = 10
     found = await services.store.find(RefusedRequest, limit=_MANY)
     theirs = await _theirs(services, caller, {one.who for one in found})
     return RefusalList(refusals=_newest_first([one for one in found if one.who in theirs])[:limit])
+
+
+@router.get("/v1/unmatched", tags=["sessions"])
+async def list_unmatched(request: Request, _caller: Administrator, limit: Limit = 100) -> UnmatchedList:
+    """List reports of usage that fit no session and no subscriber; kept for a week."""
+    found = await services_of(request).store.find(UnmatchedReport, limit=limit)
+    return UnmatchedList(reports=[UnmatchedView.of(one) for one in found])
 
 
 @router.get("/v1/audit", tags=["audit"])

@@ -50,6 +50,8 @@ class Gateway:
         self.session = f"{host};1700000000;1;app_gy"
         self.number = -1
         self.last = b""
+        self.seen: list[bytes] = []
+        """Every message sent and received."""
         self._identifiers = itertools.count(1)
         self._framer = Framer()
         self._decoder = Decoder()
@@ -100,6 +102,7 @@ class Gateway:
 
     def send(self, octets: bytes) -> None:
         self.last = octets
+        self.seen.append(octets)
         self.socket.sendall(octets)
 
     def receive(self) -> Message:
@@ -111,6 +114,7 @@ class Gateway:
             if not arrived:
                 raise ConnectionError("the server closed the connection")
             self._messages += self._framer.feed(arrived)
+        self.seen.append(self._messages[0])
         return self._messages.pop(0)
 
     def exchange(self, octets: bytes, kind: Callable[..., M]) -> M:

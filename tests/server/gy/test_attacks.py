@@ -47,6 +47,11 @@ def test_every_length_and_every_flag_of_every_avp_mutated_is_answered(live: Live
     assert smf.ask("U", used=(1, 1)).result_code in (2001, 5002)
 
 
+def flood(gateway: Gateway, octets: bytes) -> None:
+    for _ in range(4_000):
+        gateway.socket.sendall(octets)
+
+
 def result_of(octets: bytes) -> int:
     """Return the Result-Code of an answer, whatever else is in it."""
     at = octets.index((268).to_bytes(4, "big") + (0x4000000C).to_bytes(4, "big"))
@@ -126,8 +131,7 @@ def test_a_peer_that_never_reads_is_not_read_from_and_then_closed_while_others_a
             request = deaf.request("I", imsi="001019999999999")
             deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             with pytest.raises((ConnectionError, TimeoutError)):
-                for _ in range(4_000):
-                    deaf.socket.sendall(request * 64)
+                flood(deaf, request * 64)
             assert smf.ask("I").result_code == 2001
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 

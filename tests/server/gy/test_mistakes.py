@@ -1,4 +1,7 @@
-"""Mistakes proved or read in other systems, each not repeated here. Retransmission: ``test_decisions``; kill -9: ``test_kill``."""
+"""Mistakes proved or read in other systems, each not repeated here.
+
+A retransmission charged again is in ``test_decisions``, kill -9 in ``test_kill``.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from qanat.simulation.kernel import Kernel
 from qanat.simulation.road import Road, Sender
 from qanat.simulation.server import Answer
 from qanat.simulation.tally import Tally
-from qanat.simulation.truth import Truth
+from qanat.simulation.truth import Discrepancy, Truth
 from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport, UsageRow
 
@@ -31,6 +31,7 @@ JOURNAL_AGAIN_MS: Final = 2_000
 DOZE_MS: Final = (1_000, 30_000)
 """A device on which nothing happens sleeps, and its timers come late."""
 EVENTS_KEPT: Final = 40
+WAKES_AT_ONCE: Final = 20
 
 
 class SkewedClock:
@@ -77,6 +78,7 @@ class Device:
         self._life = 0
         """Counts processes: what was meant for an earlier one finds nobody."""
         self._alarm = 0
+        self._woken_at, self._woken_now = Instant(0), 0
         self._is_paused = False
         self._passed_at_reading = 0
         self._mark = 0
@@ -274,8 +276,13 @@ class Device:
         self._around.agenda.at(at, lambda: self._woken(alarm))
 
     def _woken(self, alarm: int) -> None:
-        if alarm == self._alarm:
-            self.look()
+        if alarm != self._alarm:
+            return
+        self._woken_now = self._woken_now + 1 if self._woken_at == self._now else 0
+        self._woken_at = self._now
+        if self._woken_now > WAKES_AT_ONCE:
+            raise Discrepancy("the holder spins: it wants to be woken without end", terminal=self.name)
+        self.look()
 
     # Sending
 

@@ -42,6 +42,8 @@ class People:
         self._tally = tally
         self._is_over = False
         self._purchases = 0
+        self._visits: dict[str, int] = {}
+        """How often each device went online: what was planned for an earlier visit is off."""
 
     def begin(self, devices: list[Device], subscribers: list[str]) -> None:
         for device in devices:
@@ -65,21 +67,23 @@ class People:
             self._later(LINK_AWAY_MS, partial(self._go_online, device))
             return
         device.set_link(up=True)
-        self._later(PAUSE_MS // 4, partial(self._use, device))
+        visit = self._visits[device.name] = self._visits.get(device.name, 0) + 1
+        self._later(PAUSE_MS // 4, partial(self._use, device, visit))
         self._later(LINK_UP_MS, partial(self._go_away, device))
 
     def _go_away(self, device: Device) -> None:
         device.set_link(up=False)
         self._later(LINK_AWAY_MS if self._random.random() < 0.7 else 5 * SECOND, partial(self._go_online, device))
 
-    def _use(self, device: Device) -> None:
+    def _use(self, device: Device, visit: int) -> None:
+        if visit != self._visits[device.name] or not device.link:
+            return
         device.want(octets_per_s=self._random.choice(RATES), packet=self._random.choice(PACKETS))
-        self._later(BURST_MS, partial(self._rest, device))
+        self._later(BURST_MS, partial(self._rest, device, visit))
 
-    def _rest(self, device: Device) -> None:
+    def _rest(self, device: Device, visit: int) -> None:
         device.want(octets_per_s=0, packet=1500)
-        if device.link:
-            self._later(PAUSE_MS, partial(self._use, device))
+        self._later(PAUSE_MS, partial(self._use, device, visit))
 
     # With the operator
 

@@ -315,3 +315,12 @@ def test_holder_begins_at_the_present_reading_so_old_totals_are_not_billed() -> 
 
 def test_fresh_holder_is_idle() -> None:
     assert Holder(Snapshot(journal="j")).state is State.IDLE
+
+
+def test_agent_that_starts_again_with_nothing_to_send_wakes_when_there_is_something_to_do() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.crash()
+    world.start()
+    world.settle()
+    assert world.wake_at > world.clock.now()

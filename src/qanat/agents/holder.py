@@ -66,7 +66,8 @@ class Holder:
 
     def start(self, now: Instant, reading: Reading | None, *, link: bool) -> list[Action]:
         """Begin, or resume after a crash: what passed meanwhile is in the reading if its source is still the same."""
-        self._link, self._looked_at, self._retry_at = link, now, now
+        self._link, self._looked_at = link, now
+        self._retry_at = None if self.outstanding is None else now
         self._report_at = now if self.book.kept.rows else later(now, Millis(self._interval_s * 1000))
         if self.book.kept.session is None:
             self.book.begin_epoch(reading)

@@ -7,6 +7,7 @@ from tests.agents.world import World
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Snapshot
 from qanat.agents.states import TRANSITIONS, Event, State
+from qanat.clock import ManualClock
 from qanat.wire.agent import Interrogation, Problem, UsageReport
 
 MB = 1_000_000
@@ -324,3 +325,12 @@ def test_agent_that_starts_again_with_nothing_to_send_wakes_when_there_is_someth
     world.start()
     world.settle()
     assert world.wake_at > world.clock.now()
+
+
+def test_clock_that_is_set_back_makes_no_wait_longer_than_it_was_meant_to_be() -> None:
+    world = World()
+    world.start()
+    world.lose()
+    world.clock = ManualClock(world.clock.now() - 86_400_000)
+    world.tick()
+    assert world.wake_at <= world.clock.now() + 375_000

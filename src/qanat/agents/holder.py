@@ -31,6 +31,8 @@ ASK_AGAIN_S: Final = (0, 2, 4, 8, 15, 30, 60)
 TRY_AGAIN_S: Final = (1, 2, 4, 8, 15, 30, 60)
 """Waits after the first, second, … failure to reach the server over any channel."""
 REJECTED_AGAIN_S: Final = 30
+RETRY_WITHIN: Final = Millis(375_000)
+"""The longest wait that a server can ask for, with its spread: ``RETRY_AFTER_MAX_S`` of the reporter and a quarter."""
 GSO_OCTETS: Final = 65_536
 """The largest packet a gate can meet: nearer than this to its ceiling it may be dry without being full."""
 LOOK_EVERY: Final = SECOND
@@ -190,7 +192,15 @@ class Holder:
         """
         return self._depleted and all(held.reserved >= held.octets for held in self.book.live)
 
+    def _bound_waits(self, now: Instant) -> None:
+        """The clock may have been set back: no wait is longer than it was meant to be."""
+        self._report_at = min(self._report_at, later(now, Millis(self._interval_s * 1000)))
+        self._ask_at = min(self._ask_at, later(now, Millis(ASK_AGAIN_S[-1] * 1000)))
+        if self._retry_at is not None:
+            self._retry_at = min(self._retry_at, later(now, RETRY_WITHIN))
+
     def _settle(self, now: Instant) -> list[Action]:
+        self._bound_waits(now)
         over = [held for held in self.book.live if not self._wanted or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
             if not self._fencing:

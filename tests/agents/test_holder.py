@@ -334,3 +334,14 @@ def test_clock_that_is_set_back_makes_no_wait_longer_than_it_was_meant_to_be() -
     world.clock = ManualClock(world.clock.now() - 86_400_000)
     world.tick()
     assert world.wake_at <= world.clock.now() + 375_000
+
+
+def test_link_that_is_back_before_a_question_has_its_answer_gets_a_new_session() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.set_link(up=False)
+    world.set_link(up=True)
+    world.settle()
+    assert world.live() == ["q3"]
+    assert world.operator.quotas["q2"].is_reserved is False
+    assert world.wake_at > world.clock.now()

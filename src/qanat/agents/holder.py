@@ -181,6 +181,11 @@ class Holder:
         return self._link and not (self._stopping or self._broken or self._lost)
 
     @property
+    def _is_ending(self) -> bool:
+        """Nothing more may pass in this session. It is ended even if it is wanted again meanwhile; the next one serves."""
+        return not self._wanted or self.state is State.ENDING
+
+    @property
     def _is_asking(self) -> bool:
         return isinstance(self.outstanding, Interrogation)
 
@@ -201,7 +206,7 @@ class Holder:
 
     def _settle(self, now: Instant) -> list[Action]:
         self._bound_waits(now)
-        over = [held for held in self.book.live if not self._wanted or held.valid_until <= now]
+        over = [held for held in self.book.live if self._is_ending or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
             if not self._fencing:
                 self._fencing = True
@@ -218,7 +223,7 @@ class Holder:
     def _advance(self, now: Instant) -> None:
         if self._lost:
             self._give_session_up(now)
-        elif not self._wanted:
+        elif self._is_ending:
             self._wind_up(now)
         elif self.state is State.IDLE:
             if now >= self._ask_at:
@@ -305,7 +310,7 @@ class Holder:
     def _learn(self, now: Instant, asked: Interrogation, answer: InterrogationAnswer) -> None:
         new = [grant for grant in answer.quotas if grant.quota not in self.book.kept.quotas]
         for grant in new:
-            self.book.put(hold(grant, epoch=self.book.epoch.number, ended=not self._wanted))
+            self.book.put(hold(grant, epoch=self.book.epoch.number, ended=self._is_ending))
             self.book.note("quota granted", quota=grant.quota, octets=grant.octets, final=int(grant.final))
         if new:
             self._move(Event.GRANTED)

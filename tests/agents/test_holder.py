@@ -345,3 +345,16 @@ def test_link_that_is_back_before_a_question_has_its_answer_gets_a_new_session()
     assert world.live() == ["q3"]
     assert world.operator.quotas["q2"].is_reserved is False
     assert world.wake_at > world.clock.now()
+
+
+def test_session_that_the_server_has_closed_is_given_up_and_its_usage_still_reported() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.operator.close_sessions()
+    world.settle()
+    world.wait(2000)
+    world.settle()
+    assert world.live() == ["q2"]
+    world.stop()
+    world.settle()
+    assert world.operator.used == world.truth == 800_000

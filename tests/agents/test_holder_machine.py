@@ -78,6 +78,10 @@ class HolderMachine(RuleBasedStateMachine):
         for quota in self.world.operator.quotas.values():
             quota.is_reserved = False
 
+    @rule()
+    def server_closes_sessions(self) -> None:
+        self.world.operator.close_sessions()
+
     @invariant()
     def gate_is_never_above_the_journal(self) -> None:
         world = self.world

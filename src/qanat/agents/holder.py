@@ -41,6 +41,8 @@ IDLE_WAKE: Final = Millis(30_000)
 RETURNS_MAX: Final = 64
 SESSION_UNKNOWN: Final = frozenset({404, 409, 410})
 """Statuses after which repeating a question is useless: the server knows another history (RFC 9110 §15.5)."""
+SESSION_GONE: Final = frozenset({"unknown_session", "session_closed", "session_open", "request_reused"})
+"""The same, said as refusals: nobody will be granted anything in this session any more."""
 
 
 class Holder:
@@ -109,6 +111,8 @@ class Holder:
             self.book.clear(asked.returns)
             if asked.kind == "final":
                 self._close_session(Event.CLOSED)
+            elif answer.refusal is not None and answer.refusal.reason in SESSION_GONE:
+                self._lost = True
             else:
                 self._learn(now, asked, answer)
         self.book.commit()

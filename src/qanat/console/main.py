@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from qanat.console import bench, lab, offices, people, serving, terminals, watching
+from qanat.console import bench, lab, offices, people, serving, simulate, terminals, watching
 from qanat.console.terminal import terminal as on_device
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
@@ -22,7 +22,7 @@ CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
     ),
     "Subscribers and their terminals": (people.sign_up, people.sign_in, people.buy, people.balance),
     "Look into it": (watching.sessions, watching.refusals, watching.why, watching.audit),
-    "Try and measure": (lab.lab, bench.bench),
+    "Try and measure": (lab.lab, simulate.simulate_world, bench.bench),
 }
 
 

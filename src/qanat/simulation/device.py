@@ -66,6 +66,8 @@ class Device:
         """The last things that happened here, for whoever looks for a bug."""
         self.link = False
         self.other_channel = True
+        self.is_walled_off = False
+        """The link is there, and no way leads from it to the server."""
         self.holds_still = False
         """In a drawer: nobody takes it online."""
         self.holder: Holder | None = None
@@ -291,12 +293,15 @@ class Device:
         life = self._life
         sender = Sender(
             terminal=self.name,
-            channels=lambda: [self.link, self.other_channel] if life == self._life else [],
+            channels=lambda: self._channels() if life == self._life else [],
             answered=lambda answer: self._arrived(life, message, answer),
             rejected=lambda problem: self._rejected(life, message, problem),
             unreachable=lambda retry_after_s: self._missed(life, message, retry_after_s),
         )
         self._around.road.send(sender, message)
+
+    def _channels(self) -> list[bool]:
+        return [] if self.is_walled_off else [self.link, self.other_channel]
 
     def _arrived(self, life: int, message: Interrogation | UsageReport, answer: Answer) -> None:
         holder = self._listening(life)

@@ -35,6 +35,7 @@ class Mishaps:
             (8, self._fill_disk),
             (5, self._cut_off),
             (4, self._switch_off_for_long),
+            (4, self._wall_off),
             (4, self._turn_clock),
         ]
 
@@ -80,6 +81,10 @@ class Mishaps:
         device.holds_still = True
         self._agenda.after(self._span(DAY), lambda: _reconnect(device))
 
+    def _wall_off(self, device: Device) -> None:
+        device.is_walled_off = True
+        self._agenda.after(self._span(HOUR), lambda: _let_through(device))
+
     def _turn_clock(self, device: Device) -> None:
         device.correct_clock(self._random.choice((-1, 1)) * self._span(self._random.choice((MINUTE, HOUR, DAY))))
 
@@ -115,3 +120,7 @@ def _empty(device: Device) -> None:
 def _reconnect(device: Device) -> None:
     device.other_channel = True
     device.holds_still = False
+
+
+def _let_through(device: Device) -> None:
+    device.is_walled_off = False

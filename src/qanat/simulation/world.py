@@ -136,6 +136,11 @@ class World:
     def come_home(self) -> None:
         """No more mishaps: everybody gets octets and uses some, goes offline, and every deadline passes."""
         self._end_all_trouble()
+        for device in self._devices[::2]:  # their sessions run out at the server while they hold on to them
+            device.is_walled_off = True
+        self._agenda.run_for(HOUR)
+        for device in self._devices:
+            device.is_walled_off = False
         self._agenda.run_for(30 * MINUTE)
         self._prove_life()
         for device in self._devices:
@@ -237,6 +242,7 @@ class World:
         for device in self._devices:
             device.disk.is_full = False
             device.other_channel = True
+            device.is_walled_off = False
             device.dies_after = None
             device.want(octets_per_s=0, packet=1500)
             device.start_agent()

@@ -358,3 +358,11 @@ def test_session_that_the_server_has_closed_is_given_up_and_its_usage_still_repo
     world.stop()
     world.settle()
     assert world.operator.used == world.truth == 800_000
+
+
+def test_an_idle_holder_of_a_small_last_quota_looks_once_a_second() -> None:
+    world = online(bought=100_000)
+    world.pass_octets(up=0, down=1000)
+    for _ in range(20):
+        world.wait(1000)
+    assert world.wake_at - world.clock.now() > 900

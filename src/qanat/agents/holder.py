@@ -375,14 +375,15 @@ class Holder:
             times.append(self._report_at)
         if self._retry_at is not None:
             times.append(self._retry_at)
-        if self._wanted and not self._is_asking and not live:
+        if self._wanted and not self._is_asking and self._needs_more():
             times.append(self._ask_at)
         return Instant(max(now, min(times)))
 
     def _look_after(self) -> Millis:
-        """Come back when half of the allowance will have passed at the present rate."""
-        spare = headroom(self.book.live) - chunk_for(self._rate_per_s) // 2
-        span = spare * 1000 // max(1, self._rate_per_s)
+        """Come back when half of the allowance will have passed at the present rate; of the last one, all of it."""
+        ahead = headroom(self.book.live)
+        spare = ahead - chunk_for(self._rate_per_s) // 2
+        span = (spare if spare > 0 else ahead) * 1000 // max(1, self._rate_per_s)
         return Millis(min(LOOK_EVERY, max(LOOK_SOONEST, span)))
 
 

@@ -28,9 +28,10 @@ from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport, UsageRow
 
 JOURNAL_AGAIN_MS: Final = 2_000
-DOZE_MS: Final = (1_000, 30_000)
+DOZE_MS: Final = (1_000, 120_000)
 """A device on which nothing happens sleeps, and its timers come late."""
 EVENTS_KEPT: Final = 40
+AMBUSH_WITHIN_MS: Final = 6_000
 WAKES_AT_ONCE: Final = 20
 
 
@@ -70,6 +71,8 @@ class Device:
         """The link is there, and no way leads from it to the server."""
         self.holds_still = False
         """In a drawer: nobody takes it online."""
+        self.ambush: Callable[[], None] | None = None
+        """Something that will go wrong in the middle of the next use."""
         self.holder: Holder | None = None
         self.dies_after: int | None = None
         """The agent is killed after so many more actions."""
@@ -182,6 +185,9 @@ class Device:
         self._demand = (octets_per_s, packet)
         self._flow_as_wanted()
         self.look()
+        if octets_per_s and self.ambush is not None:
+            self._around.agenda.after(self._around.random.randrange(1, AMBUSH_WITHIN_MS), self.ambush)
+            self.ambush = None
 
     def look(self) -> None:
         """Let the holder look at its totals now."""

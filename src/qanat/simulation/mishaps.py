@@ -13,6 +13,8 @@ from qanat.simulation.tally import Tally
 from qanat.units import DAY, HOUR, MINUTE, SECOND
 
 BETWEEN_MISHAPS_MS: Final = 4 * HOUR
+IN_USE: Final = 0.7
+"""The share of mishaps that wait until octets are passing."""
 BETWEEN_SERVER_MISHAPS_MS: Final = 5 * HOUR
 
 
@@ -53,7 +55,10 @@ class Mishaps:
     def _befall(self, device: Device) -> None:
         weights = [weight for weight, _ in self._of_devices]
         _, mishap = self._random.choices(self._of_devices, weights)[0]
-        mishap(device)
+        if self._random.random() < IN_USE:
+            device.ambush = lambda: None if self._is_over else mishap(device)
+        else:
+            mishap(device)
         self._later(BETWEEN_MISHAPS_MS, lambda: self._befall(device))
 
     # Devices

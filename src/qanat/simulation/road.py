@@ -64,7 +64,7 @@ class Road:
 
     def _over(self, parcel: Parcel, channel: int) -> None:
         channels = parcel.sender.channels()
-        if channel == len(channels):
+        if channel >= len(channels):
             self._agenda.after(1, lambda: parcel.sender.unreachable(0))
         elif channels[channel]:
             self._try(parcel, lambda: self._over(parcel, channel + 1))

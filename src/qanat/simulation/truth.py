@@ -18,7 +18,7 @@ from qanat.ledger.book import GUARDED, Account
 from qanat.ledger.work import Entry
 from qanat.simulation.tally import Tally
 from qanat.store.desk import Desk
-from qanat.wire.agent import InterrogationAnswer, UsageReport
+from qanat.wire.agent import InterrogationAnswer, QuotaGrant, UsageReport
 
 
 class Discrepancy(Exception):
@@ -54,7 +54,7 @@ class Truth:
         self.journals: dict[str, JournalTruth] = {}
         self._tally = tally
         self._current: dict[str, JournalTruth] = {}
-        self._granted: dict[str, int] = {}
+        self._granted: dict[str, QuotaGrant] = {}
         self._granted_to: Counter[str] = Counter()
         self._passed_by: Counter[str] = Counter()
         self._used_of: Counter[str] = Counter()
@@ -100,9 +100,11 @@ class Truth:
 
     def granted(self, terminal: str, answer: InterrogationAnswer) -> None:
         for grant in answer.quotas:
-            if grant.quota not in self._granted:
-                self._granted[grant.quota] = grant.octets
+            before = self._granted.setdefault(grant.quota, grant)
+            if before is grant:
                 self._granted_to[terminal] += grant.octets
+            elif before != grant:
+                raise Discrepancy(f"quota {grant.quota} was granted twice: {before}, then {grant}", terminal=terminal)
 
     def heard(self, terminal: str, report: UsageReport) -> None:
         """The server durably took these rows."""
@@ -112,8 +114,8 @@ class Truth:
             journal.heard[row.quota, row.epoch] = grown = (max(up, row.up), max(down, row.down))
             self._used_of[row.quota] += sum(grown) - up - down
             journal.heard_up_to = max(journal.heard_up_to, journal.stated[row.seq])
-            if self._used_of[row.quota] > self._granted[row.quota]:
-                over = self._used_of[row.quota] - self._granted[row.quota]
+            over = self._used_of[row.quota] - self._granted[row.quota].octets
+            if over > 0:
                 raise Discrepancy(f"quota {row.quota} was used by {over} octets too many", terminal=terminal)
 
     # At the log

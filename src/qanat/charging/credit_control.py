@@ -7,13 +7,24 @@ Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
-from qanat.charging.session import ANSWERS_KEPT, TRANSITIONS, WHY_NOT, Answer, Event, Grant, Quota, Session, State
+from qanat.charging.session import (
+    ANSWERS_KEPT,
+    TRANSITIONS,
+    WHY_NOT,
+    WINDOW,
+    Answer,
+    Event,
+    Grant,
+    Quota,
+    Session,
+    State,
+)
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
@@ -24,8 +35,7 @@ _CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Struct, frozen=True, kw_only=True, gc=False):
     """Octets used since the last report, under one quota."""
 
     octets: Octets
@@ -36,16 +46,14 @@ class Use:
     """The holder is done with the quota; what is left goes home."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True, gc=False):
     """A request for units. ``wanted`` None lets the server choose."""
 
     rating_group: int | None = None
     wanted: Octets | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interrogation:
+class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionId
     owner: Owner
     """The subscriber, already identified by the front."""
@@ -70,6 +78,8 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         earlier = session.answer_to(request.number)
         if earlier is not None:
             return earlier if earlier.digest == request.digest else _reused(request)
+        if session.has_seen(request.number):
+            return _reused(request)
     state = State.IDLE if session is None else session.state
     after = TRANSITIONS.get((state, request.event))
     if session is None or after is None:
@@ -146,7 +156,7 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
         session = replace(_begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         used = sum(use.octets for use in request.uses)
-        work.put(replace(session, used=session.used + used, answers=_with(session.answers, answer)))
+        work.put(replace(_answered(session, answer), used=session.used + used))
     return answer
 
 
@@ -216,7 +226,7 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
-    parts = book.reserve(work, session.owner, octets)
+    parts = book.reserve_from(work, buckets, octets)
     drawn_on = {id for id, _ in parts}
     bucket_ends = min((b.expires_at for b in buckets if b.expires_at and b.id in drawn_on), default=None)
     valid_until = policy.valid_until(work.now, bucket_ends)
@@ -262,9 +272,16 @@ def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) ->
     due = session.due
     if session.state is State.OPEN:
         due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
-    return replace(session, answers=_with(session.answers, answer), due=due)
+    return replace(_answered(session, answer), due=due)
 
 
-def _with(answers: tuple[Answer, ...], answer: Answer) -> tuple[Answer, ...]:
-    """Newest first."""
-    return (answer, *answers[: ANSWERS_KEPT - 1])
+def _answered(session: Session, answer: Answer) -> Session:
+    """Keep the answer, newest first, and note its number."""
+    ahead = answer.number - session.newest
+    seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
+    return replace(
+        session,
+        answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
+        newest=max(session.newest, answer.number),
+        seen=seen,
+    )

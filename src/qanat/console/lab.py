@@ -11,6 +11,7 @@ import msgspec
 from qanat.errors import Fault
 from qanat.lab import private, standing
 from qanat.lab.private import Place
+from qanat.lab.programs import QANAT
 from qanat.lab.standing import Standing
 from qanat.lab.topology import HOSTS
 
@@ -68,13 +69,13 @@ def status(as_json: bool) -> None:
 @click.argument("host", type=click.Choice(HOSTS))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True)
 def exec(host: str, words: tuple[str, ...]) -> None:
-    """Run a command in a host of the lab, as in `qanat lab exec terminal ip address`."""
+    """Run a command in a host of the lab, as in `qanat lab exec terminal ip address`; `qanat` is this very one."""
     stands = standing.find(standing.folder_of_user())
     if stands is None:
         raise click.ClickException("No lab stands: `qanat lab up` lays one.")
     known = {"QANAT_URL": stands.server, "QANAT_TOKEN": Path(stands.token_file).read_text().strip()}
-    command = stands.command(host, *words)
-    os.execvpe(command[0], command, {**os.environ, **known})
+    command = stands.command(host, *(QANAT if words[0] == "qanat" else words[:1]), *words[1:])
+    os.execvpe(command[0], command, {**os.environ, **known})  # noqa: S606  # there is no shell in it
 
 
 def _show(stands: Standing, *, as_json: bool) -> None:
@@ -87,8 +88,15 @@ def _show(stands: Standing, *, as_json: bool) -> None:
         f"  server    {stands.server}, administrator's token in {stands.token_file}\n"
         f"  internet  {stands.internet} with {files}\n"
         f"  terminal  reaches both over cell0 (the cloud SIM) and wifi0\n"
-        f"Try:\n"
-        f"  qanat lab exec server qanat plan create trip --octets 50MB --valid-days 7 --price 5\n"
-        f"  qanat lab exec terminal curl -O {stands.internet}/photo.jpg\n"
+        f"Try it by hand (T is any folder):\n"
+        f"  qanat lab exec server qanat sim make --count 10\n"
+        f"  qanat lab exec server qanat plan create trip --octets 50MB --valid-days 7 --price 0\n"
+        f"  qanat lab exec server qanat subscriber create wanda\n"
+        f"  qanat lab exec server qanat buy --subscriber wanda --plan trip\n"
+        f"  qanat lab exec server qanat terminal code --subscriber wanda\n"
+        f"  qanat lab exec terminal qanat terminal enrol --server {stands.server} --code CODE"
+        f" --interface cell0 --channel wifi0 --state T\n"
+        f"  qanat lab exec terminal qanat terminal run --state T\n"
+        f"  qanat lab exec terminal curl -o /dev/null {stands.internet}/photo.jpg\n"
         f"  qanat lab down"
     )

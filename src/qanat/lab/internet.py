@@ -58,16 +58,16 @@ class Handler(SimpleHTTPRequestHandler):
 class Listener(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_: object) -> None:
         """Say in a line that a client went away; a stack trace would not help anybody."""
-        print(f"{client_address}: {sys.exc_info()[1]}", file=sys.stderr)
+        print(sys.exc_info()[1], file=sys.stderr)
 
 
 def main() -> None:
     folder, address = Path(sys.argv[1]), sys.argv[2]
     host, _, port = address.rpartition(":")
     with Listener((host, int(port)), partial(Handler, directory=str(folder))) as listener:
-        print(f"ready http={listener.server_address[0]}:{listener.server_address[1]}", flush=True)
+        print(f"ready http={host}:{listener.server_port}", flush=True)
         listener.serve_forever()
 
 

@@ -46,7 +46,9 @@ class Loopback:
         words = ("--server", self._stage.server_url, "--code", code, "--interface", self._stage.interface)
         identity = self._stage.terminal("enrol", *words)
         self._bought = self._stage.as_subscriber("buy", "--plan", PLAN)["size"]
-        self._screen.say(f"{identity['terminal']} has cloud SIM {identity['sim']['iccid']}; {SUBSCRIBER} bought {size(self._bought)}.")
+        self._screen.say(
+            f"{identity['terminal']} has cloud SIM {identity['sim']['iccid']}; {SUBSCRIBER} bought {size(self._bought)}."
+        )
 
     def go_online(self) -> None:
         self._before = self._stage.kernel()
@@ -54,7 +56,9 @@ class Loopback:
         until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
         for file in ("page.html", "song.ogg", "film.mp4"):
             self._screen.say(f"Downloaded {file}: {size(self._stage.download(file).finish())}.")
-        self._screen.say(f"{len(agent.events('quota granted'))} quotas were granted; loopback counts each octet going and coming.")
+        self._screen.say(
+            f"{len(agent.events('quota granted'))} quotas were granted; loopback counts each octet going and coming."
+        )
 
     def stop(self) -> None:
         self._agent().stop()

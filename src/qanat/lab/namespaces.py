@@ -25,6 +25,14 @@ class LabFault(Fault):
     """The lab could not be laid or used; the message holds what the system said."""
 
 
+class CommandFailed(LabFault):
+    """A command ended with an error; ``said`` is what it complained about."""
+
+    def __init__(self, command: Sequence[str], said: str) -> None:
+        super().__init__(f"{' '.join(command)}: {said}")
+        self.said = said
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A network namespace, named as ``ip netns`` names it."""
@@ -77,13 +85,13 @@ class Host:
 
 
 def run(command: Sequence[str], *, text: str = "") -> str:
-    """Run a command and return what it printed. Raises LabFault."""
+    """Run a command and return what it printed. Raises CommandFailed, LabFault."""
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise LabFault(f"{command[0]} is not installed: `apt install iproute2 nftables util-linux`") from error
     if done.returncode:
-        raise LabFault(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+        raise CommandFailed(command, (done.stderr or done.stdout).strip())
     return done.stdout
 
 

@@ -34,7 +34,16 @@ _UNSHARE: Final = {
 def find_place() -> Place:
     """Return the best place that this machine allows, by trying."""
     candidates = (Place.ROOT, Place.USER) if os.geteuid() == 0 else (Place.USER,)
-    return next((place for place in candidates if _works([*_UNSHARE[place], "sh", "-c", _TRIAL])), Place.NOWHERE)
+    return next((place for place in candidates if works(place)), Place.NOWHERE)
+
+
+def works(place: Place) -> bool:
+    """Tell, by trying, whether a host can be made there."""
+    try:
+        command = [*_UNSHARE[place], "sh", "-c", _TRIAL]
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def is_inside() -> bool:
@@ -49,10 +58,3 @@ def is_inside() -> bool:
 def command_inside(place: Place, module: str, arguments: Sequence[str] = ()) -> list[str]:
     """Return the command line that runs one of our modules in the place."""
     return [*_UNSHARE[place], "env", f"{_INSIDE}=1", sys.executable, "-m", module, *arguments]
-
-
-def _works(command: Sequence[str]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import msgspec
 from qanat.lab.namespaces import LabFault
 from qanat.lab.waiting import until
 
-_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+_DIE_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL")
 _STOP_WITHIN_S: Final = 15
 PYTHON: Final = (sys.executable, "-m")
 QANAT: Final = (*PYTHON, "qanat.console.main")
@@ -32,13 +31,12 @@ class Program:
         self._seen = log.stat().st_size if log.exists() else 0
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command,
+                [*_DIE_WITH_PARENT, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
                 start_new_session=True,  # Ctrl-C is for the lab, which then stops its programs in order
-                preexec_fn=_die_with_parent,
             )
 
     @property
@@ -96,7 +94,3 @@ class Program:
         if ended:
             raise LabFault(f"{self.name} ended with status {self._process.returncode}: {' / '.join(self.tail(3))}")
         return None
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

@@ -14,7 +14,6 @@ from qanat.agents.kernel.link import UpDown
 from qanat.agents.terminal.gate import Reading
 from qanat.units import Octets
 
-
 _PACKET_MAX: Final = 1500
 
 
@@ -70,15 +69,15 @@ def on_the_wire(gate: Reading) -> UpDown:
 
 
 def rows(counts: Counts) -> Iterator[Row]:
-    yield _directed("kernel: the interface", counts.kernel)
+    yield _directed("kernel: interface", counts.kernel)
     if counts.gate is not None:
         gate = counts.gate
-        yield _directed("gate: everything", on_the_wire(gate), against="kernel", base=counts.kernel.total)
-        yield _directed("  service, charged", gate.passed)
-        yield _directed("  signalling, never charged", gate.signalling)
+        yield _directed("gate: all of it", on_the_wire(gate), against="kernel", base=counts.kernel.total)
+        yield _directed("  service (charged)", gate.passed)
+        yield _directed("  signalling (free)", gate.signalling)
         if gate.upkeep.total:
-            yield _directed("  upkeep, never charged", gate.upkeep)
-        yield Row(counter="  refused on arrival", down=gate.refused.down, total=gate.refused.down)
+            yield _directed("  upkeep (free)", gate.upkeep)
+        yield Row(counter="  refused (dropped)", down=gate.refused.down, total=gate.refused.down)
     passed = counts.kernel if counts.gate is None else counts.gate.passed
     yield _directed(
         "journal: charged",

@@ -6,17 +6,19 @@ what came of it. A step that fails raises a Fault; nothing goes on after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from qanat.agents.kernel.link import UpDown
+from qanat.agents.notebook import Notebook
 from qanat.agents.terminal.gate import NOTHING, Reading
-from qanat.lab.namespaces import LabFault
+from qanat.lab.namespaces import CommandFailed, LabFault
 from qanat.lab.programs import Program
 from qanat.lab.report import Counts
 from qanat.lab.screen import Screen, size
 from qanat.lab.stage import SUBSCRIBER, Json, Stage
 from qanat.lab.topology import Lab
+from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 from qanat.system import fresh_token
 from qanat.units import Octets
@@ -74,6 +76,7 @@ class Scenario:
             f"{identity['terminal']} is bound to {identity['subscriber']}; its cloud SIM from the pool: "
             f"ICCID {sim['iccid']}, IMSI {sim['imsi']}."
         )
+        self._say(f"The same code from another device is refused: {self._refused_enrolment(words)}")
 
     def buy(self) -> None:
         self._type("pay-in", "--subscriber", SUBSCRIBER, "--amount", "20")
@@ -86,9 +89,9 @@ class Scenario:
         self._kernel_before = self._stage.kernel()
         agent = self._stage.start_agent()
         self._say(_sentence(agent.events("terminal agent started")[-1]["gate"]))
-        self._granted()
+        until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
         for file in ("page.html", "song.ogg"):
-            octets = self._stage.download(file).finish()
+            octets = self._download(file).finish()
             self._say(f"Downloaded {file}: {size(octets)}.")
         self._say(f"Uploaded a video: {size(self._stage.upload('video.mp4', 3_000_000))}.")
         self._say_booked(f"{len(agent.events('quota granted'))} quotas were granted on the way")
@@ -100,16 +103,15 @@ class Scenario:
         returned = agent.events("quota returned")
         left = sum(event["returned"] for event in returned)
         passed = self._stage.gate().passed.total
-        octets = self._stage.download("photo.jpg").finish()
+        octets = self._download("photo.jpg").finish()
         charged = self._stage.gate().passed.total - passed
         self._say(f"The terminal left {CELL}: {size(left)} went back, nothing stays reserved.")
-        self._say(f"Downloaded photo.jpg ({size(octets)}) over {WIFI}: {charged} octets of it are charged.")
-        self._lab.come_back(CELL)
-        self._granted(after=len(agent.events("quota granted")))
+        self._say(f"Downloaded photo.jpg over {WIFI}: {size(octets)}, of which {charged} are charged.")
+        self._with_a_new_quota(self._lab.come_back)
         self._say_booked(f"Back on {CELL} with a new quota")
 
     def crash(self) -> None:
-        film = self._stage.download("film.mp4")
+        film = self._download("film.mp4")
         film.reach(8_000_000)
         self._agent().kill()
         at_death = self._stage.gate().passed.total
@@ -125,27 +127,23 @@ class Scenario:
 
     def report_late(self) -> None:
         agent = self._agent()
-        song = self._stage.download("song.ogg")
+        song = self._download("song.ogg")
         song.reach(3_000_000)
         self._lab.cut(WIFI)
         self._lab.cut(CELL)
         song.abandon()
         until(lambda: agent.events("server not reached"), "the agent finds no channel", within_s=20)
-        unreported = self._stage.terminal("status")["unreported"]
-        behind = self._stage.gate().passed.total - self._stage.balance()["used"]
-        self._say(f"No channel works: {size(unreported)} wait in the usage journal; the server knows {behind:,} less.")
-        if not unreported == behind > 0:
-            raise LabFault(f"the journal holds {unreported} octets, the server lacks {behind}")
+        unreported = until(self._unknown_to_server, "the journal holds just what the server lacks", within_s=20)
+        self._say(f"No channel works: {size(unreported)} wait in the usage journal, unknown to the server.")
         reports = len(agent.events("usage reported"))
         self._lab.mend(WIFI)
         late = until(lambda: agent.events("usage reported")[reports:], "the late report arrives", within_s=20)
         self._say_booked(f"{WIFI} is back, and the report came late over {late[0]['channel']}")
-        self._lab.mend(CELL)
-        self._granted(after=len(agent.events("quota granted")))
+        self._with_a_new_quota(self._lab.mend)
 
     def use_up(self) -> None:
         agent = self._agent()
-        self._film = self._stage.download("film.mp4")
+        self._film = self._download("film.mp4")
         refusal = until(lambda: agent.events("refused"), "the agent is refused", within_s=40)[-1]
         balance = self._booked()
         stood = self._film.received
@@ -160,16 +158,18 @@ class Scenario:
 
     def buy_again(self) -> None:
         self._buy()
+        self._follow(self._film)
         self._film.finish()
         self._say(f"film.mp4 came whole: {size(self._film.size)}.")
         self._say_booked("Bought, noticed by the agent, and granted")
 
     def stop(self) -> None:
+        before = len(self._agent().events("quota returned"))
         self._agent().stop()
         balance = self._booked()
         if balance["reserved"]:
             raise LabFault(f"{balance['reserved']} octets are still reserved")
-        returned = self._agent().events("quota returned")[-1]["returned"]
+        returned = sum(event["returned"] for event in self._agent().events("quota returned")[before:])
         self._say(f"{size(returned)} went back; {size(balance['available'])} are there for the next time.")
 
     # What it came to
@@ -179,6 +179,26 @@ class Scenario:
         return counts_of(self._stage, kernel=_since(self._kernel_before, kernel), gate=gate, bought=self._bought)
 
     # Helpers
+
+    def _unknown_to_server(self) -> Octets | None:
+        """Return what the journal holds back, once that is just what the server has not booked."""
+        held_back = Notebook(self._stage.journal()).unreported
+        return held_back if held_back == self._stage.gate().passed.total - self._stage.balance()["used"] else None
+
+    def _refused_enrolment(self, words: Sequence[str]) -> str:
+        try:
+            self._stage.terminal(*words, state=self._stage.folder / "stranger")
+        except CommandFailed as refused:
+            return refused.said.removeprefix("qanat terminal: ")
+        raise LabFault("an enrolment code was good twice")
+
+    def _download(self, file: str) -> Download:
+        download = self._stage.download(file)
+        self._follow(download)
+        return download
+
+    def _follow(self, download: Download) -> None:
+        self._screen.follow(lambda: f"{download.file}: {download.received:,} of {download.size:,} octets have arrived")
 
     def _agent(self) -> Program:
         assert self._stage.agent is not None, "the agent was started before"
@@ -205,9 +225,11 @@ class Scenario:
     def _buy(self) -> None:
         self._bought += self._type_as_subscriber("buy", "--plan", PLAN)["size"]
 
-    def _granted(self, *, after: int = 0) -> None:
+    def _with_a_new_quota(self, bring_back: Callable[[str], None]) -> None:
         agent = self._agent()
-        until(lambda: len(agent.events("quota granted")) > after, "a quota is granted", within_s=20)
+        before = len(agent.events("quota granted"))
+        bring_back(CELL)
+        until(lambda: len(agent.events("quota granted")) > before, "a quota is granted", within_s=20)
 
 
 def counts_of(stage: Stage, *, kernel: UpDown, gate: Reading | None, bought: int) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -19,24 +19,33 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._number = 0
+        self.title = ""
+        self._live = _Live()
         self._began = time.monotonic()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         self._number += 1
+        self.title = f"{self._number}. {title}"
         self._console.print(Text(f"\n{self._number:>2}  {title}", style="bold"))
+        self.follow(lambda: title)
         if not self._console.is_terminal:
             yield
             return
-        with self._console.status(Text(title, style="dim"), spinner="dots"):
+        with self._console.status(self._live, spinner="dots"):
             yield
+
+    def follow(self, tell: Callable[[], str]) -> None:
+        """Let the live line tell this from now on; it is asked several times a second."""
+        self._live.tell = tell
 
     def say(self, sentence: str) -> None:
         self._indented(Text(sentence))
 
     def typed(self, *words: str) -> None:
         """Show a command as a person would type it."""
-        self._indented(Text(f"$ qanat {' '.join(words)}", style="cyan"))
+        # Never folded: it is there to be copied.
+        self._console.print(Text(f"    $ qanat {' '.join(words)}", style="cyan"), soft_wrap=True)
 
     def plain(self, sentence: str = "", style: str = "") -> None:
         self._console.print(Text(sentence, style=style), soft_wrap=True)
@@ -48,10 +57,10 @@ class Screen:
 
     def table(self, rows: Iterable[Row]) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("counted in octets")
+        table.add_column("octets", no_wrap=True)
         for column in ("up", "down", "total", "difference"):
-            table.add_column(column, justify="right")
-        table.add_column("to")
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("to", no_wrap=True)
         for row in rows:
             style = "" if row.difference is None else "green" if row.difference == 0 else "yellow"
             table.add_row(
@@ -62,7 +71,7 @@ class Screen:
                 Text(_figure(row.difference), style=style),
                 row.against,
             )
-        self._console.print(Padding(table, (0, 0, 0, 4)))
+        self._console.print(table)
 
     def _indented(self, text: Text) -> None:
         """Fold at the width of a terminal; a pipe has no width, and lines stay whole there."""
@@ -74,6 +83,16 @@ class Screen:
     @property
     def elapsed_s(self) -> int:
         return round(time.monotonic() - self._began)
+
+
+class _Live:
+    """A line that says what it is told to at the moment it is drawn."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[], str] = str
+
+    def __rich__(self) -> Text:
+        return Text(self.tell(), style="dim")
 
 
 def size(octets: int) -> str:

@@ -32,12 +32,13 @@ def main() -> None:
     if place is Place.NOWHERE:
         raise SystemExit(show(place))
     command = private.command_inside(place, "qanat.lab.show", [place.name])
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606  # there is no shell in it
 
 
 def show(place: Place) -> int:
     screen = Screen()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     folder = _folder()
     screen.plain(f"Qanat, the whole job of a cloud SIM on real traffic, {place.value}.", style="bold")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
@@ -80,18 +81,26 @@ def _reckon(screen: Screen, counts: Counts, audit: dict[str, object]) -> bool:
 def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
     verdict = "Every octet is accounted for" if is_right else "The counters do NOT agree"
     screen.plain(f"\n{verdict} ({screen.elapsed_s} s).", style="bold green" if is_right else "bold red")
+    screen.plain("\nLook at the same books, at http://127.0.0.1:8080:")
+    screen.typed("serve", "--data", str(stage.data))
+    screen.plain("and in another shell:")
     token = f"--token-file {stage.data}/admin.token"
-    screen.plain("Look at the same books:")
-    screen.typed("serve", "--data", str(stage.data), "           # http://127.0.0.1:8080; then, in another shell:")
-    screen.typed("balance", "--subscriber", SUBSCRIBER, token)
-    screen.typed("refusals", token)
+    for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "refusals", "audit"):
+        screen.typed(command, token)
 
 
 def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
-    screen.lines(f"\nThis step failed: {fault}", [])
+    screen.lines(f"\nFailed at {screen.title}", [str(fault)])
     for program in (stage.server, stage.agent):
         if program is not None:
-            screen.lines(f"the last of {program.log}:", program.tail())
+            screen.lines(f"The last of {program.log}:", program.tail())
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Leave by taking everything down, which a second Ctrl-C does not cut short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _folder() -> Path:

@@ -78,7 +78,7 @@ class Stage:
         self.server_url = f"http://{address}"
 
     def qanat(self, *words: str) -> Json:
-        """Type a ``qanat`` command beside the server and return its JSON. Raises LabFault with what it said."""
+        """Type a ``qanat`` command beside the server and return its JSON. Raises CommandFailed."""
         known = ["env", f"QANAT_URL={self.server_url}"]
         token = ["--token-file", str(self._token or self.data / "admin.token")]
         return _json(run(self._in("server", *known, *QANAT, *words, *token, "--json")))
@@ -97,15 +97,14 @@ class Stage:
         finally:
             self._token = None
 
-    def terminal(self, *words: str) -> Json:
-        """Type a ``qanat terminal`` command on the terminal and return its JSON. Raises LabFault with what it said."""
-        return _json(run(self._in("terminal", *QANAT, "terminal", *words, "--state", str(self.state), "--json")))
+    def terminal(self, *words: str, state: Path | None = None) -> Json:
+        """Type a ``qanat terminal`` command on the terminal and return its JSON. Raises CommandFailed."""
+        folder = str(state or self.state)
+        return _json(run(self._in("terminal", *QANAT, "terminal", *words, "--state", folder, "--json")))
 
     def start_agent(self) -> Program:
         command = (*QANAT, "terminal", "run", "--state", str(self.state), "--json")
-        self.agent = Program(
-            "agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log"
-        )
+        self.agent = Program("agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log")
         self._stack.callback(self.agent.stop)
         self.agent.wait_for("terminal agent started")
         return self.agent

@@ -48,6 +48,16 @@ def test_only_the_interfaces_own_defaults_are_listed(routes: tuple[Routes, Link]
     assert [(route.family, route.interface) for route in made.defaults(link)] == [(2, link.index), (10, link.index)]
 
 
+def test_an_interface_leads_only_where_one_of_its_routes_leads(world: World, routes: tuple[Routes, Link]) -> None:
+    """A socket bound to it would ask for anything else on the link itself."""
+    made, link = routes
+    assert all(made.leads_to(link, host) for host in (*KEPT, ip_address("10.7.0.2"), ip_address("fd00:7::2")))
+    world.terminal.run("ip", "route", "del", "default", "dev", "wwan0")
+    world.terminal.run("ip", "-6", "route", "del", "default", "dev", "wwan0")
+    assert not any(made.leads_to(link, host) for host in KEPT)
+    assert made.leads_to(link, ip_address("10.7.0.2"))
+
+
 def test_parked_routes_carry_nothing_but_the_kept_hosts(world: World, routes: tuple[Routes, Link]) -> None:
     made, link = routes
     assert way_to(world.terminal, "198.51.100.1") == "wwan0"

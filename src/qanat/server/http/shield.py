@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Final
+from urllib.parse import quote
 
 import structlog
 from starlette.responses import Response
@@ -114,7 +115,7 @@ class Shield:
             _log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=quote(scope["path"])[:200],
                 status=status,
                 ms=round(seconds * 1000, 1),
                 peer=client[0],

@@ -1,0 +1,61 @@
+"""The lab left standing: it comes up, can be used, and goes without a trace."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.lab.place import environment, processes_that_know
+
+from qanat.console.lab import lab as command
+from qanat.lab import private, standing
+from qanat.lab.private import Place
+from qanat.lab.standing import Standing
+from qanat.lab.waiting import until
+
+
+@pytest.fixture
+def user_namespace(monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An ordinary user's place: even for root, so that the machine's own names are left alone."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    if not private.works(Place.USER):
+        pytest.skip("needs user namespaces (`sysctl user.max_user_namespaces`)")
+    return Place.USER
+
+
+def fetched(stands: Standing, file: str) -> bytes:
+    """Download a file on the terminal, with a program of its own."""
+    script = f"import urllib.request, sys; sys.stdout.buffer.write(urllib.request.urlopen('{stands.internet}/{file}').read())"
+    return subprocess.run(stands.command("terminal", "python3", "-c", script), capture_output=True, check=True).stdout
+
+
+@pytest.mark.namespaces
+def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_namespace: Place, tmp_path: Path) -> None:
+    for _ in range(2):
+        stands = standing.up(tmp_path, user_namespace)
+        assert standing.find(tmp_path) == stands
+        digest = hashlib.sha256((tmp_path / "files" / "photo.jpg").read_bytes()).digest()
+        assert hashlib.sha256(fetched(stands, "photo.jpg")).digest() == digest
+        assert standing.down(tmp_path)
+        assert standing.find(tmp_path) is None
+        assert processes_that_know(str(tmp_path)) == []
+
+
+@pytest.mark.namespaces
+def test_a_killed_keeper_takes_its_lab_and_its_programs_along(user_namespace: Place, tmp_path: Path) -> None:
+    stands = standing.up(tmp_path, user_namespace)
+    os.kill(stands.keeper, signal.SIGKILL)
+    assert until(lambda: not processes_that_know(str(tmp_path)), "its programs are gone", within_s=10)
+    assert standing.find(tmp_path) is None
+
+
+def test_without_a_lab_status_says_how_to_lay_one_and_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    result = CliRunner().invoke(command, ["status"])
+    assert (result.exit_code, "qanat lab up" in result.output) == (1, True)
+    assert CliRunner().invoke(command, ["status", "--json"]).output == '{"stands":false}\n'

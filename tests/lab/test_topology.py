@@ -1,0 +1,67 @@
+"""The map of the lab, in a place of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.lab.place import any_place, run_inside
+
+from qanat.lab import private
+from qanat.lab.topology import INTERNET, SERVER, WIRES, Lab
+
+pytestmark = pytest.mark.namespaces
+
+
+def test_both_ways_lead_to_the_server_and_nothing_but_our_traffic_is_on_the_wires() -> None:
+    done = run_inside(any_place(), "tests.lab.test_topology")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "first": "cell0",
+        "after leaving": "wifi0",
+        "over wifi0": "10.2.0.1",
+        "after coming back": "cell0",
+        "packets": [0] * 2 * len(WIRES),
+        "left behind": "",
+    }
+
+
+def look() -> dict[str, object]:
+    """Lay a lab, look at the terminal's ways and at what the wires have carried when nobody sent anything."""
+    assert private.is_inside()
+    lab = Lab("test")
+    lab.lay()
+    ways: dict[str, object] = {"first": way(lab, INTERNET)["dev"]}
+    lab.cut("cell0")
+    lab.mend("cell0")
+    lab.leave("cell0")
+    ways["after leaving"] = way(lab, INTERNET)["dev"]
+    ways["over wifi0"] = way(lab, SERVER, "oif", "wifi0")["prefsrc"]
+    lab.come_back("cell0")
+    ways["after coming back"] = way(lab, INTERNET)["dev"]
+    ways["packets"] = [
+        found["stats64"][direction]["packets"]
+        for wire in WIRES
+        for found in shown(lab, wire.outer, "-s", "link", "show", wire.outer_interface)
+        for direction in ("rx", "tx")
+    ]
+    lab.clear()
+    ways["left behind"] = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+    return ways
+
+
+def way(lab: Lab, host: str, *more: str) -> dict[str, Any]:
+    return shown(lab, "terminal", "route", "get", host, *more)[0]
+
+
+def shown(lab: Lab, host: str, *words: str) -> list[dict[str, Any]]:
+    command = lab[host].command("ip", "-j", *words)
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+if __name__ == "__main__":
+    json.dump(look(), sys.stdout)

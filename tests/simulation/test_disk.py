@@ -26,35 +26,49 @@ class Writer:
         return tuple(self.change() for _ in range(self.random.randrange(1, 4)))
 
     def change(self) -> Change:
-        octets = Octets(self.random.randrange(1000))
-        quota = f"q{self.random.randrange(4)}"
-        match self.random.randrange(7):
-            case 0:
-                self.epoch += 1
-                return Epoch(number=self.epoch, source="boot", up=octets, down=octets)
-            case 1:
-                return Held(
-                    quota=quota,
-                    octets=Octets(1000),
-                    valid_until=Instant(9),
-                    threshold=Octets(2),
-                    final=False,
-                    epoch=1,
-                    up=octets,
-                )
-            case 2:
-                self.seq += 1
-                return UsageRow(seq=self.seq, quota=quota, epoch=1, up=octets, down=0, reserved=octets, at=Instant(1))
-            case 3:
-                return Gone(quota)
-            case 4:
-                return Acked(self.random.randrange(self.seq + 1))
-            case 5:
-                report = UsageReport(journal="j", floor=0, rows=[])
-                message = Interrogation(session="s", number=self.seq, kind="intermediate", report=report)
-                return Pending(self.random.choice((message, None)))
+        makers = (self.begin_epoch, self.held, self.row, self.gone, self.acked, self.pending, self.session)
+        return self.random.choice(makers)()
+
+    def begin_epoch(self) -> Change:
+        self.epoch += 1
+        return Epoch(number=self.epoch, source="boot", up=self.octets(), down=self.octets())
+
+    def held(self) -> Change:
+        return Held(
+            quota=self.quota(),
+            octets=Octets(1000),
+            valid_until=Instant(9),
+            threshold=Octets(2),
+            final=False,
+            epoch=1,
+            up=self.octets(),
+        )
+
+    def row(self) -> Change:
+        self.seq += 1
+        up = self.octets()
+        return UsageRow(seq=self.seq, quota=self.quota(), epoch=1, up=up, down=0, reserved=up, at=Instant(1))
+
+    def gone(self) -> Change:
+        return Gone(self.quota())
+
+    def acked(self) -> Change:
+        return Acked(self.random.randrange(self.seq + 1))
+
+    def pending(self) -> Change:
+        report = UsageReport(journal="j", floor=0, rows=[])
+        message = Interrogation(session="s", number=self.seq, kind="intermediate", report=report)
+        return Pending(self.random.choice((message, None)))
+
+    def session(self) -> Change:
         self.sessions += 1
         return CurrentSession(self.random.choice((Session(name=f"s{self.sessions}", next_number=1), None)))
+
+    def octets(self) -> Octets:
+        return Octets(self.random.randrange(1000))
+
+    def quota(self) -> str:
+        return f"q{self.random.randrange(4)}"
 
 
 def disks(folder: Path) -> list[Disk]:

@@ -155,7 +155,9 @@ class Device:
     def _start_in_a_while(self) -> None:
         """Mostly somebody looks after it at once, sometimes only after hours."""
         random = self._around.random
-        self._around.agenda.after(random.choice((1, 1, 5, 60, 600, 7200)) * random.randrange(500, 1500), self.start_agent)
+        self._around.agenda.after(
+            random.choice((1, 1, 5, 60, 600, 7200)) * random.randrange(500, 1500), self.start_agent
+        )
 
     def _end_agent(self) -> None:
         self.disk.crash()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -43,7 +44,7 @@ class Mishaps:
 
     def begin(self, devices: list[Device]) -> None:
         for device in devices:
-            self._later(BETWEEN_MISHAPS_MS, lambda device=device: self._befall(device))  # type: ignore[misc]
+            self._later(BETWEEN_MISHAPS_MS, partial(self._befall, device))
         self._later(BETWEEN_SERVER_MISHAPS_MS, self._befall_server)
 
     def end(self) -> None:
@@ -59,7 +60,7 @@ class Mishaps:
             device.ambush = lambda: None if self._is_over else mishap(device)
         else:
             mishap(device)
-        self._later(BETWEEN_MISHAPS_MS, lambda: self._befall(device))
+        self._later(BETWEEN_MISHAPS_MS, partial(self._befall, device))
 
     # Devices
 

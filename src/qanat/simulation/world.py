@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, TypeVar
@@ -35,7 +36,7 @@ from qanat.simulation.road import Road
 from qanat.simulation.server import Server
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy, Truth
-from qanat.units import DAY, HOUR, MINUTE, Instant, Millis, MinorUnits, Octets, format_instant
+from qanat.units import DAY, HOUR, MINUTE, Millis, MinorUnits, Octets, format_instant
 from qanat.wire.agent import Enrolment
 
 T = TypeVar("T")
@@ -120,7 +121,6 @@ class World:
         self._people = People(self._agenda, self._random, self._server, self.tally)
         self._mishaps = Mishaps(self._agenda, self._random, self._server, self.tally)
         self._names = 0
-        self._acting = ""
         self._subscribers = [f"s{number:03d}" for number in range(1, 1 + -(-terminals * 2 // 3))]
         self._found(terminals)
         self._devices = [self._device(number, folder) for number in range(1, terminals + 1)]
@@ -172,9 +172,9 @@ class World:
         profiles = profile_range(issuer="89001", imsi_prefix="00101", first=1, count=terminals)
         decide(lambda work: granted(add_profiles(work, operator=HOME, profiles=profiles)))
         for plan in self._plans():
-            decide(lambda work, plan=plan: granted(create_plan(work, plan)))
+            granted(decide(partial(create_plan, plan=plan)))
         for name in self._subscribers:
-            decide(lambda work, name=name: granted(create_subscriber(work, name=name, operator=HOME)))
+            granted(decide(partial(create_subscriber, name=name, operator=HOME)))
 
     def _plans(self) -> list[Plan]:
         def plan(id: str, octets: int, *, days: int, priority: int, quota: int = 0, whole: bool = False) -> Plan:
@@ -238,7 +238,7 @@ class World:
         self._road.weather.clear_up()
         self._server.restart()
         for name in self._subscribers:
-            self._server.decide(lambda work, name=name: self._help(work, name))
+            self._server.decide(partial(self._help, name=name))
         for device in self._devices:
             device.disk.is_full = False
             device.other_channel = True

@@ -28,8 +28,9 @@ from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport, UsageRow
 
 JOURNAL_AGAIN_MS: Final = 2_000
-DOZE_MS: Final = (1_000, 120_000)
-"""A device on which nothing happens sleeps, and its timers come late."""
+DOZE_MS: Final = (1_000, 60_000)
+SLEEP_MS: Final = (1_000, 900_000)
+"""A device on which nothing happens sleeps, deeply without a link, and its timers come late."""
 EVENTS_KEPT: Final = 40
 AMBUSH_WITHIN_MS: Final = 6_000
 WAKES_AT_ONCE: Final = 20
@@ -279,7 +280,7 @@ class Device:
         alarm = self._alarm
         at = max(at, self._now)
         if not self.kernel.demand:
-            at = Instant(at + self._around.random.randrange(*DOZE_MS))
+            at = Instant(at + self._around.random.randrange(*(DOZE_MS if self.link else SLEEP_MS)))
         dry_in = self.kernel.refuses_in()
         if dry_in is not None:
             at = Instant(min(at, self._now + dry_in))

@@ -21,10 +21,10 @@ from qanat.simulation.tally import Tally
 from qanat.units import HOUR, MINUTE, SECOND, MinorUnits, Octets
 
 T = TypeVar("T")
-LINK_UP_MS: Final = 8 * MINUTE
-LINK_AWAY_MS: Final = 3 * HOUR
+LINK_UP_MS: Final = 6 * MINUTE
+LINK_AWAY_MS: Final = 4 * HOUR
 PAUSE_MS: Final = 90 * SECOND
-BURST_MS: Final = 6 * SECOND
+BURST_MS: Final = 4 * SECOND
 BETWEEN_PURCHASES_MS: Final = 5 * HOUR
 RATES: Final = (2_000, 50_000, 400_000, 3_000_000, 40_000_000)
 """Octets per second: telemetry, a page, a call, a film, a download."""

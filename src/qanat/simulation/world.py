@@ -48,7 +48,7 @@ POLICY: Final = Policy(
     report_interval_s=60,
 )
 """Shorter deadlines than an operator's, so that a day sees many of them pass."""
-SWEEP_EVERY_MS: Final = Millis(3 * MINUTE)
+SWEEP_EVERY_MS: Final = Millis(5 * MINUTE)
 REAL_FILES_OF_A_HUNDRED: Final = 10
 ENOUGH: Final = Octets(2_000_000_000)
 PROOF_OF_LIFE: Final = 1_000_000
@@ -138,10 +138,10 @@ class World:
         self._end_all_trouble()
         for device in self._devices[::2]:  # their sessions run out at the server while they hold on to them
             device.is_walled_off = True
-        self._agenda.run_for(HOUR)
+        self._agenda.run_for(30 * MINUTE)
         for device in self._devices:
             device.is_walled_off = False
-        self._agenda.run_for(30 * MINUTE)
+        self._agenda.run_for(15 * MINUTE)
         self._prove_life()
         for device in self._devices:
             device.want(octets_per_s=0, packet=1500)

@@ -32,7 +32,10 @@ class World:
         self.do(lambda work: create_operator(work, name=HOME))
 
     def do(self, decision: Callable[[Work], T]) -> T:
-        return self._runner.run(self.store.decide(decision))
+        async def decide() -> T:
+            return await self.store.decide(decision)
+
+        return self._runner.run(decide())
 
     def audit(self) -> Verdict:
         return self._runner.run(self.store.audit())

@@ -70,6 +70,7 @@ def test_what_is_not_json_is_refused(live: Live, content: bytes) -> None:
         ({"up": "1"}, "rows[0].up"),
         ({"seq": 0}, "rows[0].seq"),
         ({"quota": "a/b"}, "rows[0].quota"),
+        ({"quota": "a\n"}, "rows[0].quota"),
         ({"more": 1}, "rows[0]"),
     ],
 )
@@ -131,6 +132,25 @@ def test_a_body_that_is_not_declared_as_json_is_told_the_header_to_send(live: Li
     form = {"authorization": f"Bearer {live.token}", "content-type": "application/x-www-form-urlencoded"}
     answer = live.http.post("/v1/subscribers", content=b'{"name": "alice"}', headers=form)
     assert "application/json" in _problem(answer, 415, "not_json")["cure"]
+
+
+@pytest.mark.parametrize("text", [rb"\ud800", rb"\udfff\ud800"])
+def test_half_a_surrogate_pair_is_no_text_anywhere(live: Live, text: bytes) -> None:
+    for path, body, field in (
+        ("/v1/sign-in", b'{"name": "a", "password": "%b"}', "password"),
+        ("/v1/sign-up", b'{"name": "a", "password": "longenough", "display_name": "%b"}', "display_name"),
+        ("/v1/operators", b'{"name": "%b"}', "name"),
+    ):
+        assert _problem(live.post(path, content=body % text), 422, "bad_input")["field"] == field
+    _problem(live.post("/v1/operators", content=b'{"name": "a", "%b": 1}' % text), 422, "bad_input")
+    device = _enrolled(live)
+    answer = device.send("POST", "/v1/agent/usage", content=b'{"journal": "%b", "floor": 0, "rows": []}' % text)
+    assert answer.status_code in {400, 422}, answer.text
+
+
+@pytest.mark.parametrize("name", ["%00", "a%0Ab", "%ff", "x" * 65, "a%20b"])
+def test_a_path_with_what_is_no_name_leads_to_nobody(live: Live, name: str) -> None:
+    _problem(live.post(f"/v1/subscribers/{name}/top-ups", {"octets": 1}), 404, "unknown_subscriber")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a/b", "é", "x" * 65, "-a", "a\u0000"])

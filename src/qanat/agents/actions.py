@@ -92,6 +92,6 @@ def remember(snapshot: Snapshot, change: Change) -> None:
         case Pending():
             snapshot.pending = change.message
         case CurrentSession():
-            is_new = change.session is not None and snapshot.session is None
-            snapshot.sessions += is_new
+            before = None if snapshot.session is None else snapshot.session.name
+            snapshot.sessions += change.session is not None and change.session.name != before
             snapshot.session = change.session

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from qanat.units import HOUR, Instant, Millis, Octets
+from qanat.units import HOUR, MINUTE, Instant, Millis, Octets
 
 _GROWTH: Final = 4
 MEASURED_OVER_MS: Final = Millis(50)
@@ -30,6 +30,8 @@ class Policy:
     validity_ms: Millis = HOUR
     grace_ms: Millis = HOUR
     """A reservation outlives its quota by this, so that one lost report does not close a session."""
+    idle_ms: Millis = Millis(5 * MINUTE)
+    """A session that holds no quota is closed after so long without a word: its holder may have had nothing to say."""
     threshold_percent: int = 20
     report_interval_s: int = 60
 

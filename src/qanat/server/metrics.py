@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -28,8 +29,11 @@ class Metrics:
         self.faults = Counter("qanat_faults_total", "Faults by class.", ["fault"], registry=self.registry)
         self.swept = Counter("qanat_swept_total", "Records the sweeper dealt with.", registry=self.registry)
         self.audits = Gauge(
-            "qanat_audit_balanced", "1 when the last audit found the books balanced.", registry=self.registry
+            "qanat_audit_balanced",
+            "1 when the last audit found the books balanced; NaN before.",
+            registry=self.registry,
         )
+        self.audits.set(nan)
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

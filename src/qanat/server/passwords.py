@@ -38,8 +38,9 @@ class Passwords:
             return await asyncio.to_thread(self._check, password, stored)
 
     def _check(self, password: str, stored: str | None) -> bool:
+        nobody = self._nobody
         try:
-            return self._hasher.verify(stored or self._nobody, password) and stored is not None
+            return self._hasher.verify(stored or nobody, password) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
 

@@ -35,6 +35,10 @@ async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:
     """Sweep the owners that are due now, one after the other, and return how many records that concerned."""
     swept = 0
     for owner in await store.due_owners(settings.batch):
-        swept += await store.decide(partial(sweep, owner=owner))
+        try:
+            swept += await store.decide(partial(sweep, owner=owner))
+        except AssertionError as mistake:
+            # One owner's broken record must not keep all others from being swept.
+            _log.error("mistake of ours", owner=owner, exc_info=mistake)
     metrics.swept.inc(swept)
     return swept

@@ -17,7 +17,7 @@ from qanat.units import MAX_PUBLIC_OCTETS, Instant
 
 Amount = Annotated[int, Meta(ge=0, le=MAX_PUBLIC_OCTETS)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$(?!\n)")]
 Note = Annotated[str, Meta(max_length=256)]
 
 
@@ -122,7 +122,7 @@ class Enrolment(Message, frozen=True, kw_only=True):
     """Raw Ed25519 public key, base64."""
     hardware: Note
     """Make and model, as the terminal knows them."""
-    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
+    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
     """IMEI or another serial number of the device."""
     version: Note
 

@@ -108,13 +108,15 @@ async def own_terminal(request: Request) -> Response:
     return await _answer(services, await services.store.decide(look), terminal=id)
 
 
-ROUTES: Final[list[tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct], int]]] = [
-    (Route("/v1/terminals", enrolment, methods=["POST"]), Enrolment, Enrolled, 201),
+Described = tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct], int]
+"""A route with what it takes, what it answers, and the status of that answer."""
+
+ENROLMENT: Final[Described] = (Route("/v1/terminals", enrolment, methods=["POST"]), Enrolment, Enrolled, 201)
+HOT: Final[list[Described]] = [
     (Route("/v1/agent/interrogations", interrogation, methods=["POST"]), Interrogation, InterrogationAnswer, 200),
     (Route("/v1/agent/usage", usage, methods=["POST"]), UsageReport, UsageConfirmation, 200),
     (Route("/v1/agent/terminal", own_terminal, methods=["GET"]), None, TerminalView, 200),
 ]
-"""Each route with what it takes, what it answers, and the status of that answer."""
 
 
 async def _answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from qanat.ids import is_imsi, is_msisdn
 from qanat.registry.names import NAME
@@ -23,6 +23,10 @@ def _msisdn(text: str) -> str:
     return text
 
 
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 NameText = Annotated[str, StringConstraints(pattern=NAME), Field(examples=["alice"])]
 Display = Annotated[str, StringConstraints(max_length=200)]
 SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_000_000])]
@@ -36,6 +40,14 @@ Password = Annotated[SecretStr, Field(min_length=8, max_length=256)]
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_can_be_written(cls, value: object) -> object:
+        """JSON can spell half a surrogate pair, which is no text and can't be stored (RFC 8259 §8.2)."""
+        if isinstance(value, str) and not _is_text(value):
+            raise ValueError("half a surrogate pair is no text")
+        return value
 
 
 class NewOperator(Body):

@@ -14,7 +14,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve, caller_of
 from qanat.registry.answers import Answer, Repeatable, earlier_answer, store_answer
-from qanat.registry.names import digest
+from qanat.registry.names import digest, is_name
 from qanat.registry.refused import remember
 from qanat.server.http.problems import Denied, refusal
 from qanat.server.http.services import Services, services_of
@@ -48,9 +48,13 @@ async def administrator(request: Request) -> Caller:
 
 
 async def subject(request: Request) -> str:
-    """Return the subscriber a path is about: its ``{name}``, or under ``/v1/me`` whoever is asking."""
+    """Return the subscriber a path is about: its ``{name}``, or under ``/v1/me`` whoever is asking. Raises Denied."""
     named = request.path_params.get("name")
-    return str(named) if named else (await caller(request)).who
+    if named is None:
+        return (await caller(request)).who
+    if not is_name(named):
+        raise Denied(Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": repr(named[:64])}))
+    return str(named)
 
 
 AnyCaller = Annotated[Caller, Depends(caller)]

@@ -28,6 +28,8 @@ class HttpListener:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
+                ws="none",
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=settings.stop_timeout_s,
                 backlog=2048,

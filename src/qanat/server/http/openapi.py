@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from qanat.server.http.agents import ROUTES
+from qanat.server.http.agents import ENROLMENT, HOT
 from qanat.wire.agent import Problem
 
 _SIGNED: Final = [
@@ -37,7 +37,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
-    types = [kind for _, takes, gives, _ in ROUTES for kind in (takes, gives) if kind] + [Problem]
+    routes = [ENROLMENT, *HOT]
+    types = [kind for _, takes, gives, _ in routes for kind in (takes, gives) if kind] + [Problem]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/Agent{name}")
     document["components"]["schemas"].update({f"Agent{name}": schema for name, schema in schemas.items()})
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -45,7 +46,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _describe_failures(operation)
-    for route, takes, gives, status in ROUTES:
+    for route, takes, gives, status in routes:
         for method in (route.methods or set()) - {"HEAD"}:
             operation = _operation(route.endpoint, takes, gives, status)
             document["paths"].setdefault(route.path, {})[method.lower()] = operation

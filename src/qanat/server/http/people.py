@@ -114,14 +114,14 @@ async def show(name: Subject, request: Request, caller: AnyCaller) -> Response:
 
 
 @router.post("/v1/subscribers/{name}/status", status_code=201, response_model=SubscriberView, tags=["subscribers"])
-async def change_status(name: str, body: StatusChange, request: Request, caller: StaffCaller) -> Response:
+async def change_status(name: Subject, body: StatusChange, request: Request, caller: StaffCaller) -> Response:
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
     decision = _for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
     return await effect(request, decision, show=SubscriberView.of, caller=caller)
 
 
 @router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
-async def pay_in(name: str, body: PayIn, request: Request, caller: StaffCaller) -> Response:
+async def pay_in(name: Subject, body: PayIn, request: Request, caller: StaffCaller) -> Response:
     """Book money that a subscriber has paid into its wallet."""
     amount, currency = MinorUnits(body.amount), body.currency
     decision = _for(
@@ -139,7 +139,7 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
 
 
 @router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
-async def top_up(name: str, body: TopUp, request: Request, caller: StaffCaller) -> Response:
+async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCaller) -> Response:
     """Give octets without a price."""
     bucket, octets = fresh_id("bkt"), Octets(body.octets)
     decision = _for(

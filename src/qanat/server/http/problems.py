@@ -73,3 +73,8 @@ def problem(
 ) -> Response:
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, reason=reason, cure=cure, field=field)
     return Response(msgspec.json.encode(body), status, headers, "application/problem+json")
+
+
+def _text(said: str) -> str:
+    """Return what can be written, however broken the text is that a stranger sent and we quote."""
+    return said.encode(errors="replace").decode()[:2000]

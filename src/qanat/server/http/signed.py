@@ -51,7 +51,9 @@ class Verifier:
 
     def read(self, request: Request, body: bytes) -> Signed | Refused:
         """Read the signature's headers and check the clock. Raises BadInput that names the header at fault."""
-        signed = read_signature(method=request.method, path=request.url.path, body=body, headers=dict(request.headers))
+        signed = read_signature(
+            method=request.method, path=request.scope["path"], body=body, headers=dict(request.headers)
+        )
         now_s = self._clock.now() // 1000
         if abs(signed.created_s - now_s) > self._window_s:
             facts: dict[str, int | str] = {

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from qanat.clock import ManualClock
+from qanat.refusals import Refused
+from qanat.registry.access import Caller, caller_of, give_token
+from qanat.registry.operators import create_operator
+from qanat.registry.subscribers import Subscriber, create_subscriber
+from qanat.registry.wallets import balance_of, top_up
+from qanat.server.metrics import Metrics
+from qanat.server.settings import Sweeper
+from qanat.server.timers import sweep_once
+from qanat.store.store import MemoryStore, Store
+from qanat.units import DAY, HOUR, Octets, later
+
+
+async def _subscriber(store: Store, name: str) -> Subscriber:
+    made = await store.decide(partial(create_subscriber, name=name, operator="home"))
+    assert isinstance(made, Subscriber)
+    return made
+
+
+def test_the_sweeper_empties_expired_buckets_and_forgets_tokens_that_ran_out() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        store = await MemoryStore(clock).open()
+        await store.decide(partial(create_operator, name="home"))
+        alice = await _subscriber(store, "alice")
+        await store.decide(partial(top_up, subscriber=alice, octets=Octets(1000), valid_days=1, bucket="b"))
+        caller = Caller(who="alice", role="subscriber")
+        await store.decide(lambda work: give_token(work, caller, token="t", until=later(work.now, HOUR)))
+        metrics, settings = Metrics(store), Sweeper()
+        assert await sweep_once(store, settings, metrics) == 0
+        clock.advance(DAY)
+        assert await sweep_once(store, settings, metrics) == 2
+        assert await sweep_once(store, settings, metrics) == 0
+        assert (await store.decide(lambda work: balance_of(work, alice))).available == 0
+        assert isinstance(await store.decide(lambda work: caller_of(work, "t")), Refused)
+        assert (await store.audit()).problems == []
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_what_does_not_fit_into_one_look_is_swept_in_the_next() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        store = await MemoryStore(clock).open()
+        caller = Caller(who="alice", role="subscriber")
+        for number in range(5):
+            await store.decide(partial(give_token, caller=caller, token=f"t{number}", until=later(clock.now(), HOUR)))
+        clock.advance(HOUR)
+        metrics, settings = Metrics(store), Sweeper(batch=2)
+        assert [await sweep_once(store, settings, metrics) for _ in range(4)] == [2, 2, 1, 0]
+        await store.close()
+
+    asyncio.run(story())

@@ -1,0 +1,76 @@
+"""What the documents say is held against the code: names exist, generated pages are current, commands run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from qanat.console.main import main
+from qanat.console.reference import pages
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TESTS = set(re.findall(r"def (test_\w+)|class (Test\w+)", "\n".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))))
+TEST_NAMES = {name for pair in TESTS for name in pair if name}
+
+
+@pytest.mark.parametrize("path", pages(), ids=str)
+def test_generated_pages_are_current(path: Path) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == pages()[path], "run `make docs`"
+
+
+def test_every_test_named_in_the_conformance_table_exists() -> None:
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/conformance.md").read_text())
+    assert len(named) > 30
+    assert [name for name in named if name not in TEST_NAMES] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_named_in_a_document_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:src|docs|tests)/[\w./-]+\.\w+)`", text))
+    paths |= {
+        f"src/qanat/{path}"
+        for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text)
+        if not path.startswith(("src/", "tests/"))
+    }
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_shown_is_a_command(document: Path) -> None:
+    for line in re.findall(r"(?m)^\s*(?:\$ )?qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")):
+        command, words = main, line.split()
+        names = []
+        for word in words:
+            if not hasattr(command, "commands") or word.startswith("-"):
+                break
+            assert word in command.commands, f"`qanat {line}` in {document.name}: there is no {word}"
+            command, names = command.commands[word], [*names, word]  # type: ignore[assignment]
+        answer = CliRunner().invoke(main, [*names, "--help"])
+        assert answer.exit_code == 0
+        for option in re.findall(r"(?<=\s)--[a-z-]+", " " + line):
+            assert option in answer.output, f"`qanat {line}` in {document.name}: {option} is no option of it"
+
+
+def test_the_readme_names_the_verbs_of_the_makefile() -> None:
+    verbs = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert named <= verbs
+    assert {"run", "test"} <= named
+
+
+def test_dependencies_have_their_reasons() -> None:
+    declared = re.findall(r'(?m)^    "([a-z0-9-]+)[>=;\[]', (ROOT / "pyproject.toml").read_text())
+    reasons = (ROOT / "docs/dependencies.md").read_text()
+    assert [name for name in declared if name not in reasons] == []
+    assert "://" not in (ROOT / "requirements-dev.txt").read_text()

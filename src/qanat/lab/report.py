@@ -1,7 +1,7 @@
 """The reckoning at the end: what four independent counters say about the same octets, and what is between them.
 
-Pure arithmetic. ``EDGE.md``'s promise, in the project's ``docs/conformance.md``: with the gate in the kernel every
-difference here is 0, also after a crash.
+Pure arithmetic. With the gate in the kernel every difference here is 0, also after a crash; the one exception is what
+was handed to a wire in the moment in which it was cut.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ WORDS: Final[dict[Refusal, Words]] = {
         "The Idempotency-Key {key} was used before with another request.", "Use a new key for a new request."
     ),
     Refusal.REQUEST_REUSED: Words(
-        "Request {number} of session {session} was answered before and had other contents.",
+        "Request {number} of session {session} was answered before, with other contents or long ago.",
         "A repeat must be identical; a new request needs the next number.",
     ),
     Refusal.CREDIT_LIMIT_REACHED: Words(

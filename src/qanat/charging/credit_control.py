@@ -13,7 +13,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
-from qanat.charging.session import ANSWERS_KEPT, TRANSITIONS, WHY_NOT, Answer, Event, Grant, Quota, Session, State
+from qanat.charging.session import (
+    ANSWERS_KEPT,
+    TRANSITIONS,
+    WHY_NOT,
+    WINDOW,
+    Answer,
+    Event,
+    Grant,
+    Quota,
+    Session,
+    State,
+)
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
@@ -67,6 +78,8 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         earlier = session.answer_to(request.number)
         if earlier is not None:
             return earlier if earlier.digest == request.digest else _reused(request)
+        if session.has_seen(request.number):
+            return _reused(request)
     state = State.IDLE if session is None else session.state
     after = TRANSITIONS.get((state, request.event))
     if session is None or after is None:
@@ -143,7 +156,7 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
         session = replace(_begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         used = sum(use.octets for use in request.uses)
-        work.put(replace(session, used=session.used + used, answers=_with(session.answers, answer)))
+        work.put(replace(_answered(session, answer), used=session.used + used))
     return answer
 
 
@@ -259,9 +272,16 @@ def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) ->
     due = session.due
     if session.state is State.OPEN:
         due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
-    return replace(session, answers=_with(session.answers, answer), due=due)
+    return replace(_answered(session, answer), due=due)
 
 
-def _with(answers: tuple[Answer, ...], answer: Answer) -> tuple[Answer, ...]:
-    """Newest first."""
-    return (answer, *answers[: ANSWERS_KEPT - 1])
+def _answered(session: Session, answer: Answer) -> Session:
+    """Keep the answer, newest first, and note its number."""
+    ahead = answer.number - session.newest
+    seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
+    return replace(
+        session,
+        answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
+        newest=max(session.newest, answer.number),
+        seen=seen,
+    )

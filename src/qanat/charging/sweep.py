@@ -15,9 +15,11 @@ from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
 from qanat.ledger.work import Record, Work
-from qanat.units import MINUTE, Instant, Millis
+from qanat.units import DAY, MINUTE, Instant, Millis
 
 _LOOK_AGAIN: Final = Millis(5 * MINUTE)
+_EMPTY_KEPT: Final = Millis(90 * DAY)
+"""An expired, empty bucket stays this long for statements."""
 
 
 def sweep(work: Work, owner: Owner) -> int:
@@ -25,7 +27,9 @@ def sweep(work: Work, owner: Owner) -> int:
     work.act = "swept"
     due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]
     for record in sorted(due, key=_sessions_first):
-        _sweep_one(work, record)
+        fresh = work.get(type(record), owner, record.id)
+        if fresh is not None:
+            _sweep_one(work, fresh)
     return len(due)
 
 
@@ -55,11 +59,11 @@ def _sweep_session(work: Work, session: Session) -> None:
 
 
 def _sweep_bucket(work: Work, bucket: Account) -> None:
-    fresh = work.get(Account, bucket.owner, bucket.id)
-    assert fresh is not None
-    book.expire(work, fresh)
+    if not bucket.balance:
+        work.drop(bucket)
+        return
+    book.expire(work, bucket)
     emptied = work.get(Account, bucket.owner, bucket.id)
-    assert emptied is not None
+    assert emptied is not None, f"{bucket.label} was just expired"
     # What is still reserved comes home when its session ends: look again until then.
-    later = Instant(work.now + _LOOK_AGAIN) if emptied.reserved else None
-    work.put(replace(emptied, due=later))
+    work.put(replace(emptied, due=Instant(work.now + (_LOOK_AGAIN if emptied.balance else _EMPTY_KEPT))))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
@@ -33,13 +33,38 @@ _PAUSE_S: Final = 0.3
 """Between two rounds of the projector: a record that changes often is then written once."""
 
 
+class Waiter(Protocol):
+    """Is told once how a decision ended. Neither method may raise."""
+
+    def settled(self, result: Any) -> None:
+        """Everything the result rests on is durable."""
+
+    def failed(self, error: Exception) -> None:
+        """What the decision raised itself; or StoreFault, and then nothing was acknowledged and repeating is safe."""
+
+
 @dataclass(slots=True)
 class Ticket:
     """One request that waits for its batch to be durable."""
 
     decision: Decision[Any]
-    future: asyncio.Future[Any]
+    waiter: Waiter
     result: Any = None
+
+
+class _Awaited:
+    """A waiter to await; whoever asked may have gone away."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def settled(self, result: Any) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def failed(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -81,6 +106,7 @@ class Lane:
         self._gathering = Batch()
         self._committing: Batch | None = None
         self._worker: asyncio.Task[None] | None = None
+        self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
         self._closed = False
         self._unprojected: Images = {}
@@ -115,10 +141,23 @@ class Lane:
             result, changed = await self._decide_when_ready(decision)
         if not changed and self._committing is None and not self._gathering.tickets:
             return result
-        ticket: Ticket = Ticket(decision, asyncio.get_running_loop().create_future(), result)
-        self._gathering.tickets.append(ticket)
-        self._wake()
-        return await ticket.future  # type: ignore[no-any-return]
+        awaited = _Awaited()
+        self._enlist(Ticket(decision, awaited, result))
+        return await awaited.future  # type: ignore[no-any-return]
+
+    def submit(self, decision: Decision[Any], waiter: Waiter) -> None:
+        """Decide as ``decide`` does and tell the waiter; costs no task where the pages are in memory."""
+        if self._closed or not self._ready.is_set():
+            self._submit_when_ready(decision, waiter)
+            return
+        try:
+            result, _ = self._decide(decision)
+        except NotLoaded:
+            self._submit_when_ready(decision, waiter)
+        except Exception as error:  # the decision's own, for its waiter
+            waiter.failed(error)
+        else:
+            self._enlist(Ticket(decision, waiter, result))
 
     async def caught_up(self) -> None:
         """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
@@ -145,6 +184,11 @@ class Lane:
         return sum(map(len, self._unprojected.values())) + sum(map(len, self._round.images.values()))
 
     # -- deciding
+
+    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter) -> None:
+        task = asyncio.create_task(self._again(Ticket(decision, waiter)))
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
 
     async def _decide_when_ready(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide, loading the pages it takes; these stay in memory until it is done."""
@@ -196,6 +240,10 @@ class Lane:
 
     # -- committing
 
+    def _enlist(self, ticket: Ticket) -> None:
+        self._gathering.tickets.append(ticket)
+        self._wake()
+
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -238,8 +286,7 @@ class Lane:
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
         for ticket in batch.tickets:
-            if not ticket.future.done():  # whoever asked may have gone away
-                ticket.future.set_result(ticket.result)
+            ticket.waiter.settled(ticket.result)
 
     async def _decide_again(self) -> None:
         """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""
@@ -252,16 +299,15 @@ class Lane:
     async def _again(self, ticket: Ticket) -> None:
         try:
             ticket.result, _ = await self._decide_when_ready(ticket.decision)
-        except Exception as error:  # the decision's own, for its caller
-            ticket.future.set_exception(error)
+        except Exception as error:  # the decision's own, or the store's
+            ticket.waiter.failed(error)
         else:
-            self._gathering.tickets.append(ticket)
+            self._enlist(ticket)
 
     async def _lose(self, fault: StoreFault) -> None:
         """The database did not take the batch: nothing decided since is true. Start afresh from what is durable."""
         for ticket in self._withdraw():
-            if not ticket.future.done():
-                ticket.future.set_exception(fault)
+            ticket.waiter.failed(fault)
         try:
             await self.open()
         except StoreFault:

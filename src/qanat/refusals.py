@@ -245,10 +245,10 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请选择其他套餐。",
     ),
     Refusal.WALLET_TOO_SMALL: Words(
-        "The wallet holds {wallet} {currency}, the plan costs {price} {currency} (in minor units).",
-        "Pay money in first: `qanat pay-in`, then buy again.",
-        "钱包余额 {wallet} {currency}，套餐价格 {price} {currency}（以最小货币单位计）。",
-        "先充值：`qanat pay-in`，然后再购买。",
+        "The wallet holds {wallet} {currency}, {price} {currency} are needed (in minor units).",
+        "Pay money in first: `qanat pay-in`, then try again.",
+        "钱包余额 {wallet} {currency}，需要 {price} {currency}（以最小货币单位计）。",
+        "先充值：`qanat pay-in`，然后再试。",
     ),
     Refusal.NAME_TAKEN: Words(
         "{thing} exists already.",

@@ -14,6 +14,7 @@ from qanat.charging.session import TRANSITIONS, Event, Session, State
 from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel, Receipt, forget
 from qanat.ledger.work import Record, Work
 from qanat.units import DAY, MINUTE, Instant, Millis
 
@@ -43,7 +44,9 @@ def _sweep_one(work: Work, record: Record) -> None:
         _sweep_session(work, record)
     elif isinstance(record, Account):
         _sweep_bucket(work, record)
-    else:
+    elif isinstance(record, Receipt):
+        forget(work, record)
+    elif not isinstance(record, Parcel):  # parcels are due until they are delivered
         work.drop(record)
 
 

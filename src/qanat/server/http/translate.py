@@ -59,7 +59,12 @@ def usage(work: Work, terminal: Terminal, message: agent.UsageReport) -> agent.U
 
 def refusal_body(refused: Refused) -> agent.RefusalBody:
     return agent.RefusalBody(
-        reason=refused.reason, sentence=refused.sentence, cure=refused.cure, facts=dict(refused.facts)
+        reason=refused.reason,
+        sentence=refused.sentence,
+        cure=refused.cure,
+        sentence_zh=refused.sentence_zh,
+        cure_zh=refused.cure_zh,
+        facts=dict(refused.facts),
     )
 
 

@@ -107,6 +107,8 @@ class TradeLink(Record, frozen=True, kw_only=True):
     """On the base station's page: this trade is or was here, on this supplier's octets."""
 
     supplier: str
+    recalled: bool = False
+    """The base station is to end it; so that asking what is recalled reads this page only."""
 
 
 class Visit(Record, frozen=True, kw_only=True):
@@ -238,6 +240,13 @@ def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Tra
     return trade, posts, excess
 
 
+def end(work: Work, trade: Trade, event: Event) -> Trade:
+    """End a trade. What the base station has ended itself it may not add to; after silence, late reports are taken."""
+    if event is Event.FINAL:
+        trade = take_back(work, trade, tuple(trade.promised))
+    return step(work, trade, event)
+
+
 def step(work: Work, trade: Trade, event: Event) -> Trade:
     """Take the trade to its next state. Repeating is safe."""
     after = TRANSITIONS.get((trade.state, event))
@@ -252,7 +261,12 @@ def step(work: Work, trade: Trade, event: Event) -> Trade:
 
 def recall(work: Work, order: SupplyOrder) -> list[Trade]:
     """Recall everything that runs on a stopped order."""
-    return [step(work, trade, Event.STOPPED) for trade in trades_on(work, order) if trade.running]
+    recalled = [step(work, trade, Event.STOPPED) for trade in trades_on(work, order) if trade.running]
+    for trade in recalled:
+        link = work.get(TradeLink, base_station_owner(trade.base_station), trade.id)
+        assert link is not None, f"base station {trade.base_station} carries trade {trade.id} and does not know it"
+        work.put(replace(link, recalled=True))
+    return recalled
 
 
 def trades_on(work: Work, order: SupplyOrder) -> list[Trade]:
@@ -262,8 +276,7 @@ def trades_on(work: Work, order: SupplyOrder) -> list[Trade]:
 def recalled_at(work: Work, base_station: str) -> list[str]:
     """Return the names of the trades that this base station must end."""
     links = work.all(TradeLink, base_station_owner(base_station))
-    trades = (find_trade(work, link.supplier, link.id) for link in links)
-    return sorted(trade.id for trade in trades if trade is not None and trade.state is State.RECALLED)
+    return sorted(link.id for link in links if link.recalled and link.due is None)
 
 
 def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> None:

@@ -25,9 +25,10 @@ _EMPTY_KEPT: Final = Millis(90 * DAY)
 
 Sweepers = Mapping[type[Record], Callable[[Work, Any], None]]
 """What to do with a due record of a kind that charging does not know."""
+_NO_OTHERS: Final[Sweepers] = {}
 
 
-def sweep(work: Work, owner: Owner, others: Sweepers = {}) -> int:
+def sweep(work: Work, owner: Owner, others: Sweepers = _NO_OTHERS) -> int:
     """Do what is due for one owner and return how many records it concerned. Repeating finds nothing to do."""
     work.act = "swept"
     due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]

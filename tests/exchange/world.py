@@ -112,18 +112,14 @@ class World:
 
     def enrol_terminal(self, name: str) -> None:
         code = f"code-{name}"
-        self.decide(
-            partial(issue_code, code=code, operator=OPERATORS[name], subscriber=name, valid=HOUR)
-        )
+        self.decide(partial(issue_code, code=code, operator=OPERATORS[name], subscriber=name, valid=HOUR))
         asked = agent.Enrolment(code=code, public_key=public(name), hardware="lab", serial=name, version="1")
         self.done(partial(enrol, asked=asked, id=f"trm-{name}", binding_code="none"))
 
     def enrol_station(self, station: str, name: str) -> BaseStation:
         code = f"code-{station}"
         self.decide(
-            partial(
-                issue_code, code=code, operator=OPERATORS[name], subscriber=name, valid=HOUR, device="base station"
-            )
+            partial(issue_code, code=code, operator=OPERATORS[name], subscriber=name, valid=HOUR, device="base station")
         )
         asked = BaseStationEnrolment(code=code, public_key=public(station), hardware="lab", serial=station, version="1")
         return self.done(partial(enrol_base_station, asked=asked, id=station))
@@ -279,13 +275,9 @@ class Gateway:
 
     def send(self, *rows: agent.UsageRow) -> agent.UsageConfirmation | Refused:
         report = agent.UsageReport(journal=self.journal, floor=0, rows=list(rows))
-        divided = self.world.decide(
-            partial(translate.rows_by_supplier, base_station=self.station, message=report)
-        )
+        divided = self.world.decide(partial(translate.rows_by_supplier, base_station=self.station, message=report))
         for supplier, part in divided.items():
-            self.world.decide(
-                partial(translate.count_rows, base_station=self.station, supplier=supplier, message=part)
-            )
+            self.world.decide(partial(translate.count_rows, base_station=self.station, supplier=supplier, message=part))
         return self.world.decide(partial(translate.confirm, base_station=self.station, message=report))
 
     def pass_(self, octets: int) -> None:

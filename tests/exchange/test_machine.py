@@ -96,6 +96,26 @@ class Exchange(RuleBasedStateMachine):
                 gateway.send(row)
         gateway.finish()
 
+    @rule(demander=people, supplier=people, octets=st.integers(1, 300))
+    def trades(self, demander: str, supplier: str, octets: int) -> None:
+        """A whole trade as it should be, so that obligations grow in both directions."""
+        admitted = self.world.admit(demander, to=supplier)
+        if isinstance(admitted, Admitted):
+            gateway = Gateway(self.world, admitted)
+            gateway.pass_(min(octets, gateway.room()))
+            gateway.finish()
+            self.world.deliver()
+            self.world.clock.advance(1)
+
+    @precondition(lambda self: self.rows)
+    @rule()
+    def loses_the_server_for_an_hour(self) -> None:
+        """Trades end by silence; what passed is reported late."""
+        for minutes in (25, 35):
+            self.waits(minutes)
+        for gateway, row in self.rows:
+            gateway.send(row)
+
     @rule(minutes=st.integers(1, 25))
     def waits(self, minutes: int) -> None:
         self.world.clock.advance(minutes * MINUTE)
@@ -163,5 +183,5 @@ class Exchange(RuleBasedStateMachine):
         return self.world.decide(partial(parcels_of, owner=owner))
 
 
-Exchange.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+Exchange.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None, derandomize=True)
 TestExchange = Exchange.TestCase

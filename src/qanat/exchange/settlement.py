@@ -99,6 +99,15 @@ class Clearing:
     def transfers(self) -> list[Transfer]:
         return net(self.positions())
 
+    def moved(self, *, operator: str, unit: str) -> int:
+        """Return what the transfers move for an operator; negative is what it pays."""
+        return moved(self.transfers(), operator=operator, unit=unit)
+
+    @property
+    def preserved(self) -> bool:
+        """Whether netting left every operator with exactly what it had to get or to pay."""
+        return preserves(self.positions(), self.transfers())
+
 
 def net(positions: list[Position]) -> list[Transfer]:
     """Return transfers that bring every position to zero: in each unit fewer than there are operators."""

@@ -30,6 +30,8 @@ class Settled:
     period: str
     closed: Period | None
     clearing: Clearing
+    files: tuple[str, ...] = ()
+    """Operators for whom a file was written."""
 
     @property
     def unchanged(self) -> bool:
@@ -83,7 +85,7 @@ async def settle(store: Store, period: str, *, close: bool = False, directory: P
         for file in files.values():
             file.finish()
     closed = await store.decide(partial(_seal, period=period, clearing=clearing))
-    return Settled(period=period, closed=closed, clearing=clearing)
+    return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
 
 
 async def records_of(store: Store, period: str) -> AsyncIterator[ClearingRecord]:

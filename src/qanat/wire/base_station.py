@@ -122,6 +122,13 @@ class Recalls(Message, frozen=True, kw_only=True):
     ask_again_ms: Annotated[int, Meta(ge=100, le=60_000)]
 
 
+class OwnIdentities(Message, frozen=True, kw_only=True):
+    """A terminal's identity code and its subscriber's, for its presentations."""
+
+    terminal: Code
+    subscriber: Code
+
+
 class TradeCount(Message, frozen=True, kw_only=True):
     """What the demander's terminal counted in a trade, sent by the terminal once it has left the base station."""
 

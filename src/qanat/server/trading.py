@@ -6,6 +6,7 @@ from functools import partial
 
 from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.trades import trade_at
 from qanat.ids import Owner
 from qanat.ledger.transit import delivered, parcels_of
 from qanat.refusals import Refused
@@ -32,6 +33,13 @@ async def deliver(store: Store, owner: Owner) -> int:
         await store.decide(partial(receive, parcel=parcel))
         await store.decide(partial(delivered, parcel=parcel))
     return len(parcels)
+
+
+async def book_now(store: Store, base_station: str, trade: str) -> None:
+    """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
+    ended = await store.decide(lambda work: trade_at(work, base_station, trade))
+    if ended is not None:
+        await deliver(store, ended.owner)
 
 
 async def sweep_owner(store: Store, owner: Owner) -> int:

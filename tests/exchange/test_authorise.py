@@ -10,7 +10,15 @@ from tests.exchange.world import PRICE, Gateway, World, key_of, online, refused
 
 from qanat.errors import BadInput
 from qanat.exchange import identity
-from qanat.exchange.orders import DemandOrder, make_circle, open_demand, open_supply, passcode_page, stop_demand
+from qanat.exchange.orders import (
+    DemandOrder,
+    SupplyOrder,
+    make_circle,
+    open_demand,
+    open_supply,
+    passcode_page,
+    stop_demand,
+)
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner
@@ -177,11 +185,18 @@ def test_without_an_order_nothing_is_taken(world: World) -> None:
 
 def test_a_stopped_and_an_expired_order_are_over(world: World) -> None:
     world.buy("alice", 5_000)
-    order = world.offer("alice", until=Instant(world.clock.now() + HOUR))
+    world.offer("alice", until=Instant(world.clock.now() + HOUR))
+    world.buy("anna", 5_000)
+    world.stop(world.offer("anna", until=Instant(world.clock.now() + HOUR)))
     world.clock.advance(HOUR)
-    assert refused(world.admit("bob", to="alice")) is Refusal.ORDER_EXPIRED
-    world.stop(order)
-    assert refused(world.admit("bob", to="alice")) is Refusal.ORDER_STOPPED
+    for _ in range(2):
+        assert refused(world.admit("bob", to="alice")) is Refusal.ORDER_EXPIRED
+        assert refused(world.admit("bob", to="anna")) is Refusal.ORDER_STOPPED
+        world.sweep()
+    labels = [
+        order.label for name in ("alice", "anna") for order in world.desk.all(SupplyOrder, subscriber_owner(name))
+    ]
+    assert not [label for label in labels if label.startswith("open/")], "neither is on offer any more"
 
 
 def test_an_order_covers_what_is_asked_for_or_says_what_is_left(market: World) -> None:

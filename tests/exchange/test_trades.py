@@ -248,6 +248,16 @@ def test_an_admission_that_never_became_a_session_ends_by_itself(market: World) 
     assert online(market, "bob", to="alice", at="bst-carl").held
 
 
+def test_an_ended_trade_is_not_opened_again_however_late(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.finish()
+    for _ in range(2):
+        market.clock.advance(26 * HOUR)
+        market.sweep()
+    assert market.desk.get(Session, subscriber_owner("alice"), gateway.admitted.trade) is None
+    assert refused(gateway.say("first")) is Refusal.SESSION_CLOSED
+
+
 def test_a_base_station_can_say_nothing_about_anothers_trade(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     gateway.station = "bst-carl"

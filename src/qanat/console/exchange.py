@@ -48,7 +48,7 @@ def supply() -> None:
 )
 @click.option("--terminal", default="", metavar="ID", help="The terminal that stands for you.")
 @remote
-def offer(client: Client, subscriber: str | None, /, **terms: object) -> Json:
+def offer(client: Client, /, *, subscriber: str | None, **terms: object) -> Json:
     """Open a supply order."""
     body = {key: value for key, value in terms.items() if key != "price" and value is not None}
     for key in ("base_stations", "operators"):
@@ -121,7 +121,7 @@ def demand() -> None:
 @_currency
 @_hours
 @remote
-def open_demand(client: Client, subscriber: str | None, /, **terms: object) -> Json:
+def open_demand(client: Client, /, *, subscriber: str | None, **terms: object) -> Json:
     """Open a demand order; its passcode is shown this once."""
     price = terms.pop("price")
     order = client.post(path_of(subscriber, "/demand-orders"), terms | {"per_gb": price})

@@ -58,7 +58,7 @@ class SupplyOrder(Record, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """Open orders stand first in a list, the cheapest and then the oldest at its head."""
-        state = "open" if self.stopped_at is None else "stopped"
+        state = "stopped" if self.stopped_at is not None else "used up" if self.given >= self.total else "open"
         return f"{state}/{self.price.money:016d}/{self.opened_at:016d}/{self.id}"
 
     @property
@@ -93,9 +93,15 @@ def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
     barred = _unknown_audience(work, order) or _not_own_terminal(work, order)
     if barred:
         return barred
+    order = replace(order, due=order.until)
     work.put(order)
     work.act = "supply order opened"
     return order
+
+
+def expire_supply(work: Work, order: SupplyOrder) -> None:
+    """Take an order whose time is over off the list; grants never outlived it."""
+    work.put(replace(order, stopped_at=order.stopped_at or order.until, due=None))
 
 
 def stop_supply(work: Work, order: SupplyOrder) -> SupplyOrder:
@@ -188,7 +194,7 @@ def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
 
 
 def _over(work: Work, order: SupplyOrder | DemandOrder, *, holder: str) -> Refused | None:
-    if order.stopped_at is not None:
+    if order.stopped_at is not None and order.stopped_at < (order.until or _NEVER):
         return Refused(Refusal.ORDER_STOPPED, {**_facts(order, holder=holder), "at": format_instant(order.stopped_at)})
     if (order.until or _NEVER) <= work.now:
         at = format_instant(order.until or work.now)

@@ -26,7 +26,7 @@ from qanat.charging.session import Event, Session, State
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
 from qanat.exchange.booking import book_trade, report_excess
-from qanat.exchange.orders import SupplyOrder, stop_supply
+from qanat.exchange.orders import SupplyOrder, expire_supply, stop_supply
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
@@ -67,6 +67,8 @@ def interrogation(
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.session})
     session = work.get(Session, trade.owner, trade.id)
+    if session is None and not trade.running:
+        return Refused(Refusal.SESSION_CLOSED, {"session": message.session})
     repeated = session is not None and session.answer_to(message.number) is not None
     returned = tuple(QuotaId(quota) for quota in message.returns)
     if not repeated:
@@ -156,7 +158,7 @@ def stop(work: Work, order: SupplyOrder) -> SupplyOrder:
 
 def sweep(work: Work, owner: Owner) -> int:
     """Do what is due for one owner, then end the trades whose session has fallen silent."""
-    swept = charging_sweep.sweep(work, owner, {Trade: _sweep_trade})
+    swept = charging_sweep.sweep(work, owner, {Trade: _sweep_trade, SupplyOrder: expire_supply})
     for trade in work.all(Trade, owner):
         session = work.get(Session, owner, trade.id)
         if trade.running and session is not None and session.state is State.CLOSED:

@@ -13,8 +13,10 @@ from qanat.exchange.booking import pay
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
-from qanat.exchange.trades import TRANSITIONS, Event, State, find_trade, recalled_at, step
+from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, recalled_at, step
+from qanat.ledger.book import available
 from qanat.ledger.transit import Parcel
+from qanat.ledger.work import Work
 from qanat.refusals import Refusal
 from qanat.registry.base_stations import find_base_station, revoke_base_station
 from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
@@ -22,7 +24,7 @@ from qanat.registry.terminals import Terminal
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
 from qanat.units import HOUR, MinorUnits, Octets
-from qanat.wire.agent import InterrogationAnswer
+from qanat.wire.agent import InterrogationAnswer, UsageReport
 from qanat.wire.base_station import TradeCount
 
 CAROL = base_station_owner("bst-carol")
@@ -118,7 +120,7 @@ def test_a_supplier_who_stops_recalls_what_runs_and_gets_the_rest_back(market: W
     market.deliver()
     assert market.decide(partial(recalled_at, base_station="bst-carol")) == []
     assert (market.bucket_octets("alice"), market.obtained("bob")) == (4_700, 300)
-    assert market.decide(partial(translate.book.available, owner=subscriber_owner("alice"))) == 4_700
+    assert market.decide(partial(available, owner=subscriber_owner("alice"))) == 4_700
 
 
 def test_stopping_twice_changes_nothing(market: World) -> None:
@@ -169,7 +171,7 @@ def test_a_report_that_was_cut_off_between_two_suppliers_is_simply_sent_again(wo
     rows = [bob.row(bob.held[0].quota, 300)]
     bella.seq = bob.seq
     rows.append(bella.row(bella.held[0].quota, 200))
-    report = translate.agent.UsageReport(journal="shared", floor=0, rows=rows)
+    report = UsageReport(journal="shared", floor=0, rows=rows)
     divided = world.decide(partial(translate.rows_by_supplier, base_station="bst-carol", message=report))
     assert sorted(divided) == ["alice", "anna"]
     count = partial(translate.count_rows, base_station="bst-carol")
@@ -399,11 +401,11 @@ def test_the_transition_table_says_it_all(market: World) -> None:
             market.decide(lambda work, id=trade.id: _end(work, id))  # type: ignore[misc]
 
 
-def _in(world: World, trade: translate.Trade, state: State) -> translate.Trade:
+def _in(world: World, trade: Trade, state: State) -> Trade:
     return world.decide(partial(step, trade=trade, event=Event.STOPPED if state is State.RECALLED else Event.FINAL))
 
 
-def _end(work: translate.Work, id: str) -> None:
+def _end(work: Work, id: str) -> None:
     trade = find_trade(work, "alice", id)
     assert trade is not None
     step(work, trade, Event.FINAL)

@@ -4,7 +4,7 @@ A trade lives on its supplier's page, beside the order and the buckets it draws 
 in one shard. Its quotas are those of a credit-control session of the same name (``charging``), which the server drives
 with the bound given here; this module knows what was promised to the base station and has not been reported yet. That is
 all it needs to judge the next promise, a report that is late, and a report that says too much.
-Source: S4 (real-time judgement); docs/decisions/trades-and-sessions.md.
+Source: S4 (real-time judgement); docs/decisions/0007.
 """
 
 from __future__ import annotations

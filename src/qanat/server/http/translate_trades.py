@@ -1,7 +1,7 @@
 """From base stations' messages to the exchange and credit control, and back. Pure.
 
 Here the two rooms meet that do not know each other: the exchange says who may, how much and until when; credit control
-grants, posts and remembers answers, in a session that has the trade's name (docs/decisions/trades-and-sessions.md).
+grants, posts and remembers answers, in a session that has the trade's name (docs/decisions/0007).
 
 Rows are counted on the page of the supplier they concern, each page a decision of its own, and confirmed on the base
 station's page when all of that is durable. Rows are cumulative and each page knows what it has counted, so stopping

@@ -69,7 +69,7 @@ def interrogation(
     session = work.get(Session, trade.owner, trade.id)
     if session is None and not trade.running:
         return Refused(Refusal.SESSION_CLOSED, {"session": message.session})
-    repeated = session is not None and session.answer_to(message.number) is not None
+    repeated = session is not None and session.has_seen(message.number)
     returned = tuple(QuotaId(quota) for quota in message.returns)
     if not repeated:
         trade = trades.take_back(work, trade, returned)

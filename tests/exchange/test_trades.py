@@ -315,6 +315,16 @@ def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world
     )
 
 
+def test_a_terminal_may_tell_its_count_after_it_has_gone_elsewhere(market: World) -> None:
+    first = online(market, "bob", to="alice")
+    first.pass_(500)
+    first.finish()
+    market.deliver()
+    second = online(market, "bob", to="alice", at="bst-carl")
+    assert terminal_says(market, first, 500) is True
+    second.finish()
+
+
 def test_a_terminal_counts_only_trades_it_took_part_in(market: World) -> None:
     gateway = online(market, "bella", to="alice")
     terminal = market.desk.get(Terminal, terminal_owner("trm-bob"), "trm-bob")

@@ -25,7 +25,7 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session, State
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
-from qanat.exchange.booking import book_trade, report_excess
+from qanat.exchange.booking import TradeShare, book_trade, report_excess
 from qanat.exchange.orders import SupplyOrder, expire_supply, stop_supply
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner, QuotaId, SessionId
@@ -139,11 +139,9 @@ def recalls(work: Work, base_station: str, *, ask_again_ms: int) -> wire.Recalls
 
 def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> wire.TradeCounted | Refused:
     """Take a terminal's own count of a trade it took part in, and hold it against the base station's."""
-    unknown = Refused(Refusal.UNKNOWN_SESSION, {"session": message.trade})
-    visit = work.get(trades.Visit, subscriber_owner(terminal.subscriber), terminal.id) if terminal.subscriber else None
-    trade = trades.trade_of(work, visit) if visit else None
-    if trade is None or trade.id != message.trade:
-        return unknown
+    trade = _trade_of_terminal(work, terminal, message.trade)
+    if trade is None:
+        return Refused(Refusal.UNKNOWN_SESSION, {"session": message.trade})
     trade = disputes.terminal_counted(work, trade, Octets(message.up + message.down))
     disputes.reconcile(work, trade)
     return wire.TradeCounted(trade=trade.id, agrees=disputes.agrees(trade))
@@ -235,6 +233,16 @@ def _count(work: Work, trade: Trade, reported: dict[str, Octets]) -> None:
     report_excess(work, trade, excess)
     if not trade.running:
         book_trade(work, trade)
+
+
+def _trade_of_terminal(work: Work, terminal: Terminal, id: str) -> Trade | None:
+    """Return a trade of this terminal: the one it was admitted to last, or one that was booked before."""
+    demander = subscriber_owner(terminal.subscriber)
+    visit = work.get(trades.Visit, demander, terminal.id)
+    share = work.get(TradeShare, demander, id)
+    supplier = visit.supplier if visit and visit.trade == id else share.supplier if share else ""
+    trade = trades.find_trade(work, supplier, id)
+    return trade if trade is not None and trade.terminal == terminal.id else None
 
 
 def _never_admitted(quota: str) -> Refused:

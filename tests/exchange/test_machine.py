@@ -153,6 +153,7 @@ class Exchange(RuleBasedStateMachine):
             trades = self.world.desk.all(Trade, owner)
             for order in self.world.desk.all(SupplyOrder, owner):
                 out = sum(trade.outstanding for trade in trades if trade.order == order.id)
+                assert order.promised == out
                 assert order.given + out <= order.total
 
     @invariant()

@@ -23,7 +23,7 @@ from qanat.registry.names import base_station_owner, subscriber_owner, terminal_
 from qanat.registry.terminals import Terminal
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
-from qanat.units import HOUR, MinorUnits, Octets
+from qanat.units import DAY, HOUR, MinorUnits, Octets
 from qanat.wire.agent import InterrogationAnswer, UsageReport
 from qanat.wire.base_station import TradeCount
 
@@ -240,6 +240,19 @@ def test_a_report_that_was_late_because_the_server_was_away_is_booked_as_a_furth
     assert (market.bucket_octets("alice"), market.obtained("bob"), market.given("alice")) == (4_300, 700, 700)
     assert market.account(CAROL, "debt") == 0
     assert market.trade(gateway.admitted).bookings == 2
+
+
+def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    assert gateway.room() == 1_000
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    assert order_of(market, gateway).promised == 1_000, "a late report may still come"
+    market.clock.advance(31 * DAY)
+    market.sweep()
+    assert order_of(market, gateway).promised == 0
+    assert market.decide(partial(find_trade, supplier="alice", id=gateway.admitted.trade)) is None
 
 
 def test_an_admission_that_never_became_a_session_ends_by_itself(market: World) -> None:

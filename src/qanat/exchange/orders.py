@@ -49,6 +49,8 @@ class SupplyOrder(Record, frozen=True, kw_only=True):
     operators: tuple[str, ...] = ()
     """Of base stations; empty is all of them."""
     given: Octets = Octets(0)
+    promised: int = 0
+    """Granted to base stations and neither reported nor returned: the sum over its trades."""
     today: int = 0
     """The UTC day that ``given_today`` is about, counted from 1970-01-01."""
     given_today: Octets = Octets(0)

@@ -164,13 +164,12 @@ def order_of(work: Work, trade: Trade) -> SupplyOrder:
 def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:
     """Tell why the order and its supplier can't cover ``wanted`` octets now, if they can't."""
     facts: dict[str, int | str] = {"order": order.id, "holder": order.supplier, "wanted": wanted}
-    promised = _promised_on(work, order)
-    left = order.total - order.given - promised
+    left = order.total - order.given - order.promised
     if left < wanted:
         return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": max(left, 0), "total": order.total})
     today = order.left_today(work.now)
-    if today is not None and today - promised < wanted:
-        facts |= {"left": max(today - promised, 0), "per_day": order.per_day or 0}
+    if today is not None and today - order.promised < wanted:
+        facts |= {"left": max(today - order.promised, 0), "per_day": order.per_day or 0}
         return Refused(Refusal.ORDER_USED_UP_TODAY, facts)
     available = book.available(work, order.owner)
     if available < wanted:
@@ -180,10 +179,9 @@ def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:
 
 def room(work: Work, trade: Trade, order: SupplyOrder) -> Octets:
     """Return how much may be promised now: what order and demander leave. The supplier's buckets are judged with it."""
-    promised = _promised_on(work, order)
     today = order.left_today(work.now)
-    bounds = [order.total - order.given - promised]
-    bounds += [] if today is None else [today - promised]
+    bounds = [order.total - order.given - order.promised]
+    bounds += [] if today is None else [today - order.promised]
     bounds += [] if trade.limit is None else [trade.limit - trade.counted - trade.outstanding]
     return Octets(max(0, min(*bounds, MAX_OCTETS)))
 
@@ -201,17 +199,13 @@ def promise(work: Work, trade: Trade, granted: Mapping[QuotaId, int]) -> Trade:
     promised = {**trade.promised, **granted}
     for quota in list(promised)[:-_PROMISES_KEPT]:
         del promised[quota]
-    trade = replace(trade, promised=promised)
-    work.put(trade)
-    return trade
+    return _with_promises(work, trade, promised)
 
 
 def take_back(work: Work, trade: Trade, quotas: tuple[QuotaId, ...]) -> Trade:
     """The base station is done with these quotas: nothing more may be reported under them."""
     kept = {quota: octets for quota, octets in trade.promised.items() if quota not in quotas}
-    trade = replace(trade, promised=kept)
-    work.put(trade)
-    return trade
+    return _with_promises(work, trade, kept)
 
 
 def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Trade, dict[QuotaId, Octets], Octets]:
@@ -231,9 +225,8 @@ def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Tra
                 del promised[quota]
     total = sum(posts.values())
     excess = Octets(sum(reported.values()) - total)
-    trade = replace(
-        trade, promised=promised, counted=Octets(trade.counted + total), excess=Octets(trade.excess + excess)
-    )
+    trade = _with_promises(work, trade, promised)
+    trade = replace(trade, counted=Octets(trade.counted + total), excess=Octets(trade.excess + excess))
     work.put(trade)
     if total:
         count_given(work, order_of(work, trade), Octets(total))
@@ -245,6 +238,11 @@ def end(work: Work, trade: Trade, event: Event) -> Trade:
     if event is Event.FINAL:
         trade = take_back(work, trade, tuple(trade.promised))
     return step(work, trade, event)
+
+
+def forget(work: Work, trade: Trade) -> None:
+    """Forget a trade whose reports can't come any more; what was never reported is free for others again."""
+    work.drop(take_back(work, trade, tuple(trade.promised)))
 
 
 def step(work: Work, trade: Trade, event: Event) -> Trade:
@@ -286,8 +284,14 @@ def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> 
         work.put(replace(order, obtained=Octets(order.obtained + octets)))
 
 
-def _promised_on(work: Work, order: SupplyOrder) -> int:
-    return sum(trade.outstanding for trade in trades_on(work, order))
+def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Trade:
+    """Change what is promised, on the trade and in its order's sum."""
+    changed = replace(trade, promised=promised)
+    if changed.outstanding != trade.outstanding:
+        order = order_of(work, trade)
+        work.put(replace(order, promised=order.promised + changed.outstanding - trade.outstanding))
+    work.put(changed)
+    return changed
 
 
 def _supplier_short(work: Work, order: SupplyOrder, *, available: Octets, wanted: int) -> Refused:

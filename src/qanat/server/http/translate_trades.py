@@ -252,7 +252,7 @@ def _never_admitted(quota: str) -> Refused:
 def _sweep_trade(work: Work, trade: Trade) -> None:
     """Forget an ended trade after its time; end one whose base station never opened a session."""
     if not trade.running:
-        work.drop(trade)
+        trades.forget(work, trade)
     elif work.get(Session, trade.owner, trade.id) is None:
         book_trade(work, trades.end(work, trade, trades.Event.EXPIRED))
     else:

@@ -29,7 +29,7 @@ from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import DAY, Instant, Octets
+from qanat.units import DAY, MAX_OCTETS, Instant, Octets
 
 _CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
@@ -53,6 +53,13 @@ class Ask(Struct, frozen=True, kw_only=True, gc=False):
     wanted: Octets | None = None
 
 
+class Bound(Struct, frozen=True, kw_only=True, gc=False):
+    """Less than what the subscriber has: so many octets at most may be granted now, until then."""
+
+    octets: Octets
+    until: Instant | None = None
+
+
 class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionId
     owner: Owner
@@ -66,6 +73,11 @@ class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     asks: tuple[Ask, ...] = ()
     barred: Refused | None = None
     """Grant nothing, for this reason; usage is counted all the same."""
+    bound: Bound | None = None
+    """Set by whoever lends the subscriber's octets to somebody else."""
+
+
+_UNBOUND: Final = Bound(octets=MAX_OCTETS)
 
 
 def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
@@ -206,15 +218,16 @@ def _grant_all(
         if request.barred is not None:
             grants.append(_no(ask, request.barred))
             continue
-        session, grant = _grant(work, policy, session, ask, request.number)
+        session, grant = _grant(work, policy, session, ask, request)
         grants.append(grant)
     return session, tuple(grants)
 
 
-def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) -> tuple[Session, Grant]:
+def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation) -> tuple[Session, Grant]:
     buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
-    available = Octets(sum(bucket.available for bucket in buckets))
-    if not buckets:
+    bound = request.bound or _UNBOUND
+    available = Octets(min(sum(bucket.available for bucket in buckets), bound.octets))
+    if not available:
         return session, _no(ask, _nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
         return session, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
@@ -228,10 +241,11 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
     )
     parts = book.reserve_from(work, buckets, octets)
     drawn_on = {id for id, _ in parts}
-    bucket_ends = min((b.expires_at for b in buckets if b.expires_at and b.id in drawn_on), default=None)
-    valid_until = policy.valid_until(work.now, bucket_ends)
+    ends = [bucket.expires_at for bucket in buckets if bucket.expires_at and bucket.id in drawn_on]
+    ends += [bound.until] if bound.until else []
+    valid_until = policy.valid_until(work.now, min(ends, default=None))
     quota = Quota(
-        id=QuotaId(f"{session.id}.{number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
+        id=QuotaId(f"{session.id}.{request.number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
         octets=octets,
         rating_group=ask.rating_group,
         parts=parts,

@@ -5,7 +5,8 @@ Reservations go home, silent sessions close, expired buckets empty, and what was
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from qanat.charging.session import TRANSITIONS, Event, Session, State
 from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel, Receipt, forget
 from qanat.ledger.work import Record, Work
 from qanat.units import DAY, MINUTE, Instant, Millis
 
@@ -21,15 +23,19 @@ _LOOK_AGAIN: Final = Millis(5 * MINUTE)
 _EMPTY_KEPT: Final = Millis(90 * DAY)
 """An expired, empty bucket stays this long for statements."""
 
+Sweepers = Mapping[type[Record], Callable[[Work, Any], None]]
+"""What to do with a due record of a kind that charging does not know."""
+_NO_OTHERS: Final[Sweepers] = {}
 
-def sweep(work: Work, owner: Owner) -> int:
+
+def sweep(work: Work, owner: Owner, others: Sweepers = _NO_OTHERS) -> int:
     """Do what is due for one owner and return how many records it concerned. Repeating finds nothing to do."""
     work.act = "swept"
     due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]
     for record in sorted(due, key=_sessions_first):
         fresh = work.get(type(record), owner, record.id)
         if fresh is not None:
-            _sweep_one(work, fresh)
+            _sweep_one(work, fresh, others)
     return len(due)
 
 
@@ -38,12 +44,16 @@ def _sessions_first(record: Record) -> bool:
     return not isinstance(record, Session)
 
 
-def _sweep_one(work: Work, record: Record) -> None:
-    if isinstance(record, Session):
+def _sweep_one(work: Work, record: Record, others: Sweepers) -> None:
+    if type(record) in others:
+        others[type(record)](work, record)
+    elif isinstance(record, Session):
         _sweep_session(work, record)
     elif isinstance(record, Account):
         _sweep_bucket(work, record)
-    else:
+    elif isinstance(record, Receipt):
+        forget(work, record)
+    elif not isinstance(record, Parcel):  # parcels are due until they are delivered
         work.drop(record)
 
 

@@ -30,9 +30,10 @@ class JournalMark(Record, frozen=True, kw_only=True):
 
 
 def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport) -> tuple[dict[str, Octets], int]:
-    """Count a report's rows; ``journal`` is what makes its seqs unique on this page. Returns the octets to post for each quota, and the seq up to which rows are confirmed.
+    """Count a report's rows; ``journal`` is what makes its seqs unique on this page.
 
-    Repeating a report returns nothing to post and the same confirmation.
+    Returns the octets to post for each quota, and the seq up to which rows are confirmed. Repeating a report returns
+    nothing to post and the same confirmation.
     """
     mark = work.get(JournalMark, owner, journal) or JournalMark(owner=owner, id=journal)
     fresh = [row for row in report.rows if row.seq > mark.acked]

@@ -7,17 +7,17 @@ Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
 from qanat.charging.session import (
     ANSWERS_KEPT,
-    NUMBERS_AHEAD,
     TRANSITIONS,
     WHY_NOT,
+    WINDOW,
     Answer,
     Event,
     Grant,
@@ -29,14 +29,13 @@ from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import DAY, Instant, Octets
+from qanat.units import DAY, MAX_OCTETS, Instant, Octets
 
 CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Struct, frozen=True, kw_only=True, gc=False):
     """Octets used since the last report, under one quota."""
 
     octets: Octets
@@ -47,16 +46,21 @@ class Use:
     """The holder is done with the quota; what is left goes home."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True, gc=False):
     """A request for units. ``wanted`` None lets the server choose."""
 
     rating_group: int | None = None
     wanted: Octets | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interrogation:
+class Bound(Struct, frozen=True, kw_only=True, gc=False):
+    """Less than what the subscriber has: so many octets at most may be granted now, until then."""
+
+    octets: Octets
+    until: Instant | None = None
+
+
+class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionId
     owner: Owner
     """The subscriber, already identified by the front."""
@@ -69,6 +73,11 @@ class Interrogation:
     asks: tuple[Ask, ...] = ()
     barred: Refused | None = None
     """Grant nothing, for this reason; usage is counted all the same."""
+    bound: Bound | None = None
+    """Set by whoever lends the subscriber's octets to somebody else."""
+
+
+_UNBOUND: Final = Bound(octets=MAX_OCTETS)
 
 
 def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
@@ -102,7 +111,7 @@ def earlier_answer(session: Session, request: Interrogation) -> Answer | None:
     earlier = session.answer_to(request.number)
     if earlier is not None:
         return earlier if earlier.digest == request.digest else _not_now(request, Refusal.REQUEST_REUSED)
-    return _not_now(request, Refusal.ANSWER_FORGOTTEN) if session.knows(request.number) else None
+    return _not_now(request, Refusal.REQUEST_REUSED) if session.has_seen(request.number) else None
 
 
 def report(work: Work, owner: Owner, session: SessionId, uses: tuple[Use, ...]) -> None:
@@ -154,7 +163,6 @@ def begin(request: Interrogation, now: Instant) -> Session:
         opened_at=now,
         last_at=now,
         measured_at=now,
-        next_number=request.number if request.event is Event.FIRST else 0,
     )
 
 
@@ -225,15 +233,16 @@ def _grant_all(
         if request.barred is not None:
             grants.append(_no(ask, request.barred))
             continue
-        session, grant = _grant(work, policy, session, ask, request.number)
+        session, grant = _grant(work, policy, session, ask, request)
         grants.append(grant)
     return session, tuple(grants)
 
 
-def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) -> tuple[Session, Grant]:
+def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation) -> tuple[Session, Grant]:
     buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
-    available = Octets(sum(bucket.available for bucket in buckets))
-    if not buckets:
+    bound = request.bound or _UNBOUND
+    available = Octets(min(sum(bucket.available for bucket in buckets), bound.octets))
+    if not available:
         return session, _no(ask, nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
         return session, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
@@ -245,12 +254,13 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
-    parts = book.reserve(work, session.owner, octets)
+    parts = book.reserve_from(work, buckets, octets)
     drawn_on = {id for id, _ in parts}
-    bucket_ends = min((b.expires_at for b in buckets if b.expires_at and b.id in drawn_on), default=None)
-    valid_until = policy.valid_until(work.now, bucket_ends)
+    ends = [bucket.expires_at for bucket in buckets if bucket.expires_at and bucket.id in drawn_on]
+    ends += [bound.until] if bound.until else []
+    valid_until = policy.valid_until(work.now, min(ends, default=None))
     quota = Quota(
-        id=QuotaId(f"{session.id}.{number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
+        id=QuotaId(f"{session.id}.{request.number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
         octets=octets,
         rating_group=ask.rating_group,
         parts=parts,
@@ -295,21 +305,12 @@ def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) ->
 
 
 def answered(session: Session, answer: Answer) -> Session:
-    """Keep an answer, newest first, and its number for longer."""
-    next_number, ahead = session.next_number, session.numbers_ahead
-    if answer.number == next_number and not ahead:
-        next_number += 1
-    else:
-        next_number, ahead = _numbers(next_number, {*ahead, answer.number})
-    answers = (answer, *session.answers[: ANSWERS_KEPT - 1])
-    return replace(session, answers=answers, next_number=next_number, numbers_ahead=ahead)
-
-
-def _numbers(next_number: int, answered: set[int]) -> tuple[int, tuple[int, ...]]:
-    """Return what comes next and what was answered ahead of that. Of too many gaps the oldest is given up."""
-    if len(answered) > NUMBERS_AHEAD:
-        next_number = min(answered)
-    while next_number in answered:
-        answered.remove(next_number)
-        next_number += 1
-    return next_number, tuple(sorted(answered))
+    """Keep the answer, newest first, and note its number."""
+    ahead = answer.number - session.newest
+    seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
+    return replace(
+        session,
+        answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
+        newest=max(session.newest, answer.number),
+        seen=seen,
+    )

@@ -79,11 +79,7 @@ def _refund_refused(work: Work, request: Interrogation, amount: Octets) -> Refus
     used = book.used(work, request.owner)
     if not amount:
         return Refused(Refusal.NOT_RATED, {"service": "a refund without requested units"})
-    return (
-        None
-        if amount <= used
-        else Refused(Refusal.REFUND_TOO_LARGE, {"wanted": amount, "unit": "octets", "used": used})
-    )
+    return None if amount <= used else Refused(Refusal.REFUND_TOO_LARGE, {"wanted": amount, "used": used})
 
 
 def _check_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:

@@ -102,8 +102,8 @@ ANSWERS_KEPT: Final = 4
 """A holder has one interrogation under way, a gateway one for each rating group: repeats come within the last few."""
 
 
-NUMBERS_AHEAD: Final = 64
-"""Numbers kept that came before their turn; a gateway with more requests under way in one session is not known."""
+WINDOW: Final = 48
+"""Request numbers further behind the newest than this are taken for repeats (the anti-replay window of RFC 4303 §3.4.3)."""
 
 
 class Session(Record, frozen=True, kw_only=True):
@@ -123,10 +123,10 @@ class Session(Record, frozen=True, kw_only=True):
     """Octets used since ``measured_at``."""
     quotas: tuple[Quota, ...] = ()
     answers: tuple[Answer, ...] = ()
-    next_number: int = 0
-    """Every number below was answered, or was skipped long ago."""
-    numbers_ahead: tuple[int, ...] = ()
-    """Numbers answered out of order: a gateway may ask for several rating groups at once."""
+    newest: int = -1
+    """The highest request number answered; numbers need not arrive in order."""
+    seen: int = 0
+    """Bit n: request number ``newest − n`` was answered."""
 
     @property
     def reservations(self) -> tuple[Part, ...]:
@@ -138,6 +138,7 @@ class Session(Record, frozen=True, kw_only=True):
                 return answer
         return None
 
-    def knows(self, number: int) -> bool:
-        """Tell whether a number was answered, though the answer itself may not be kept any more."""
-        return number < self.next_number or number in self.numbers_ahead
+    def has_seen(self, number: int) -> bool:
+        """Tell whether this number was answered before, even if the answer is no longer kept."""
+        behind = self.newest - number
+        return behind >= WINDOW or (behind >= 0 and bool(self.seen >> behind & 1))

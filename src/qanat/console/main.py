@@ -7,7 +7,20 @@ from typing import Final
 
 import click
 
-from qanat.console import bench, lab, offices, peers, people, serving, terminals, watching
+from qanat.console import (
+    base_stations,
+    bench,
+    exchange,
+    lab,
+    offices,
+    peers,
+    people,
+    serving,
+    settling,
+    simulate,
+    terminals,
+    watching,
+)
 from qanat.console.terminal import terminal as on_device
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
@@ -22,8 +35,17 @@ CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
         people.top_up,
     ),
     "Subscribers and their terminals": (people.sign_up, people.sign_in, people.buy, people.balance),
+    "Exchange traffic": (
+        exchange.supply,
+        exchange.demand,
+        exchange.trades,
+        exchange.disputes,
+        exchange.pay,
+        exchange.identity,
+        settling.settle,
+    ),
     "Look into it": (watching.sessions, watching.refusals, watching.why, watching.audit),
-    "Try and measure": (lab.lab, bench.bench),
+    "Try and measure": (lab.lab, simulate.simulate_world, bench.bench),
 }
 
 
@@ -32,6 +54,7 @@ class Chapters(click.Group):
         shown: set[str] = set()
         chapters = {title: [command.name or "" for command in commands] for title, commands in CHAPTERS.items()}
         chapters["Subscribers and their terminals"].append("terminal")
+        chapters["Exchange traffic"].append("station")
         for title, names in chapters.items():
             shown.update(names)
             self._chapter(formatter, title, names)
@@ -67,10 +90,18 @@ def _terminal_group() -> click.Group:
     return group
 
 
+def _station_group() -> click.Group:
+    group = click.Group("station", help="Base stations: at the server, and on the device itself.")
+    for command in base_stations.COMMANDS:
+        group.add_command(command)
+    return group
+
+
 for _commands in CHAPTERS.values():
     for _command in _commands:
         main.add_command(_command)
 main.add_command(_terminal_group())
+main.add_command(_station_group())
 
 if __name__ == "__main__":
     main()

@@ -194,7 +194,7 @@ def test_a_repeat_whose_answer_is_forgotten_is_not_charged_again(live: Live, pgw
     for _ in range(8):
         services(pgw, "U", mscc(wants(1_000), used(10)))
     pgw.number = 0
-    assert say(pgw, "U", mscc(wants(1_000), used(10))).result_code == 5012
+    assert say(pgw, "U", mscc(wants(1_000), used(10))).result_code == 5004
     assert balance(live)[2] == 80
 
 

@@ -80,7 +80,7 @@ def test_more_numbers_than_answers_are_kept_are_still_known(live: Live, smf: Gat
     for _ in range(ANSWERS_KEPT + 3):
         smf.ask("U", used=(1, 0))
     smf.number = 1
-    assert smf.ask("U", used=(1, 0)).result_code == 5012
+    assert smf.ask("U", used=(1, 0)).result_code == 5004
     assert balance(live)[2] == ANSWERS_KEPT + 3
 
 

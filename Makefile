@@ -12,7 +12,8 @@ setup: ## create .venv with pinned, hash-checked dependencies
 run: setup ## show the whole job on real traffic; ends by itself
 	@$(PY) -m qanat.lab.show
 
-test: setup ## run all tests
+test: ## run all tests
+	@./setup.sh test
 	@$(PY) -m pytest -n auto
 
 check: setup ## ruff, mypy strict, import rules

@@ -15,10 +15,10 @@ from tests.server.live import Live
 from qanat.units import Instant
 from qanat.wire.diameter import profiles
 from qanat.wire.diameter.codec import Decoder
-from qanat.wire.diameter.courtesies import Identity, introduction
+from qanat.wire.diameter.courtesies import Identity, courtesy, introduction
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
-from qanat.wire.diameter.messages import Message
+from qanat.wire.diameter.messages import DeviceWatchdogAnswer, DeviceWatchdogRequest, Message
 from qanat.wire.diameter.profiles import Interrogation, Profile, avp, text, u32, u64
 from qanat.wire.diameter.values import CcRequestType
 
@@ -36,8 +36,11 @@ KINDS = {
 class Gateway:
     """Speaks as ``host``; one session at a time by ``ask``, anything at all by ``exchange``."""
 
-    def __init__(self, live: Live, host: str = "smf.open5gs.test", *, profile: Profile = profiles.open5gs) -> None:
-        address, _, port = live.gy.rpartition(":")
+    def __init__(
+        self, live: Live, host: str = "smf.open5gs.test", *, profile: Profile = profiles.open5gs, through: str = ""
+    ) -> None:
+        """Connect to the server, or ``through`` a relay."""
+        address, _, port = (through or live.gy).rpartition(":")
         self.socket = socket.create_connection((address, int(port)), timeout=10)
         self.at = live.clock.now
         self.who = profiles.Gateway(
@@ -45,6 +48,12 @@ class Gateway:
             origin_realm=host.partition(".")[2],
             destination_realm="qanat.test",
             address=IPv4Address("192.0.2.7"),
+        )
+        self.identity = Identity(
+            origin_host=host,
+            origin_realm=self.who.origin_realm,
+            addresses=(b"\x00\x01\x7f\x00\x00\x01",),
+            origin_state_id=1,
         )
         self.profile = profile
         self.session = f"{host};1700000000;1;app_gy"
@@ -67,13 +76,7 @@ class Gateway:
 
     def introduce(self) -> Any:
         """Return the answer to our capabilities, a welcome or an error."""
-        us = Identity(
-            origin_host=self.who.origin_host,
-            origin_realm=self.who.origin_realm,
-            addresses=(b"\x00\x01\x7f\x00\x00\x01",),
-            origin_state_id=1,
-        )
-        self.send(encode(introduction(us, (1, 1))))
+        self.send(encode(introduction(self.identity, (1, 1))))
         return self.receive()
 
     def ask(self, kind: str, *, imsi: str = IMSI, msisdn: str = "", used: tuple[int, int] = (0, 0), **more: Any) -> Any:
@@ -106,7 +109,12 @@ class Gateway:
         self.socket.sendall(octets)
 
     def receive(self) -> Message:
-        return self._decoder.decode(self.receive_octets())
+        """Return the next message; a watchdog is answered and passed over."""
+        message = self._decoder.decode(self.receive_octets())
+        if not isinstance(message, DeviceWatchdogRequest):
+            return message
+        self.socket.sendall(encode(courtesy(self.identity, DeviceWatchdogAnswer, message)))
+        return self.receive()
 
     def receive_octets(self) -> bytes:
         while not self._messages:

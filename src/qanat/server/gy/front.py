@@ -110,6 +110,9 @@ class Front:
                 return
         if request.origin_host != connection.last_asked:
             connection.last_asked = request.origin_host
+            # Behind a relay it is the gateway that has quirks, where we know it.
+            known = request.origin_host if self.roster.knows(request.origin_host) else connection.origin_host
+            connection.quirks = self.roster.quirks_of(known)
             self.teller.route(request.origin_host, request.origin_realm, connection)
         asked = Asked(self, connection, request, self._loop.time())
         self._under_way[asked] = None

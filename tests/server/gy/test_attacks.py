@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.gy.gateway import Gateway, accepted, balance, funded
@@ -184,3 +186,29 @@ def test_peers_that_leave_before_their_answer_harm_nobody(live: Live, smf: Gatew
             hasty.introduce()
             hasty.send(hasty.request("I", session_id=f"hasty;{place}"))
     assert smf.ask("I").result_code == 2001
+
+
+def test_a_database_that_takes_nothing_is_answered_too_busy_and_the_repeat_is_charged_once(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, gy={"answer_within_s": 0.1}, store={"database": f"sqlite:///{tmp_path}/qanat.db"})
+    with live_server(tmp_path, settings) as live, Gateway(live) as smf:
+        funded(live)
+        accepted(live)
+        smf.introduce()
+        smf.ask("I")
+        other = sqlite3.connect(tmp_path / "qanat.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert smf.ask("U", used=(100, 0)).result_code == 3004
+        asked = smf.last
+        assert smf.ask("U", used=(100, 0)).result_code == 3004
+        other.execute("ROLLBACK")
+        other.close()
+        while (answer := again(smf, asked)).result_code == 3004:
+            pass
+        assert answer.result_code == 2001
+        assert balance(live)[2] == 100
+
+
+def again(gateway: Gateway, octets: bytes) -> Any:
+    """Send a request once more, with the T flag."""
+    gateway.send(octets[:4] + bytes((octets[4] | 0x10,)) + octets[5:])
+    return gateway.receive()

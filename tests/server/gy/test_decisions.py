@@ -1,4 +1,4 @@
-"""Where existing systems contradict each other, this is what we do: the decisions of docs/decisions/0007, one test each."""
+"""Where existing systems contradict each other, this is what we do: the decisions of docs/decisions/0009, one test each."""
 
 from __future__ import annotations
 

@@ -294,3 +294,28 @@ def test_after_closing_nothing_more_is_taken_and_everything_acknowledged_is_kept
         await again.close()
 
     run(story)
+
+
+def test_a_list_is_answered_while_requests_keep_coming(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        await store.decide(fund("alice", 10**9))
+        stop = asyncio.Event()
+        busy = [asyncio.create_task(keep_asking(store, f"s{place}", stop)) for place in range(8)]
+        found = await store.find(Account, label_prefix="subscriber/alice:b")
+        assert [account.id for account in found] == ["b"]
+        assert not any(task.done() for task in busy)
+        stop.set()
+        await asyncio.gather(*busy)
+        await store.close()
+
+    run(story)
+
+
+async def keep_asking(store: Store, session: str, stop: asyncio.Event) -> None:
+    number = 0
+    await store.decide(say("alice", session, number, Event.FIRST))
+    while not stop.is_set():
+        number += 1
+        await store.decide(say("alice", session, number, Event.INTERMEDIATE, used=1))
+        await asyncio.sleep(0)

@@ -95,6 +95,8 @@ class Lane:
         self._ready = asyncio.Event()
         self._closed = False
         self._projector = Projector(log)
+        self._chunk_written: asyncio.Future[None] | None = None
+        """Made by whoever waits for rows."""
 
     async def open(self) -> None:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
@@ -143,12 +145,17 @@ class Lane:
             self._enlist(Ticket(decision, waiter, result))
 
     async def caught_up(self) -> None:
-        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
-        while self._projector.waiting:
+        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault.
+
+        The round under way and the next hold all of it, so what goes on arriving does not prolong it.
+        """
+        rounds = self._projector.rounds + (2 if self._projector.round.images else 1)
+        while self._projector.waiting and self._projector.rounds < rounds:
             self._projector.next_round_at = 0.0
             self._wake()
             assert self._worker is not None
-            await asyncio.shield(self._worker)
+            self._chunk_written = self._chunk_written or asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._worker, self._chunk_written}, return_when=asyncio.FIRST_COMPLETED)
             if self._projector.fault is not None:
                 raise self._projector.fault
 
@@ -244,6 +251,9 @@ class Lane:
                 fresh, entries = self.figures.entries - entries, self.figures.entries
                 await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
                 self.figures.rows_projected = self._projector.rows_written
+                if self._chunk_written is not None:
+                    self._chunk_written.set_result(None)
+                    self._chunk_written = None
         if self._projector.waiting and not self._closed:
             loop.call_at(self._projector.next_round_at, self._wake)
 

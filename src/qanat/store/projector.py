@@ -36,6 +36,8 @@ class Round:
 class Projector:
     def __init__(self, log: Log) -> None:
         self.rows_written = 0
+        self.rounds = 0
+        """Rounds whose rows are all written."""
         self.fault: StoreFault | None = None
         """Why the last chunk was not written; its images are kept."""
         self.next_round_at = 0.0
@@ -95,6 +97,7 @@ class Projector:
             return
         self.rows_written += len(rows)
         if last:
+            self.rounds += 1
             self._round = Round()
             self.next_round_at = now_s + _PAUSE_S
 

@@ -25,7 +25,7 @@ from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.results import RESULT_CODE, failed_avps
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
-from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
+from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, SubscriptionId, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
 from qanat.wire.diameter.values import (
@@ -103,7 +103,8 @@ def answer(
 def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) -> Subscriber | Refused:
     """Return whom the request names: by IMSI if it can be found by that, else by number."""
     first: Refused | None = None
-    for name in sorted(request.subscribers, key=_imsi_first):
+    names = request.subscribers
+    for name in names if len(names) == 1 else sorted(names, key=_not_by_imsi):
         if name.kind is SubscriptionIdType.IMSI:
             found = subscriber_by_imsi(work, name.data)
         elif name.kind is SubscriptionIdType.E164:
@@ -122,8 +123,8 @@ def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) 
     return Refused(Refusal.NO_IDENTITY)
 
 
-def _imsi_first(name: object) -> bool:
-    return getattr(name, "kind", None) is not SubscriptionIdType.IMSI
+def _not_by_imsi(name: SubscriptionId) -> bool:
+    return name.kind is not SubscriptionIdType.IMSI
 
 
 def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Subscriber) -> Interrogation:

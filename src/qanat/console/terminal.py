@@ -91,9 +91,9 @@ def run(
     state: Path | None,
 ) -> None:
     """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left."""
+    from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
     from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
-    from qanat.agents.terminal.log import JsonLog, PlainLog  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()

@@ -18,10 +18,11 @@ from tests.agents.conftest import World
 from tests.namespaces import Namespace, join
 from tests.traffic import connected, datagrams, flows, receive, until
 
-from qanat.agents.kernel.ladder import Ladder
+from qanat.agents.kernel.ladder import Key, Ladder
+from qanat.agents.kernel.lay import ForeignTable
 from qanat.agents.kernel.link import Links, NoSuchInterface, UpDown
 from qanat.agents.kernel.nft import Nft, TableGone
-from qanat.agents.terminal.gate import ForeignTable, GateEvent, Reading
+from qanat.agents.terminal.gate import GateEvent, Reading
 from qanat.agents.terminal.kernel_gate import KernelGate, table_for
 from qanat.errors import BadInput
 from qanat.units import Octets
@@ -392,6 +393,6 @@ def test_signalling_servers_follow_the_settings(world: World) -> None:
 
 
 def test_a_ladder_with_nothing_to_allow_changes_nothing() -> None:
-    ladder = Ladder(table=table_for("wwan0"), label="terminal", key=b"\0\0\0\1", ceiling=Octets(0))
+    ladder = Ladder(table=table_for("wwan0"), label="terminal", keys=[Key("", b"\0\0\0\1")], ceiling=Octets(0))
     assert ladder.extend() == []
     assert ladder.fence() == []

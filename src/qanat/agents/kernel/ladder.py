@@ -25,19 +25,33 @@ from qanat.units import Octets
 _NAME: Final = re.compile(r"rung_(.+)_(\d+)_(\d+)")
 
 
+def label_of(name: str) -> str | None:
+    """Return whose rung a quota is; None for a quota that is no rung."""
+    match = _NAME.fullmatch(name)
+    return None if match is None else match[1]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Rung:
     number: int
     ceiling: Octets
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One name under which the party is found: the element, in the maps whose names end so (``a_of4``, ``a_of6``)."""
+
+    suffix: str
+    octets: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class Ladder:
-    """One metered party's rungs. ``key`` is its element in both maps, ``label`` makes its quota names unique."""
+    """One metered party's rungs. ``keys`` are its elements in the maps, ``label`` makes its quota names unique."""
 
     table: Table
     label: str
-    key: bytes
+    keys: list[Key]
     ceiling: Octets
     """What the owner allows; the rungs reach it as soon as one of the two places is free."""
     rungs: list[Rung] = field(default_factory=list)
@@ -66,11 +80,9 @@ class Ladder:
     def rotate(self) -> list[Message]:
         """The serving rung is dry: the waiting one takes its place, and a new one waits if there is more to allow."""
         dry = self.rungs[0]
-        changes = [self.table.delete_element("a_of", self.key)]
+        changes = self._clear("a_of")
         if len(self.rungs) == 2:
-            waiting = self.name(self.rungs[1])
-            changes.append(self.table.delete_element("b_of", self.key))
-            changes.append(self.table.add_element("a_of", self.key, target=waiting))
+            changes += self._clear("b_of") + self._fill("a_of", self.rungs[1])
         changes.append(self.table.delete_quota(self.name(dry)))
         del self.rungs[0]
         return changes + self.extend()
@@ -82,11 +94,15 @@ class Ladder:
 
     def fence(self) -> list[Message]:
         """Take every rung away: after this commit no new packet passes."""
-        places = zip(("a_of", "b_of"), self.rungs, strict=False)
-        elements = [self.table.delete_element(place, self.key) for place, _ in places]
+        elements = [change for place, _ in self._places() for change in self._clear(place)]
         quotas = [self.table.delete_quota(self.name(rung)) for rung in self.rungs]
         self.rungs.clear()
         return elements + quotas
+
+    def add_key(self, key: Key) -> list[Message]:
+        """Let the party be found under this name too."""
+        self.keys.append(key)
+        return [self._element(place, key, rung) for place, rung in self._places()]
 
     def adopt(self, names: Collection[str]) -> None:
         """Take over the rungs that the kernel holds under this label."""
@@ -100,7 +116,16 @@ class Ladder:
         self.numbered += 1
         rung = Rung(self.numbered, self.ceiling)
         self.rungs.append(rung)
-        return [
-            self.table.add_quota(self.name(rung), limit=limit, used=used),
-            self.table.add_element(place, self.key, target=self.name(rung)),
-        ]
+        return [self.table.add_quota(self.name(rung), limit=limit, used=used), *self._fill(place, rung)]
+
+    def _places(self) -> list[tuple[str, Rung]]:
+        return list(zip(("a_of", "b_of"), self.rungs, strict=False))
+
+    def _fill(self, place: str, rung: Rung) -> list[Message]:
+        return [self._element(place, key, rung) for key in self.keys]
+
+    def _element(self, place: str, key: Key, rung: Rung) -> Message:
+        return self.table.add_element(place + key.suffix, key.octets, target=self.name(rung))
+
+    def _clear(self, place: str) -> list[Message]:
+        return [self.table.delete_element(place + key.suffix, key.octets) for key in self.keys]

@@ -10,12 +10,12 @@ from qanat.agents.channel import Server, read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
+from qanat.agents.log import Log
 from qanat.agents.reporter import Reporter
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
 from qanat.agents.terminal.gate import Server as GateServer
-from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile

@@ -6,8 +6,9 @@ import errno
 from collections.abc import Collection
 from typing import Final
 
+from qanat.agents.kernel.lay import NftMissing
 from qanat.agents.kernel.netlink import KernelFault
-from qanat.agents.terminal.gate import Gate, NftMissing, Server
+from qanat.agents.terminal.gate import Gate, Server
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate

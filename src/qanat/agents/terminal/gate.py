@@ -15,21 +15,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Protocol
 
 from qanat.agents.kernel.link import UpDown
-from qanat.errors import Fault
 from qanat.units import Octets
 
 NOTHING: Final = UpDown(Octets(0), Octets(0))
 
 Server = tuple[IPv4Address | IPv6Address, int]
 """Address and TCP port of a Qanat server: signalling with it is never charged."""
-
-
-class NftMissing(Fault):
-    """The ``nft`` command is not installed."""
-
-
-class ForeignTable(Fault):
-    """A table of our name is there that this program did not lay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

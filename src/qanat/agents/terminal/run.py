@@ -20,8 +20,8 @@ from qanat.agents.holder import Holder
 from qanat.agents.journal import Journal, JournalFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.link import LinkWatch
+from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
-from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
 from qanat.errors import Fault

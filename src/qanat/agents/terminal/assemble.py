@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qanat.agents.channel import Server, read_server
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
@@ -39,7 +40,7 @@ def run_terminal(
     server = read_server(identity.server)
     reporter = Reporter(
         server,
-        key=identities.key_of(state),
+        key=key_of(state),
         key_id=identity.terminal,
         channels=channels_of(interface, channels or identity.channels),
         clock=corrected,

@@ -16,8 +16,9 @@ from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
-from qanat.agents.journal import Journal, JournalFault
+from qanat.agents.journal import Journal
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log

@@ -247,9 +247,13 @@ class Holder:
     def _needs_more(self) -> bool:
         """One quota serves and one may wait: ask when the only one has run down to its threshold; a final one, dry."""
         live = self.book.live
+        if live and live[-1].final:
+            return self._is_dry
+        if self._manner.asks_ahead:
+            # A rung runs dry with less than a packet left over: that quota is spent, though not to the octet.
+            return len(live) < 2 or (len(live) == 2 and live[0].left < GSO_OCTETS)
         if len(live) == 1:
-            is_time = self._manner.asks_ahead or live[0].left <= live[0].threshold
-            return self._is_dry or (not live[0].final and is_time)
+            return self._is_dry or live[0].left <= live[0].threshold
         return not live
 
     def _wind_up(self, now: Instant) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from qanat.agents.kernel import netlink
@@ -129,6 +130,12 @@ class Nft:
             for key, target in elements_of(answer.payload)
         }
 
+    def make_hold(self, table: Table, collection: str, wanted: set[bytes]) -> None:
+        """Make a set hold these elements and no others, in one transaction."""
+        present = set(self.elements(table, collection))
+        removed = [table.delete_element(collection, key) for key in sorted(present - wanted)]
+        self.commit(removed + [table.add_element(collection, key) for key in sorted(wanted - present)])
+
     def close(self) -> None:
         self._netlink.close()
 
@@ -223,6 +230,11 @@ def comment_of(userdata: bytes) -> str:
             return netlink.text_of(userdata[place + 2 : place + 2 + length])
         place += 2 + length
     return ""
+
+
+def service_key(address: IPv4Address | IPv6Address, port: int) -> bytes:
+    """Pack an element of a set of ``address . inet_service``; nftables fills each part up to four octets."""
+    return address.packed + struct.pack("!Hxx", port)
 
 
 def _key(key: bytes) -> bytes:

@@ -29,7 +29,7 @@ from qanat.agents.kernel.fence import wait_for_packets_in_flight
 from qanat.agents.kernel.ladder import Key, Ladder
 from qanat.agents.kernel.lay import ForeignTable, run_nft
 from qanat.agents.kernel.link import Link, Links, UpDown
-from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
+from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
@@ -225,14 +225,9 @@ class KernelGate:
         return laid
 
     def _allow_signalling(self, servers: set[Server]) -> None:
-        """Make the sets hold these servers and no others, in one transaction."""
-        changes: list[Message] = []
         for collection, version in (("servers4", 4), ("servers6", 6)):
-            wanted = {_server_key(server) for server in servers if server[0].version == version}
-            present = set(self._nft.elements(self._table, collection))
-            changes += [self._table.delete_element(collection, key) for key in sorted(present - wanted)]
-            changes += [self._table.add_element(collection, key) for key in sorted(wanted - present)]
-        self._nft.commit(changes)
+            wanted = {nft.service_key(*server) for server in servers if server[0].version == version}
+            self._nft.make_hold(self._table, collection, wanted)
 
     def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""
@@ -286,9 +281,3 @@ def table_for(interface: str) -> Table:
 
 def _index_key(link: Link) -> bytes:
     return struct.pack("=I", link.index)
-
-
-def _server_key(server: Server) -> bytes:
-    """Pack a set key; nftables fills each part up to four octets."""
-    address, port = server
-    return address.packed + struct.pack("!Hxx", port)

@@ -38,6 +38,21 @@ def lock(path: Path) -> int:
     return lock
 
 
+def is_locked(path: Path) -> bool:
+    """Tell whether an agent owns the file now."""
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def open_durable(path: Path, *, version: int, create: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     """Open or make a database in which a commit that returned is on the disk. Raises JournalFault, JournalDamaged.
 

@@ -15,7 +15,8 @@ from qanat.wire.agent import RefusalBody
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 1.05rem/1.5 system-ui, sans-serif; }
 body { max-width: 34rem; margin: 2rem auto; padding: 0 1rem; }
-section { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .6rem; padding: 1rem; margin: 1rem 0; }
+section { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .6rem; }
+section { padding: 1rem; margin: 1rem 0; }
 .refused { border-color: #b3261e; border-width: 2px; }
 dt { opacity: .75; } dd { margin: 0 0 .6rem; font-weight: 600; overflow-wrap: anywhere; }
 label { display: block; margin: .6rem 0 .2rem; }

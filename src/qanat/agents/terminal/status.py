@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
 import msgspec
 
 from qanat.agents import journal
+from qanat.agents.durable import is_locked
 from qanat.agents.holding import Held, Snapshot
 from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
@@ -53,7 +52,7 @@ def status_of(state: Path) -> Status:
     path = journal_path(state)
     book = journal.read_only(path) if path.exists() else Snapshot(journal="")
     seen = read_state(state_path(state))
-    is_running = _is_locked(path)
+    is_running = is_locked(path)
     return Status(
         terminal=identity.terminal,
         server=identity.server,
@@ -87,18 +86,3 @@ def _quota(held: Held) -> QuotaStatus:
 
 def _unreported(book: Snapshot, seen: State | None) -> int:
     return Notebook(book).unreported if seen is None else seen.unreported
-
-
-def _is_locked(path: Path) -> bool:
-    """Tell whether an agent owns the journal now."""
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False

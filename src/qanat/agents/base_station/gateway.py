@@ -166,11 +166,10 @@ class Gateway:
         return meter
 
     def _make_countable(self) -> list[str]:
-        return [
-            f"{offload} on {link.name}"
-            for link in (self.access, self.uplink)
-            for offload in make_countable(self._links, link)
-        ]
+        """Packets are merged where they come in, so the ports of a bridge or bond count too."""
+        sides = {self.access.index, self.uplink.index}
+        ports = [link for link in self._links.all() if sides & {link.index, link.master}]
+        return [f"{offload} on {link.name}" for link in ports for offload in make_countable(self._links, link)]
 
     def _allow_signalling(self, servers: set[Server]) -> None:
         for version in (4, 6):

@@ -18,6 +18,7 @@ from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Probl
 from qanat.wire.signature import is_genuine, public_key, read_signature
 
 WINDOW_S = 60
+ENROLMENTS = ("/v1/terminals", "/v1/base-stations")
 
 
 class FakeServer:
@@ -44,7 +45,7 @@ class FakeServer:
     def now_s(self) -> float:
         return time.time() + self.ahead_s
 
-    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:  # noqa: PLR0911
+    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:
         if self.fail_next:
             self.fail_next -= 1
             return Problem(status=503, reason="busy")
@@ -52,7 +53,7 @@ class FakeServer:
             signed = read_signature(method=method, path=path, body=body, headers=headers)
         except BadInput as error:
             return Problem(status=401, reason="bad_signature", detail=str(error))
-        key = signed.key_id if path == "/v1/terminals" else self.keys.get(signed.key_id)
+        key = signed.key_id if path in ENROLMENTS else self.keys.get(signed.key_id)
         if key is None:
             return Problem(status=401, reason="unknown_terminal")
         if not is_genuine(signed, public_key(key)) or signed.nonce in self.nonces:
@@ -60,7 +61,10 @@ class FakeServer:
         if abs(signed.created_s - self.now_s()) > WINDOW_S:
             return Problem(status=401, reason="clock_skew", detail="Your clock is off.", cure="Set the clock.")
         self.nonces.add(signed.nonce)
-        now = Instant(int(self.now_s() * 1000))
+        return self.decide(path, body, Instant(int(self.now_s() * 1000)))
+
+    def decide(self, path: str, body: bytes, now: Instant) -> msgspec.Struct:
+        """Answer a genuine request."""
         if path == "/v1/terminals":
             return self.enrol(msgspec.json.decode(body, type=Enrolment), now)
         if path == "/v1/agent/interrogations":
@@ -87,10 +91,16 @@ class FakeServer:
 def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            self.converse()
+
+        def do_GET(self) -> None:
+            self.converse()
+
+        def converse(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             with server.lock:
-                answer = server.answer("POST", self.path, body, headers)
+                answer = server.answer(self.command, self.path, body, headers)
             refused = isinstance(answer, Problem)
             content = msgspec.json.encode(answer)
             self.send_response_only(answer.status if isinstance(answer, Problem) else 200)

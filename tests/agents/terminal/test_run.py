@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.operator import Operator
+from tests.agents.running import Running
 from tests.traffic import connected, flows, receive, until
 
 from qanat.agents.terminal.enrol import enrol
@@ -30,41 +28,8 @@ SOURCE = Path(__file__).parents[3] / "src"
 PATIENCE_S = 20.0
 
 
-class Running:
-    """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
-
-    def __init__(self, world: World, state: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "qanat.console.terminal", "run", "--state", str(state), "--json", *more]
-        with world.terminal.inside():
-            self.process = subprocess.Popen(
-                command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-            )
-        self.lines: list[dict[str, Any]] = []
-        self.buffer = b""
-
-    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE_S
-        assert self.process.stderr is not None
-        while True:
-            while b"\n" in self.buffer:
-                line, _, self.buffer = self.buffer.partition(b"\n")
-                assert line.startswith(b"{"), (line + self.buffer + self.process.stderr.read()).decode()
-                self.lines.append(json.loads(line))
-                if self.lines[-1]["event"] == event and facts.items() <= self.lines[-1].items():
-                    return self.lines[-1]
-            ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"no {event!r} within {PATIENCE_S} s: {self.lines}"
-            came = os.read(self.process.stderr.fileno(), 65536)
-            assert came, f"the agent ended without {event!r}: {self.lines}"
-            self.buffer += came
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE_S) == 0, self.lines
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
+def run(world: World, state: Path) -> Running:
+    return Running(world.terminal, "qanat.console.terminal", "run", "--state", str(state))
 
 
 @pytest.fixture
@@ -114,7 +79,7 @@ def passed(world: World) -> int:
 def test_traffic_flows_through_renewals_and_the_remainder_returns_at_stop(
     world: World, server: FakeServer, state: Path
 ) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
     download(world, 12_000_000)
     agent.stop()
@@ -124,12 +89,12 @@ def test_traffic_flows_through_renewals_and_the_remainder_returns_at_stop(
 
 
 def test_kill_in_mid_download_loses_no_octet_and_doubles_none(world: World, server: FakeServer, state: Path) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
     with flows(world.terminal, world.internet, FAR, up=1, down=1):
         agent.wait_for("quota used up")
         agent.kill()
-        again = Running(world, state)
+        again = run(world, state)
         again.wait_for("terminal agent started")
         again.wait_for("quota used up")
     again.stop()
@@ -141,7 +106,7 @@ def test_exhausted_plan_is_refused_with_its_cure_and_the_gate_stays_shut(
     world: World, server: FakeServer, state: Path
 ) -> None:
     server.operator.bought = 2_000_000
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted", final=1)
     with flows(world.terminal, world.internet, FAR, down=1):
         assert agent.wait_for("refused")["cure"] == "Buy another plan."
@@ -156,7 +121,7 @@ def test_exhausted_plan_is_refused_with_its_cure_and_the_gate_stays_shut(
 def test_leaving_the_link_reports_over_another_channel_and_returning_opens_a_new_session(
     world: World, server: FakeServer, state: Path
 ) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
     download(world, 1_000_000)
     world.terminal.run("ip", "link", "set", "wwan0", "down")
@@ -175,23 +140,23 @@ def test_leaving_the_link_reports_over_another_channel_and_returning_opens_a_new
 def test_server_away_keeps_usage_in_the_journal_for_the_next_start(
     world: World, server: FakeServer, state: Path
 ) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
     server.fail_next = 1_000_000
     download(world, 1_000_000)
     agent.wait_for("no channel works")
     agent.kill()
     server.fail_next = 0
-    again = Running(world, state)
+    again = run(world, state)
     again.wait_for("usage reported")
     again.stop()
     assert server.operator.used == passed(world)
 
 
 def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: FakeServer, state: Path) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
-    second = Running(world, state)
+    second = run(world, state)
     assert second.process.stderr is not None
     assert b"in use by another agent" in second.process.stderr.read()
     assert second.process.wait(PATIENCE_S) == 1
@@ -199,7 +164,7 @@ def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: F
 
 
 def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path) -> None:
-    agent = Running(world, state)
+    agent = run(world, state)
     agent.wait_for("quota granted")
     command = [sys.executable, "-m", "qanat.console.terminal", "status", "--state", str(state), "--json"]
 

@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -28,6 +29,7 @@ from qanat.agents.kernel.fence import wait_for_packets_in_flight
 from qanat.agents.kernel.ladder import Key
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.kernel.neighbour import Address, LinkAddress, Neighbours
+from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected
@@ -38,7 +40,11 @@ from qanat.wire.base_station import Admission, Admitted
 
 STOP_WITHIN_S: Final = 10.0
 """How long a stop waits for the server; after that the journal keeps what is left for the next start."""
-JOURNAL_AGAIN_S: Final = 2
+AGAIN_S: Final = 2
+DECIDED_WITHIN_S: Final = 5.0
+"""How long a demander waits for its first grant before it is told to look again."""
+CURED_BY_BEGINNING_ANEW: Final = (JournalFault, TableGone, KernelFault)
+"""The gate stands closed at its last limits meanwhile; what was not written did not happen."""
 RECALLS_AGAIN_S: Final = 1.0
 ENDED_KEPT: Final = 1000
 NOTHING: Final = UpDown(Octets(0), Octets(0))
@@ -109,10 +115,13 @@ class BaseStation:
             return refusal
         self._clock.learn(admitted.server_time)
         try:
-            return self._admitted(admitted, address, link_address)
-        except (JournalFault, TableGone) as fault:
+            session = self._admitted(admitted, address, link_address)
+        except CURED_BY_BEGINNING_ANEW as fault:
             self._pause("gate could not be opened", fault)
             return said.OUT_OF_ORDER
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.decided.wait(), DECIDED_WITHIN_S)
+        return session.refusal if session.refusal is not None and session.metered.is_shut else session
 
     def leave(self, address: Address) -> None:
         session = self._at.get(address)
@@ -171,7 +180,7 @@ class BaseStation:
         session.start(counted)
         return session
 
-    def _admitted(self, admitted: Admitted, address: Address, link_address: LinkAddress) -> Session | RefusalBody:
+    def _admitted(self, admitted: Admitted, address: Address, link_address: LinkAddress) -> Session:
         running = next((each for each in self.sessions.values() if each.trade == admitted.trade), None)
         here = self._at.get(address)
         if here is not None and here is not running:
@@ -284,10 +293,8 @@ class BaseStation:
             return
         try:
             event()
-        except JournalFault as fault:
-            self._pause("journal cannot be written", fault)
-        except TableGone as fault:
-            self._pause("gate is gone", fault)
+        except CURED_BY_BEGINNING_ANEW as fault:
+            self._pause("beginning anew", fault)
         except Exception as fault:
             if not self._finished.done():
                 self._finished.set_exception(fault)
@@ -297,7 +304,7 @@ class BaseStation:
         self._is_paused = True
         self._log(event, sentence=str(fault))
         self._shut_down_io()
-        wait_s = JOURNAL_AGAIN_S if isinstance(fault, JournalFault) else 0
+        wait_s = 0 if isinstance(fault, TableGone) else AGAIN_S
         asyncio.get_running_loop().call_later(wait_s, self._guarded, self._start_again)
 
     def _start_again(self) -> None:

@@ -6,6 +6,7 @@ goes on in ``_fenced``; while it is waited for, the gate is shut and stays so.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
@@ -56,7 +57,18 @@ class Surroundings(Protocol):
 
 
 class Session:
-    __slots__ = ("_around", "_is_fencing", "_is_shutting", "_source", "holder", "metered", "slot", "visit", "why")
+    __slots__ = (
+        "_around",
+        "_is_fencing",
+        "_is_shutting",
+        "_source",
+        "decided",
+        "holder",
+        "metered",
+        "slot",
+        "visit",
+        "why",
+    )
 
     def __init__(
         self, slot: Slot, metered: Metered, around: Surroundings, *, meter: str, report_interval_s: int | None
@@ -67,6 +79,8 @@ class Session:
         self.metered = metered
         self.why: RefusalBody | None = None
         """Why it ended, where the base station itself ended it."""
+        self.decided = asyncio.Event()
+        """Set when the gate was opened for the first time, or never will be."""
         self._around = around
         self._source = f"{meter}/{self.trade}"
         self._is_fencing = self._is_shutting = False
@@ -137,6 +151,7 @@ class Session:
                     self._around.put(self.slot)
                 case Raise(ceiling):
                     self.metered.raise_to(ceiling)
+                    self.decided.set()
                 case Shut():
                     queue.extend(self._shut())
                 case Send(message):
@@ -182,6 +197,7 @@ class Session:
     def _end_if_done(self) -> None:
         if not self.holder.is_done:
             return
+        self.decided.set()
         if self.metered.keys:
             self.metered.unbind()
         if not self.holder.book.has_usage_to_report and self.holder.outstanding is None:

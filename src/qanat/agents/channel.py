@@ -13,7 +13,7 @@ import socket
 import struct
 from contextlib import closing
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -122,8 +122,22 @@ def _leave_through(sock: socket.socket, interface: str) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
     except PermissionError:
-        answer = fcntl.ioctl(sock, _GET_ADDRESS, struct.pack("256s", name[:15]))
-        sock.bind((socket.inet_ntoa(answer[20:24]), 0))
+        own = ipv4_address(interface)
+        if own is None:
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface} has no IPv4 address") from None
+        sock.bind((str(own), 0))
+
+
+def ipv4_address(interface: str) -> IPv4Address | None:
+    """Return the interface's first IPv4 address, None when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        try:
+            answer = fcntl.ioctl(handle, _GET_ADDRESS, struct.pack("256s", interface.encode()[:15]))
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                return None
+            raise
+    return IPv4Address(answer[20:24])
 
 
 def _secured(sock: socket.socket, server: Server) -> socket.socket:

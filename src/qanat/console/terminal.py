@@ -129,6 +129,58 @@ def status(*, as_json: bool, state: Path | None) -> None:
         click.echo(line)
 
 
+@terminal.command()
+@click.option("--station", required=True, metavar="URL", help="The base station's page, as in http://10.0.0.1:8910.")
+@click.option("--supplier", metavar="CODE", help="Identity code of the supplier; without it, the best offer there.")
+@click.option("--octets", metavar="SIZE", help="Need so many at least, and use no more: 1GB, 500MB.")
+@click.option("--most-per-gb", metavar="AMOUNT", help="The highest price for 1 GB; without it, octet for octet only.")
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--interface", metavar="IFACE", help="The one towards the base station; found when not given.")
+@click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
+@_state_option
+def join(
+    *,
+    station: str,
+    supplier: str | None,
+    octets: str | None,
+    most_per_gb: str | None,
+    currency: str,
+    interface: str | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Go online at a base station on somebody else's traffic, until Ctrl-C or its end."""
+    from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
+    from qanat.agents.reporter import Rejected  # noqa: PLC0415
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.join import join as go_online  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+    from qanat.units import parse_money, parse_size  # noqa: PLC0415
+    from qanat.wire.base_station import Wish  # noqa: PLC0415
+
+    try:
+        wish = Wish(
+            supplier=supplier,
+            octets=None if octets is None else parse_size(octets),
+            most_per_gb=None if most_per_gb is None else parse_money(most_per_gb),
+            currency=currency.upper(),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    clock = SystemClock()
+    log = JsonLog(clock) if as_json else PlainLog(clock)
+    try:
+        go_online(state or state_folder(), station=station, wish=wish, interface=interface, log=log, clock=clock)
+    except Rejected as fault:
+        problem = fault.problem
+        for line in (f"refused: {problem.detail}", problem.cure, problem.detail_zh, problem.cure_zh, problem.reason):
+            click.echo(line, err=True)
+        sys.exit(1)
+    except Fault as fault:
+        click.echo(f"qanat terminal: {fault}", err=True)
+        sys.exit(1)
+
+
 def _or_exit(action: Callable[[], T]) -> T:
     """Do it; a fault ends the command with what happened and how to cure it."""
     try:

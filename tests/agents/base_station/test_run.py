@@ -190,6 +190,7 @@ def test_the_gate_closes_by_itself_while_the_agent_is_dead(scene: Scene, server:
         assert 10_000_000 - 3000 <= counted(scene) <= 10_000_000
         with running(scene, state) as again:
             again.wait_for("quota granted", quota="q3")
+            until(lambda: not is_refused(scene.alice))
             download(scene, 1_000_000)
 
 

@@ -19,6 +19,7 @@ from qanat.console import (
     terminals,
     watching,
 )
+from qanat.console.station import station as on_base_station
 from qanat.console.terminal import terminal as on_device
 
 CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
@@ -89,7 +90,7 @@ def _terminal_group() -> click.Group:
 
 def _station_group() -> click.Group:
     group = click.Group("station", help="Base stations: at the server, and on the device itself.")
-    for command in base_stations.COMMANDS:
+    for command in (*base_stations.COMMANDS, *on_base_station.commands.values()):
         group.add_command(command)
     return group
 

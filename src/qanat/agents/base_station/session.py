@@ -103,7 +103,8 @@ class Session:
     # What happens to a session
 
     def start(self, counted: UpDown) -> None:
-        """Begin, or go on after a crash."""
+        """Begin, or go on after a crash: what ran dry while nobody listened says so no more."""
+        self.metered.ran_dry(())
         if self.metered.is_shut and self.metered.exact is None:
             self._fence()
         self._do(self.holder.start(self._around.now(), self._reading(counted), link=True))

@@ -1,7 +1,8 @@
 """The demander's own count of a trade: what its interface carried while it was online at a base station.
 
-The gate that meters a cloud SIM counts here too, wide open: signalling and the base station's own services are left out,
-as the base station leaves them out. Without permission to have a gate the interface's counters must do, and say more.
+The gate that meters a cloud SIM counts here too: signalling and the base station's own services are left out, as the base
+station leaves them out. It is open as far as the agreement goes, so that what is sent in vain after its end is not
+counted. Without permission to have a gate the interface's counters must do, and say more.
 """
 
 from __future__ import annotations
@@ -20,15 +21,19 @@ from qanat.units import Octets
 
 
 class OwnCount:
-    """Counts from when it is made until ``finish``."""
+    """Counts from when it is made until ``finish``; nothing passes before the first ``allow``."""
 
     def __init__(self, interface: str, *, free: Collection[GateServer]) -> None:
         self._gate = choose_gate(interface, signalling=free)
         self._base = self._gate.reading().passed
-        self._gate.raise_to(Octets(self._gate.ceiling + (1 << 62)))
 
     def describe(self) -> str:
         return self._gate.describe()
+
+    def allow(self, octets: int) -> None:
+        """Let the count reach this; it is never lowered."""
+        self._gate.take_events()
+        self._gate.raise_to(Octets(max(self._gate.ceiling, self._base.total + octets)))
 
     def counted(self) -> UpDown:
         passed = self._gate.reading().passed

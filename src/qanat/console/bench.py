@@ -96,6 +96,34 @@ def settlement(trades: int, operators: int, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+@bench.command()
+@click.option("--grants", type=click.IntRange(2, 10_000), default=40, show_default=True)
+@click.option("--octets", type=click.IntRange(1_000_000), default=50_000_000, show_default=True, help="Of one grant.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def gate(grants: int, octets: int, as_json: bool) -> None:
+    """A base station's gate: octets, renewal, and ten thousand terminals. Needs root."""
+    from qanat.bench.gate import bench_gate  # noqa: PLC0415 - as above
+
+    try:
+        measured = bench_gate(grants=grants, octets=octets)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    if as_json:
+        click.echo(msgspec.json.encode(measured).decode())
+        return
+    conserved, renewed, crowd = measured.conservation, measured.renewal, measured.crowd
+    click.echo(
+        f"passed - granted: {conserved.before_rebuild:,} of {conserved.granted:,} octets in {conserved.grants} grants "
+        f"at {conserved.mbit_per_s:,} Mbit/s; {conserved.after_rebuild:,} after the closed rebuild\n"
+        f"polled every second instead: {conserved.polled_overshoot:+,} of {conserved.polled_granted:,} octets\n"
+        f"renewal: p50 {conserved.commit_p50_ms} ms under that load; with {renewed.terminals:,} terminals p50 "
+        f"{renewed.p50_ms} ms, p99 {renewed.p99_ms} ms\n"
+        f"{crowd.terminals:,} terminals: all counters read in {crowd.read_all_ms} ms, {crowd.kernel_octets_each:,} octets "
+        f"of kernel memory each, agent {crowd.agent_rss_mb} MB resident, resumed in {crowd.agent_resumed_in_s} s\n"
+        f"forwarding: {crowd.mbit_per_s_with_all:,} Mbit/s with all of them, {crowd.mbit_per_s_with_one:,} with one"
+    )
+
+
 def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
     machine = describe(folder)
     if as_json:

@@ -112,12 +112,15 @@ def gate(grants: int, octets: int, as_json: bool) -> None:
         click.echo(msgspec.json.encode(measured).decode())
         return
     conserved, renewed, crowd = measured.conservation, measured.renewal, measured.crowd
+    replaced = measured.replacement
     click.echo(
         f"passed - granted: {conserved.before_rebuild:,} of {conserved.granted:,} octets in {conserved.grants} grants "
         f"at {conserved.mbit_per_s:,} Mbit/s; {conserved.after_rebuild:,} after the closed rebuild\n"
         f"polled every second instead: {conserved.polled_overshoot:+,} of {conserved.polled_granted:,} octets\n"
         f"renewal: p50 {conserved.commit_p50_ms} ms under that load; with {renewed.terminals:,} terminals p50 "
         f"{renewed.p50_ms} ms, p99 {renewed.p99_ms} ms\n"
+        f"a grant runs dry until the next is in place: p50 {replaced.p50_ms} ms, p99 {replaced.p99_ms} ms "
+        f"({replaced.renewals} times, through a durable server)\n"
         f"{crowd.terminals:,} terminals: all counters read in {crowd.read_all_ms} ms, {crowd.kernel_octets_each:,} octets "
         f"of kernel memory each, agent {crowd.agent_rss_mb} MB resident, resumed in {crowd.agent_resumed_in_s} s\n"
         f"forwarding: {crowd.mbit_per_s_with_all:,} Mbit/s with all of them, {crowd.mbit_per_s_with_one:,} with one"

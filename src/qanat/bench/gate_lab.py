@@ -25,10 +25,9 @@ def serve(end):
         rate = int.from_bytes(end.recv(8))
         if rate:
             import time
-            begun, sent = time.monotonic(), 0
             while push:
-                end.sendall(bytes(16384)); sent += 16384
-                time.sleep(max(0, begun + sent / rate - time.monotonic()))
+                end.sendall(bytes(65536))
+                time.sleep(65536 / rate)
         while push: end.sendall(bytes(65536))
         while end.recv(65536): pass
     except OSError: pass
@@ -83,7 +82,7 @@ class GateLab:
 
     @contextmanager
     def flows(self, *, up: int, down: int, octets_per_s: int = 0) -> Iterator[None]:
-        """Keep TCP flows going, seen from the phone; ``octets_per_s`` slows each download down."""
+        """Keep TCP flows going, seen from the phone; ``octets_per_s`` slows each download to less than that."""
         far = subprocess.Popen(
             self.internet.command(sys.executable, "-c", _LISTEN, INTERNET, str(_PORT)), stdout=subprocess.PIPE
         )

@@ -31,9 +31,9 @@ from qanat.agents.kernel.nft import depleted_in
 from qanat.bench.gate_lab import STATION, GateLab
 from qanat.system import SystemClock
 
-_GRANT: Final = 1_000_000
+_GRANT: Final = 2_000_000
 _RATE: Final = 40_000_000
-_SECONDS: Final = 8.0
+_SECONDS: Final = 10.0
 _NEW_OBJECT: Final = 0x0A12
 _RUNG: Final = re.compile(r"rung_s\d+_(\d+)_\d+")
 _PORT: Final = 7443

@@ -6,6 +6,7 @@ import json
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -157,6 +158,25 @@ def test_two_demanders_are_metered_apart(scene: Scene) -> None:
             far.send(bytes(72))
             near.recv(2000)
         assert (alice.reading().up, mallory.reading().up, mallory.reading().down) == (1000, 500, 100)
+
+
+def test_a_flood_at_a_closed_gate_passes_nothing_and_takes_nothing_from_others(scene: Scene) -> None:
+    with scene.gateway() as gateway:
+        alice = scene.admit(gateway, "s1")
+        mallory = scene.admit(gateway, "s2", MALLORY, link_address=scene.link_addresses["mallory"])
+        alice.raise_to(Octets(MIB))
+        with scene.mallory.inside():
+            flood = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with flood:
+            while gateway.shared()["refused_up"] < 1_000_000:
+                with suppress(OSError):  # the refusals themselves come back to the sender
+                    flood.sendto(bytes(1400), (FAR, 9))
+        with connected(scene.alice, scene.internet, FAR) as (near, far):
+            for _ in range(5):
+                far.sendall(bytes(100_000))
+                receive(near, 100_000)
+        assert mallory.reading().total == 0
+        assert alice.reading().down > 500_000
 
 
 def test_a_fenced_count_is_final_and_the_gate_opens_again_on_it(scene: Scene) -> None:

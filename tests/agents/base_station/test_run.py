@@ -239,6 +239,25 @@ def test_with_the_server_away_grants_run_out_nothing_is_free_and_the_reports_com
         assert server.operator.used == ended["up"] + ended["down"]
 
 
+def test_while_the_uplink_is_cut_nothing_is_charged_and_afterwards_it_goes_on(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        download(scene, 1_000_000)
+        scene.station.run("ip", "link", "set", "up0", "down")
+        before = counted(scene)
+        assert is_refused(scene.alice)
+        assert counted(scene) == before
+        scene.station.run("ip", "link", "set", "up0", "up")
+        scene.station.run("ip", "route", "add", "default", "via", FAR)
+        until(lambda: not is_refused(scene.alice))
+        download(scene, 1_000_000)
+        ask(scene.alice, "POST", "/leave")
+        ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"]
+
+
 def test_a_browser_on_its_way_elsewhere_is_led_to_the_page(scene: Scene, state: Path) -> None:
     with running(scene, state):
         for host, portal in (("192.0.2.7", f"http://{STATION}:8910/"), ("2001:db8::7", f"http://[{STATION6}]:8910/")):

@@ -16,10 +16,10 @@ class LazyGroup(click.Group):
         super().__init__(*arguments, **more)
         self._where = where
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return sorted(self._where)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         if cmd_name not in self._where:
             return None
         module, _, name = self._where[cmd_name].partition(":")

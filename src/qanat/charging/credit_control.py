@@ -7,9 +7,9 @@ Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
@@ -24,8 +24,7 @@ _CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Struct, frozen=True, kw_only=True, gc=False):
     """Octets used since the last report, under one quota."""
 
     octets: Octets
@@ -36,16 +35,14 @@ class Use:
     """The holder is done with the quota; what is left goes home."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True, gc=False):
     """A request for units. ``wanted`` None lets the server choose."""
 
     rating_group: int | None = None
     wanted: Octets | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interrogation:
+class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionId
     owner: Owner
     """The subscriber, already identified by the front."""
@@ -216,7 +213,7 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
-    parts = book.reserve(work, session.owner, octets)
+    parts = book.reserve_from(work, buckets, octets)
     drawn_on = {id for id, _ in parts}
     bucket_ends = min((b.expires_at for b in buckets if b.expires_at and b.id in drawn_on), default=None)
     valid_until = policy.valid_until(work.now, bucket_ends)

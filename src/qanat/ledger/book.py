@@ -81,9 +81,14 @@ def available(work: Work, owner: Owner) -> Octets:
 
 def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:
     """Set octets aside, from as many buckets as it takes. There must be enough: ask ``available`` first."""
+    return reserve_from(work, usable_buckets(work, owner), octets)
+
+
+def reserve_from(work: Work, buckets: list[Account], octets: Octets) -> tuple[Part, ...]:
+    """Set octets aside on these buckets, in this order; they must be as this decision sees them, and hold enough."""
     parts: list[Part] = []
     left = int(octets)
-    for bucket in usable_buckets(work, owner):
+    for bucket in buckets:
         take = min(left, bucket.available)
         if take > 0:
             work.put(replace(bucket, reserved=bucket.reserved + take))
@@ -91,7 +96,7 @@ def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:
             left -= take
         if not left:
             break
-    assert left == 0, f"{octets} octets were to be reserved for {owner}, {left} more than there are"
+    assert left == 0, f"{octets} octets were to be reserved, {left} more than there are"
     return tuple(parts)
 
 

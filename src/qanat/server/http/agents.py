@@ -112,7 +112,6 @@ Described = tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct], int]
 """A route with what it takes, what it answers, and the status of that answer."""
 
 ENROLMENT: Final[Described] = (Route("/v1/terminals", enrolment, methods=["POST"]), Enrolment, Enrolled, 201)
-HOT_ROOT: Final = "/v1/agent/"
 HOT: Final[list[Described]] = [
     (Route("/v1/agent/interrogations", interrogation, methods=["POST"]), Interrogation, InterrogationAnswer, 200),
     (Route("/v1/agent/usage", usage, methods=["POST"]), UsageReport, UsageConfirmation, 200),

@@ -360,8 +360,8 @@ class Holder:
         return Instant(max(now, min(times)))
 
     def _look_after(self) -> Millis:
-        """Come back when half of the allowance will have passed at the present rate."""
-        spare = headroom(self.book.live) - chunk_for(self._rate_per_s) // 2
+        """Come back when a quarter of a chunk will be left at the present rate: a gate that tells of halves is earlier."""
+        spare = headroom(self.book.live) - chunk_for(self._rate_per_s) // 4
         span = spare * 1000 // max(1, self._rate_per_s)
         return Millis(min(LOOK_EVERY, max(LOOK_SOONEST, span)))
 

@@ -1,8 +1,13 @@
-"""A group of commands that are imported when they are asked for: an agent on a small device loads what it runs."""
+"""Commands are imported when they are asked for, and large modules that nobody needs not at all.
+
+An agent on a small device loads what it runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -26,3 +31,16 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command), f"{self._where[cmd_name]} is no command"
         return command
+
+
+@contextmanager
+def absent(module: str) -> Iterator[None]:
+    """Let what is imported meanwhile do without an optional module; it can still be imported afterwards."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # the language's way to say so (reference, §5.3.1)
+    try:
+        yield
+    finally:
+        del sys.modules[module]

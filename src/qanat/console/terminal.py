@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from qanat.console.lazy import absent
 from qanat.errors import Fault
 
 T = TypeVar("T")
@@ -91,7 +92,8 @@ def run(
     state: Path | None,
 ) -> None:
     """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left."""
-    from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
+    with absent("ssl"):  # asyncio and http.client would load it, 5 MB, even for a server without TLS
+        from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.agents.terminal.log import JsonLog, PlainLog  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415

@@ -37,14 +37,14 @@ class Meter:
             return None
         return Reading(source=self.gate.meter, up=passed.up, down=passed.down)
 
-    def take_events(self) -> bool:
-        """Do what the kernel asks for; return whether the ceiling was met. Raises TableGone."""
+    def take_events(self) -> list[GateEvent]:
+        """Do what the kernel asks for and tell what happened. Raises TableGone."""
         if self.gate is None:
-            return False
+            return []
         try:
-            return GateEvent.SHUT in self.gate.take_events()
+            return self.gate.take_events()
         except NoSuchInterface:
-            return False
+            return []
 
     def raise_to(self, ceiling: Octets) -> None:
         """Let octets pass up to here. Where nothing can stop the traffic, more may have passed by now."""

@@ -21,6 +21,7 @@ from qanat.agents.journal import Journal, JournalFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.link import LinkWatch
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
+from qanat.agents.terminal.gate import GateEvent
 from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
@@ -112,7 +113,7 @@ class Agent:
         if self._gate_fd is not None:
             loop.remove_reader(self._gate_fd)
         if descriptor is not None:
-            loop.add_reader(descriptor, self._guarded, self._tick)
+            loop.add_reader(descriptor, self._guarded, self._gate_spoke)
         self._gate_fd = descriptor
 
     def _link_changed(self) -> None:
@@ -120,16 +121,28 @@ class Agent:
         is_present = self._follow()
         self._do(self._holder.link(self._clock.now(), present=is_present))
 
+    def _gate_spoke(self) -> None:
+        """Every change of any ruleset is heard here, our own too: look further only when it concerns the gate."""
+        if events := self._take_events():
+            self._look(events)
+
     def _tick(self) -> None:
+        self._look(self._take_events())
+
+    def _look(self, events: list[GateEvent]) -> None:
+        depleted = GateEvent.SHUT in events
+        self._do(self._holder.tick(self._clock.now(), self._meter.reading(), depleted=depleted))
+
+    def _take_events(self) -> list[GateEvent]:
         try:
-            depleted = self._meter.take_events()
+            return self._meter.take_events()
         except TableGone as fault:
             self._log("gate is gone", sentence=str(fault))
-            depleted = False
             self._listen_to_gate(None)
             self._meter.close()
             self._follow()
-        self._do(self._holder.tick(self._clock.now(), self._meter.reading(), depleted=depleted))
+            self._look([])
+            return []
 
     def _stop(self) -> None:
         if self._is_stopping:

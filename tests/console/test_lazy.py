@@ -35,6 +35,21 @@ def test_the_agent_loads_nothing_of_the_server_nor_of_the_other_commands(tmp_pat
     assert not loaded & {"httpx2", "rich", "fastapi", "starlette", "sqlalchemy", "alembic", "structlog", "uvicorn"}
 
 
+WITHOUT_TLS = """
+import sys
+from qanat.console.lazy import absent
+with absent("ssl"):
+    import asyncio, http.client
+assert "ssl" not in sys.modules
+import ssl
+assert ssl.create_default_context()
+"""
+
+
+def test_tls_is_loaded_only_by_whoever_needs_it() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_TLS], check=True, env={"PYTHONPATH": "src"})
+
+
 def test_every_command_is_found_under_the_name_it_bears() -> None:
     context = click.Context(main)
     commands = every_command(main, context)

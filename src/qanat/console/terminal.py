@@ -29,7 +29,12 @@ def terminal() -> None:
 
 
 @terminal.command()
-@click.option("--server", required=True, metavar="URL", help="The Qanat server, as in http://10.0.0.1:8080.")
+@click.option(
+    "--server",
+    required=True,
+    metavar="URL",
+    help="The Qanat server, as in http://10.0.0.1:8080; for https, SSL_CERT_FILE may name an authority of your own.",
+)
 @click.option("--code", required=True, help="The one-time enrolment code.")
 @click.option("--interface", required=True, metavar="IFACE", help="The cloud SIM's interface: the one that is metered.")
 @click.option("--channel", "channels", multiple=True, metavar="IFACE", help="Another way to the server; repeatable.")

@@ -47,6 +47,14 @@ class Reading:
     """What was dropped for want of quota. Down: it did come over the interface. Up: it never left."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """The counts with which a gate is laid that another program deleted: its meter goes on under the same name."""
+
+    meter: str
+    reading: Reading
+
+
 class GateEvent(Enum):
     LOWER = "lower"
     """A rung ran dry and the next one serves: raise the ceiling soon."""

@@ -34,7 +34,7 @@ from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import ForeignTable, GateEvent, NftMissing, Reading, Server
+from qanat.agents.terminal.gate import NOTHING, Carried, ForeignTable, GateEvent, NftMissing, Reading, Server
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -46,14 +46,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RULESET: Final = """
 create table inet {table} {{ comment "{comment}"; }}
 table inet {table} {{
-  counter passed_up {{}}
-  counter passed_down {{}}
-  counter signalling_up {{}}
-  counter signalling_down {{}}
-  counter upkeep_up {{}}
-  counter upkeep_down {{}}
-  counter refused_up {{}}
-  counter refused_down {{}}
+  counter passed_up {{ packets 0 bytes {counts[passed_up]} }}
+  counter passed_down {{ packets 0 bytes {counts[passed_down]} }}
+  counter signalling_up {{ packets 0 bytes {counts[signalling_up]} }}
+  counter signalling_down {{ packets 0 bytes {counts[signalling_down]} }}
+  counter upkeep_up {{ packets 0 bytes {counts[upkeep_up]} }}
+  counter upkeep_down {{ packets 0 bytes {counts[upkeep_down]} }}
+  counter refused_up {{ packets 0 bytes {counts[refused_up]} }}
+  counter refused_down {{ packets 0 bytes {counts[refused_down]} }}
   map a_of {{ type iface_index : quota; }}
   map b_of {{ type iface_index : quota; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
@@ -90,6 +90,7 @@ table inet {table} {{
   }}
 }}
 """
+_KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 _MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 
@@ -107,7 +108,7 @@ class Laid:
 class KernelGate:
     """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Server]) -> None:
+    def __init__(self, interface: str, *, signalling: Iterable[Server], carried: Carried | None = None) -> None:
         self._table = table_for(interface)
         self._dry: set[str] = set()
         self._built_on: tuple[Octets, Octets] | None = None
@@ -115,7 +116,7 @@ class KernelGate:
             self._links = sockets.enter_context(closing(Links()))
             self._link = self._links.find(interface)
             self._nft = sockets.enter_context(closing(Nft()))
-            self._laid = self._read_laid() or self._lay()
+            self._laid = self._read_laid() or self._lay(carried)
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
@@ -155,12 +156,7 @@ class KernelGate:
         octets = {name: counter.octets for name, counter in self._nft.counters(self._table).items()}
         if not octets:
             raise TableGone(self._table)
-        return Reading(
-            **{
-                kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
-                for kind in ("passed", "signalling", "upkeep", "refused")
-            }
-        )
+        return Reading(**{kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"]) for kind in _KINDS})
 
     def close(self) -> Reading:
         self._commit(self._ladder.fence())
@@ -210,9 +206,9 @@ class KernelGate:
             )
         return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
 
-    def _lay(self) -> Laid:
+    def _lay(self, carried: Carried | None) -> Laid:
         found = OffloadState.of(self._link)
-        laid = Laid(meter=fresh_id("mtr"), index=self._link.index, found=found)
+        laid = Laid(meter=carried.meter if carried else fresh_id("mtr"), index=self._link.index, found=found)
         comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
         run_nft(
             _RULESET.format(
@@ -221,6 +217,7 @@ class KernelGate:
                 interface=self._link.name,
                 discovery=_DISCOVERY,
                 membership=_MEMBERSHIP,
+                counts=_counts(carried.reading if carried else Reading(passed=NOTHING)),
             )
         )
         return laid
@@ -303,6 +300,12 @@ def table_for(interface: str) -> Table:
             field="interface",
         )
     return Table(nft.INET, f"qanat_terminal_{interface}")
+
+
+def _counts(reading: Reading) -> dict[str, Octets]:
+    """Return the figure of each counter by its name."""
+    both = {kind: getattr(reading, kind) for kind in _KINDS}
+    return {f"{kind}_{way}": getattr(octets, way) for kind, octets in both.items() for way in ("up", "down")}
 
 
 def run_nft(ruleset: str) -> None:

@@ -18,10 +18,9 @@ from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.holder import Holder
 from qanat.agents.journal import Journal, JournalFault
-from qanat.agents.kernel.nft import TableGone
 from qanat.agents.link import LinkWatch
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
-from qanat.agents.terminal.gate import GateEvent
+from qanat.agents.terminal.gate import Gate, GateEvent
 from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
@@ -61,6 +60,7 @@ class Agent:
         self._holder = Holder(journal.load(), report_interval_s=report_interval_s)
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._heard: Gate | None = None
         self._gate_fd: int | None = None
         self._is_stopping = False
         self._is_paused = False
@@ -81,13 +81,13 @@ class Agent:
         loop.remove_reader(self._watch.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        self._listen_to_gate(None)
+        self._listen_to(None)
         for task in self._sending:
             task.cancel()
         with suppress(Fault):  # a gate that cannot be shut is standing at its last ceiling
             self._meter.shut()
+        self._state_file.write(self._holder, self._meter, self._reporter.last_channel)
         self._meter.close()
-        self._state_file.write(self._holder, self._meter.gate, self._reporter.last_channel)
 
     # Events
 
@@ -104,17 +104,20 @@ class Agent:
     def _follow(self) -> bool:
         """Look at the link and have its gate; return whether the link is in use."""
         link = self._watch.look()
-        if link is not None and self._meter.follow(link):
-            self._listen_to_gate(self._meter.gate.fileno() if self._meter.gate else None)
+        if link is not None:
+            self._meter.follow(link)
+        self._listen_to(self._meter.gate)
         return link is not None
 
-    def _listen_to_gate(self, descriptor: int | None) -> None:
+    def _listen_to(self, gate: Gate | None) -> None:
+        if gate is self._heard:
+            return
         loop = asyncio.get_running_loop()
         if self._gate_fd is not None:
             loop.remove_reader(self._gate_fd)
-        if descriptor is not None:
-            loop.add_reader(descriptor, self._guarded, self._gate_spoke)
-        self._gate_fd = descriptor
+        self._heard, self._gate_fd = gate, None if gate is None else gate.fileno()
+        if self._gate_fd is not None:
+            loop.add_reader(self._gate_fd, self._guarded, self._gate_spoke)
 
     def _link_changed(self) -> None:
         self._watch.take()
@@ -123,26 +126,17 @@ class Agent:
 
     def _gate_spoke(self) -> None:
         """Every change of any ruleset is heard here, our own too: look further only when it concerns the gate."""
-        if events := self._take_events():
+        gate = self._meter.gate
+        events = self._meter.take_events()
+        if events or self._meter.gate is not gate:
             self._look(events)
 
     def _tick(self) -> None:
-        self._look(self._take_events())
+        self._look(self._meter.take_events())
 
     def _look(self, events: list[GateEvent]) -> None:
         depleted = GateEvent.SHUT in events
         self._do(self._holder.tick(self._clock.now(), self._meter.reading(), depleted=depleted))
-
-    def _take_events(self) -> list[GateEvent]:
-        try:
-            return self._meter.take_events()
-        except TableGone as fault:
-            self._log("gate is gone", sentence=str(fault))
-            self._listen_to_gate(None)
-            self._meter.close()
-            self._follow()
-            self._look([])
-            return []
 
     def _stop(self) -> None:
         if self._is_stopping:
@@ -191,7 +185,8 @@ class Agent:
                     self._wake_after((at - self._clock.now()) / 1000)
                 case Note(event, facts):
                     self._log(event, **facts)
-        self._state_file.write_now_and_then(self._holder, self._meter.gate, self._reporter.last_channel)
+        self._listen_to(self._meter.gate)
+        self._state_file.write_now_and_then(self._holder, self._meter, self._reporter.last_channel)
         if self._is_stopping and self._holder.is_done:
             self._finish()
 
@@ -204,7 +199,7 @@ class Agent:
         """The gate keeps its last limit. What was not written did not happen: begin again from the journal."""
         self._is_paused = True
         self._log("journal cannot be written", sentence=str(fault), again_in_s=JOURNAL_AGAIN_S)
-        self._listen_to_gate(None)
+        self._listen_to(None)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._guarded, self._start_again)
@@ -213,7 +208,6 @@ class Agent:
         self._is_paused = False
         self._holder = Holder(self._journal.load(), report_interval_s=self._report_interval_s)
         link = self._follow()
-        self._listen_to_gate(self._meter.gate.fileno() if self._meter.gate else None)
         self._do(self._holder.start(self._clock.now(), self._meter.reading(), link=link))
         if self._is_stopping:
             self._stop_holder()

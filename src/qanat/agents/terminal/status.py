@@ -14,6 +14,7 @@ from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path, state_path
 from qanat.agents.terminal.state_file import State, read_state
+from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant
 from qanat.wire.agent import CloudSim, RefusalBody
 
@@ -45,6 +46,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     reported_at: Instant | None
     refusal: RefusalBody | None
+    witness: Testimony | None
+    """What the interface itself counted beside the gate, when they were last compared."""
 
 
 def status_of(state: Path) -> Status:
@@ -71,6 +74,7 @@ def status_of(state: Path) -> Status:
         channel="" if seen is None else seen.channel,
         reported_at=None if seen is None else seen.reported_at,
         refusal=None if seen is None else seen.refusal,
+        witness=None if seen is None else seen.witness,
     )
 
 

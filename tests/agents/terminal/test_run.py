@@ -2,113 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.operator import Operator
-from tests.traffic import connected, flows, receive, until
-
-from qanat.agents.terminal.enrol import enrol
-from qanat.system import SystemClock
+from tests.agents.running import FAR, PATIENCE_S, Running, download, passed, status
+from tests.traffic import flows, until
 
 pytestmark = pytest.mark.namespaces
-
-SERVER = "10.9.0.1"
-FAR = "10.7.0.2"
-SOURCE = Path(__file__).parents[3] / "src"
-PATIENCE_S = 20.0
-
-
-class Running:
-    """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
-
-    def __init__(self, world: World, state: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "qanat.console.terminal", "run", "--state", str(state), "--json", *more]
-        with world.terminal.inside():
-            self.process = subprocess.Popen(
-                command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-            )
-        self.lines: list[dict[str, Any]] = []
-        self.buffer = b""
-
-    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE_S
-        assert self.process.stderr is not None
-        while True:
-            while b"\n" in self.buffer:
-                line, _, self.buffer = self.buffer.partition(b"\n")
-                assert line.startswith(b"{"), (line + self.buffer + self.process.stderr.read()).decode()
-                self.lines.append(json.loads(line))
-                if self.lines[-1]["event"] == event and facts.items() <= self.lines[-1].items():
-                    return self.lines[-1]
-            ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"no {event!r} within {PATIENCE_S} s: {self.lines}"
-            came = os.read(self.process.stderr.fileno(), 65536)
-            assert came, f"the agent ended without {event!r}: {self.lines}"
-            self.buffer += came
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE_S) == 0, self.lines
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-
-
-@pytest.fixture
-def server(world: World) -> Iterator[FakeServer]:
-    world.internet.run("ip", "address", "add", f"{SERVER}/32", "dev", "lo")
-    world.terminal.run("ip", "route", "add", "default", "via", FAR, "dev", "wwan0", "metric", "10")
-    world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "20")
-    with world.internet.inside():
-        made = FakeServer(Operator(bought=50_000_000, quota_octets=5_000_000, report_interval_s=1), host=SERVER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def state(world: World, server: FakeServer, tmp_path: Path) -> Path:
-    folder = tmp_path / "state"
-    with world.terminal.inside():
-        enrol(
-            folder,
-            server=server.url,
-            code="CODE-1",
-            interface="wwan0",
-            channels=["lan0"],
-            serial=None,
-            clock=SystemClock(),
-        )
-    return folder
-
-
-def download(world: World, octets: int) -> None:
-    with connected(world.terminal, world.internet, FAR) as (near, far):
-        far.settimeout(PATIENCE_S)
-        near.settimeout(PATIENCE_S)
-        for _ in range(octets // 100_000):
-            far.sendall(bytes(100_000))
-            receive(near, 100_000)
-
-
-def passed(world: World) -> int:
-    """Read the gate's own counters through nft."""
-    listed = json.loads(world.terminal.run("nft", "-j", "list", "counters"))["nftables"]
-    return sum(
-        item["counter"]["bytes"] for item in listed if item.get("counter", {}).get("name", "").startswith("passed_")
-    )
 
 
 def test_traffic_flows_through_renewals_and_the_remainder_returns_at_stop(
@@ -201,16 +103,9 @@ def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: F
 def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path) -> None:
     agent = Running(world, state)
     agent.wait_for("quota granted")
-    command = [sys.executable, "-m", "qanat.console.terminal", "status", "--state", str(state), "--json"]
-
-    def status() -> dict[str, Any]:
-        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    assert status()["running"] is True
-    assert [quota["octets"] for quota in status()["quotas"]] == [5_000_000]
+    assert status(state)["running"] is True
+    assert [quota["octets"] for quota in status(state)["quotas"]] == [5_000_000]
     agent.stop()
-    until(lambda: status()["running"] is False)
-    assert status()["quotas"] == []
-    assert status()["unreported"] == 0
+    until(lambda: status(state)["running"] is False)
+    assert status(state)["quotas"] == []
+    assert status(state)["unreported"] == 0

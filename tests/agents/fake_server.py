@@ -14,7 +14,7 @@ from tests.agents.operator import Operator
 from qanat.clock import Clock
 from qanat.errors import BadInput
 from qanat.units import Instant
-from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, UsageReport
+from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, TerminalView, UsageReport
 from qanat.wire.signature import is_genuine, public_key, read_signature
 
 WINDOW_S = 60
@@ -62,6 +62,15 @@ class FakeServer:
             return self.enrol(msgspec.json.decode(body, type=Enrolment), now)
         if path == "/v1/agent/interrogations":
             return self.operator.interrogate(msgspec.json.decode(body, type=Interrogation), now)
+        if path == "/v1/agent/terminal":
+            return TerminalView(
+                terminal=signed.key_id,
+                sim=None,
+                subscriber=None,
+                binding_code="BIND-1",
+                available=self.operator.available,
+                plans=[],
+            )
         return self.operator.report(msgspec.json.decode(body, type=UsageReport))
 
     def enrol(self, asked: Enrolment, now: Instant) -> msgspec.Struct:
@@ -84,10 +93,10 @@ class FakeServer:
 def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             with server.lock:
-                answer = server.answer("POST", self.path, body, headers)
+                answer = server.answer(self.command, self.path, body, headers)
             refused = isinstance(answer, Problem)
             content = msgspec.json.encode(answer)
             self.send_response_only(answer.status if isinstance(answer, Problem) else 200)
@@ -96,6 +105,8 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_POST
 
         def log_message(self, *arguments: Any) -> None:
             pass

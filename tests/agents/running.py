@@ -77,9 +77,10 @@ def passed(world: World) -> int:
     )
 
 
-def status(state: Path) -> dict[str, Any]:
-    """What ``qanat terminal status`` shows."""
+def status(world: World, state: Path) -> dict[str, Any]:
+    """What ``qanat terminal status`` shows on the terminal."""
     command = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state), "--json"]
-    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    with world.terminal.inside():
+        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
     found: dict[str, Any] = json.loads(done.stdout)
     return found

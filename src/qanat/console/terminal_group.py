@@ -15,6 +15,7 @@ TERMINAL: Final[Mapping[str, str]] = {
     "enrol": "qanat.console.terminal:enrol",
     "run": "qanat.console.terminal:run",
     "status": "qanat.console.terminal:status",
+    "release": "qanat.console.terminal:release",
 }
 
 terminal = LazyGroup("terminal", where=TERMINAL, help="Terminals: at the server, and on the device itself.")

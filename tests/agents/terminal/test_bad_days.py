@@ -61,7 +61,7 @@ def test_a_gate_that_another_program_deletes_is_laid_again_at_once_and_its_count
         assert passed(world) >= before
     download(world, 4 * MB)
     agent.wait_for("usage reported")
-    assert status(state)["witness"]["apart"] <= 10_000
+    assert status(world, state)["witness"]["apart"] <= 10_000
     agent.stop()
     assert server.operator.used == passed(world) >= 7_100_000
     assert [message.kind for message in server.operator.asked].count("first") == 1
@@ -219,7 +219,7 @@ def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_ca
     download(world, 3 * MB)
     agent.wait_for("refused")
     agent.stop()
-    assert status(state)["witness"] is None
+    assert status(world, state)["witness"] is None
     assert 3 * MB <= server.operator.used < 3_500_000
 
 
@@ -229,8 +229,8 @@ def test_a_difference_between_gate_and_interface_is_logged_and_shown(
     """Packet sockets go past netfilter, as a DHCP client does: the interface sees them, the gate does not."""
     agent = Running(world, state)
     agent.wait_for("quota granted")
-    until(lambda: status(state)["witness"] is not None)
-    assert status(state)["witness"]["apart"] == 0
+    until(lambda: status(world, state)["witness"] is not None)
+    assert status(world, state)["witness"]["apart"] == 0
     script = (
         "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('wwan0', 0x0800)); "
         "[s.send(bytes(12) + b'\\x88\\xb5' + bytes(1000)) for _ in range(200)]"
@@ -240,7 +240,8 @@ def test_a_difference_between_gate_and_interface_is_logged_and_shown(
     assert differ["apart"] == 200_000
     agent.stop()
     words = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state)]
-    shown = subprocess.run(
-        words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
-    )
+    with world.terminal.inside():
+        shown = subprocess.run(
+            words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        )
     assert "200000 octets apart: more than" in shown.stdout

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.running import FAR, PATIENCE_S, Running, download, passed, status
-from tests.traffic import flows, until
+from tests.agents.running import FAR, PATIENCE_S, SERVER, SOURCE, Running, download, passed, status
+from tests.traffic import datagrams, flows, until
+
+from qanat.system import SystemClock
 
 pytestmark = pytest.mark.namespaces
 
@@ -103,9 +108,86 @@ def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: F
 def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path) -> None:
     agent = Running(world, state)
     agent.wait_for("quota granted")
-    assert status(state)["running"] is True
-    assert [quota["octets"] for quota in status(state)["quotas"]] == [5_000_000]
+    assert status(world, state)["running"] is True
+    assert [quota["octets"] for quota in status(world, state)["quotas"]] == [5_000_000]
     agent.stop()
-    until(lambda: status(state)["running"] is False)
-    assert status(state)["quotas"] == []
-    assert status(state)["unreported"] == 0
+    until(lambda: status(world, state)["running"] is False)
+    assert status(world, state)["quotas"] == []
+    assert status(world, state)["unreported"] == 0
+
+
+def release(world: World, state: Path, *, ends: int = 0) -> str:
+    command = [sys.executable, "-m", "qanat.console.main", "terminal", "release", "--state", str(state)]
+    with world.terminal.inside():
+        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == ends, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_after_a_stop_the_interface_stays_shut_until_it_is_released(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    assert "stop that one" in release(world, state, ends=1)
+    agent.stop()
+    assert "qanat terminal release" in agent.wait_for("terminal agent stopped")["gate"]
+    with datagrams(world.terminal, world.internet, FAR) as (near, _):
+        with pytest.raises(PermissionError):
+            near.send(b"x")
+        assert "wwan0 is open and no longer metered; 0 octets" in release(world, state)
+        near.send(b"x")
+    assert world.terminal.run("nft", "list", "ruleset") == ""
+    again = Running(world, state)
+    again.wait_for("quota granted")
+    download(world, 1_000_000)
+    again.stop()
+    assert server.operator.used >= 1_000_000
+
+
+def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server: FakeServer, state: Path) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    server.fail_next = 1_000_000
+    download(world, 3_000_000)
+    agent.kill()
+    truth = passed(world)
+    assert f"{truth} octets wait to be reported" in release(world, state)
+    server.fail_next = 0
+    again = Running(world, state)
+    again.wait_for("usage reported")
+    again.stop()
+    assert server.operator.used == truth + passed(world)
+
+
+HOSTS = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh")
+
+
+def test_a_server_whose_name_leads_elsewhere_by_now_is_let_through_a_shut_gate(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    server.operator.bought = 2_000_000
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{SERVER} qanat.test\n")
+    port = server.http.server_address[1]
+    identity = state / "identity.json"
+    identity.write_text(identity.read_text().replace(server.url, f"http://qanat.test:{port}"))
+    world.terminal.run("ip", "link", "set", "lan0", "down")
+    agent = Running(world, state, before=(*HOSTS, str(hosts)))
+    agent.wait_for("quota granted", final=1)
+    with flows(world.terminal, world.internet, FAR, down=1):
+        agent.wait_for("refused")
+    server.close()
+    world.internet.run("ip", "address", "add", "10.9.0.2/32", "dev", "lo")
+    with world.internet.inside():
+        moved = FakeServer(server.operator, host="10.9.0.2", port=int(port), clock=SystemClock())
+    moved.keys = server.keys
+    agent.wait_for("no channel works")
+    server.operator.bought += 10_000_000
+    hosts.write_text("10.9.0.2 qanat.test\n")
+    agent.wait_for("quota granted", final=0)
+    agent.stop()
+    assert server.operator.used == passed(world)
+    assert f"10.9.0.2 . {port}" in world.terminal.run("nft", "list", "ruleset")
+    moved.close()

@@ -62,6 +62,7 @@ def run_terminal(
             log=log,
             state_file=StateFile(state_path(state), clock),
             report_interval_s=report_interval_s,
+            resolve=lambda: signalling_with(server, log),
         )
         asyncio.run(agent.run())
     finally:

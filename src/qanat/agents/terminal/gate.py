@@ -8,7 +8,7 @@ What a gate can promise depends on the machine; ``describe`` says it in words. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -72,6 +72,11 @@ class Gate(Protocol):
         ...
 
     @property
+    def stays_shut(self) -> bool:
+        """Whether nothing passes after this program has ended."""
+        ...
+
+    @property
     def ceiling(self) -> Octets:
         """What may pass at most, on the scale of ``reading().passed.total``."""
         ...
@@ -89,6 +94,10 @@ class Gate(Protocol):
 
     def close(self) -> Reading:
         """Let no service octet pass any more; return the final count. The ceiling comes down to what has passed."""
+        ...
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        """Let these servers be reached from now on, and no others."""
         ...
 
     def fileno(self) -> int | None:

@@ -21,7 +21,7 @@ import re
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
@@ -136,6 +136,10 @@ class KernelGate:
         return self._laid.meter
 
     @property
+    def stays_shut(self) -> bool:
+        return True
+
+    @property
     def ceiling(self) -> Octets:
         return self._ladder.ceiling
 
@@ -164,6 +168,9 @@ class KernelGate:
         final = self.reading()
         self._ladder.ceiling = final.passed.total
         return final
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        self._allow_signalling(set(servers))
 
     def fileno(self) -> int:
         return self._depletions.fileno()

@@ -7,14 +7,14 @@ open as far as it was before, which the journal already holds.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from qanat.agents.holding import Reading
 from qanat.agents.kernel.link import Link, NoSuchInterface
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
-from qanat.agents.terminal.gate import Carried, Gate, GateEvent
+from qanat.agents.terminal.gate import Carried, Gate, GateEvent, Server
 from qanat.agents.terminal.gate import Reading as GateReading
 from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.witness import Testimony, Witness
@@ -61,6 +61,9 @@ class Meter:
 
     def shut(self) -> Reading | None:
         return self._charge(lambda gate: gate.close())
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        self._at_gate(lambda gate: gate.allow_signalling(servers))
 
     def testify(self) -> Testimony | None:
         """Compare gate and interface, and say it once when they do not agree."""

@@ -20,7 +20,7 @@ from qanat.agents.holder import Holder
 from qanat.agents.journal import Journal, JournalFault
 from qanat.agents.link import LinkWatch
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
-from qanat.agents.terminal.gate import Gate, GateEvent
+from qanat.agents.terminal.gate import Gate, GateEvent, Server
 from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
@@ -48,7 +48,10 @@ class Agent:
         log: Log,
         state_file: StateFile,
         report_interval_s: int | None,
+        resolve: Callable[[], list[Server]],
     ) -> None:
+        self._resolve = resolve
+        self._signalling: list[Server] = []
         self._journal = journal
         self._meter = meter
         self._watch = watch
@@ -87,6 +90,9 @@ class Agent:
         with suppress(Fault):  # a gate that cannot be shut is standing at its last ceiling
             self._meter.shut()
         self._state_file.write(self._holder, self._meter, self._reporter.last_channel)
+        self._log(
+            "terminal agent stopped", unreported=self._holder.book.unreported, gate=_left_standing(self._meter.gate)
+        )
         self._meter.close()
 
     # Events
@@ -220,6 +226,7 @@ class Agent:
         task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, message: Interrogation | UsageReport) -> None:
+        self._guarded(partial(self._allow, await asyncio.to_thread(self._resolve)))
         try:
             answer = await asyncio.to_thread(self._post, message)
         except NoAnswer as fault:
@@ -229,6 +236,12 @@ class Agent:
             self._guarded(partial(self._rejected, message, fault))
         else:
             self._guarded(partial(self._arrived, message, answer))
+
+    def _allow(self, servers: list[Server]) -> None:
+        """The server's name may lead elsewhere by now: the gate must let the message through before it is sent."""
+        if servers and servers != self._signalling:
+            self._meter.allow_signalling(servers)
+            self._signalling = servers
 
     def _post(self, message: Interrogation | UsageReport) -> InterrogationAnswer | UsageConfirmation:
         if isinstance(message, Interrogation):
@@ -258,3 +271,9 @@ class Agent:
             self._do(self._holder.answered(self._clock.now(), answer))
         elif isinstance(message, UsageReport):
             self._do(self._holder.confirmed(self._clock.now(), message, answer))
+
+
+def _left_standing(gate: Gate | None) -> str:
+    if gate is None or not gate.stays_shut:
+        return ""
+    return f"{gate.interface} stays shut: `qanat terminal run` goes on, `qanat terminal release` opens it unmetered"

@@ -17,6 +17,15 @@ def lines(status: Status) -> Iterator[str]:
         yield f"subscriber    {status.subscriber}"
     elif status.binding_code is not None:
         yield f"binding code  {status.binding_code}"
+    if status.available is not None:
+        yield f"available     {format_size(status.available)} in {len(status.plans or [])} plans"
+    for plan in status.plans or []:
+        yield (
+            f"plan          {plan.plan}: {format_size(plan.available)} left of {format_size(plan.octets)},"
+            f" until {_moment(plan.expires_at)}"
+        )
+    if status.server_silent:
+        yield f"server        did not answer: {status.server_silent}"
     yield f"agent         {status.state if status.running else 'not running: start it with qanat terminal run'}"
     yield f"session       {status.session or 'none'}"
     for quota in status.quotas:

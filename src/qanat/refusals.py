@@ -52,6 +52,34 @@ class Refusal(StrEnum):
     UNKNOWN_SESSION = "unknown_session"
     SESSION_CLOSED = "session_closed"
     SESSION_OPEN = "session_open"
+    # identity codes
+    MISSPELT_IDENTITY = "misspelt_identity"
+    UNKNOWN_IDENTITY = "unknown_identity"
+    IDENTITY_REVOKED = "identity_revoked"
+    WRONG_KIND_OF_IDENTITY = "wrong_kind_of_identity"
+    IDENTITY_SWAPPED = "identity_swapped"
+    PROOF_MISSING = "proof_missing"
+    UNKNOWN_BASE_STATION = "unknown_base_station"
+    BASE_STATION_REVOKED = "base_station_revoked"
+    # the exchange
+    OWN_TRAFFIC = "own_traffic"
+    NO_SUPPLY = "no_supply"
+    NO_SUPPLY_ORDER = "no_supply_order"
+    ORDER_STOPPED = "order_stopped"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_EXHAUSTED = "order_exhausted"
+    ORDER_USED_UP_TODAY = "order_used_up_today"
+    ORDER_NOT_FOR_YOU = "order_not_for_you"
+    ORDER_NOT_HERE = "order_not_here"
+    PRICE_TOO_HIGH = "price_too_high"
+    SUPPLIER_SHORT = "supplier_short"
+    SUPPLIER_EXPIRED = "supplier_expired"
+    TERMINAL_ELSEWHERE = "terminal_elsewhere"
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_CIRCLE = "unknown_circle"
+    NOTHING_OWED = "nothing_owed"
+    # settlement
+    PERIOD_CLOSED = "period_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +88,8 @@ class Words:
 
     sentence: str
     cure: str
+    sentence_zh: str
+    cure_zh: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +107,14 @@ class Refused:
     def cure(self) -> str:
         return WORDS[self.reason].cure.format_map(_Facts(self.facts))
 
+    @property
+    def sentence_zh(self) -> str:
+        return WORDS[self.reason].sentence_zh.format_map(_Facts(self.facts))
+
+    @property
+    def cure_zh(self) -> str:
+        return WORDS[self.reason].cure_zh.format_map(_Facts(self.facts))
+
 
 class _Facts(dict[str, int | str]):
     """Facts that a caller left out are shown as a dash: a refusal must never fail to say itself."""
@@ -89,89 +127,338 @@ WORDS: Final[dict[Refusal, Words]] = {
     Refusal.UNKNOWN_SUBSCRIBER: Words(
         "There is no subscriber with the identity {identity}.",
         "Create it with `qanat subscriber create`, or correct the identity that the equipment sends.",
+        "没有身份为 {identity} 的用户。",
+        "用 `qanat subscriber create` 建立该用户，或更正设备发送的身份。",
     ),
     Refusal.SUBSCRIBER_SUSPENDED: Words(
-        "Subscriber {subscriber} is suspended.", "The operator {operator} can set the subscriber active again."
+        "Subscriber {subscriber} is suspended.",
+        "The operator {operator} can set the subscriber active again.",
+        "用户 {subscriber} 已被停用。",
+        "运营商 {operator} 可以重新启用该用户。",
     ),
     Refusal.UNKNOWN_TERMINAL: Words(
-        "There is no terminal {terminal}.", "Enrol it with `qanat terminal enrol` and a code from its subscriber."
+        "There is no terminal {terminal}.",
+        "Enrol it with `qanat terminal enrol` and a code from its subscriber.",
+        "没有终端 {terminal}。",
+        "用 `qanat terminal enrol` 和其用户提供的注册码注册该终端。",
     ),
     Refusal.TERMINAL_UNBOUND: Words(
         "Terminal {terminal} is not bound to a subscriber yet.",
         "Its subscriber signs in and binds it with the binding code that `qanat terminal status` shows.",
+        "终端 {terminal} 尚未绑定用户。",
+        "其用户登录后，用 `qanat terminal status` 显示的绑定码绑定它。",
     ),
     Refusal.TERMINAL_REVOKED: Words(
-        "Terminal {terminal} was revoked.", "Ask the operator; a revoked terminal enrols anew with a new key and code."
+        "Terminal {terminal} was revoked.",
+        "Ask the operator; a revoked terminal enrols anew with a new key and code.",
+        "终端 {terminal} 已被注销。",
+        "请联系运营商；被注销的终端须用新密钥和新注册码重新注册。",
     ),
     Refusal.BOUND_TO_ANOTHER: Words(
-        "{thing} is bound to another subscriber.", "The subscriber it is bound to must release it first."
+        "{thing} is bound to another subscriber.",
+        "The subscriber it is bound to must release it first.",
+        "{thing} 已绑定另一用户。",
+        "须先由其绑定的用户解除绑定。",
     ),
     Refusal.NO_IDENTITY: Words(
-        "The request names no subscriber.", "Send a Subscription-Id with the IMSI or the telephone number."
+        "The request names no subscriber.",
+        "Send a Subscription-Id with the IMSI or the telephone number.",
+        "请求没有说明用户身份。",
+        "请在 Subscription-Id 中发送 IMSI 或电话号码。",
     ),
     Refusal.WRONG_SIGNATURE: Words(
         "The signature does not fit these bytes and the key of {key_id}.",
         "Sign the exact bytes with the enrolled key; enrol again if the key was lost.",
+        "签名与内容及 {key_id} 的密钥不符。",
+        "用已注册的密钥对原始字节签名；密钥丢失则重新注册。",
     ),
     Refusal.CLOCK_SKEW: Words(
         "The request was signed at {created_s}, the server's clock says {now_s}: more than {window_s} s apart.",
         "Correct the device's clock, or sign with the time from the Date header of this answer.",
+        "请求签名时间为 {created_s}，服务器时间为 {now_s}：相差超过 {window_s} 秒。",
+        "校正设备时钟，或用本应答 Date 头中的时间签名。",
     ),
     Refusal.REPLAYED: Words(
-        "This signed request was received before (nonce {nonce}).", "Sign each request anew, with a fresh nonce."
+        "This signed request was received before (nonce {nonce}).",
+        "Sign each request anew, with a fresh nonce.",
+        "此签名请求先前已收到过（随机数 {nonce}）。",
+        "每个请求都要用新的随机数重新签名。",
     ),
     Refusal.UNKNOWN_CODE: Words(
-        "There is no such code.", "Check the spelling, or issue a new code: `qanat terminal code`."
+        "There is no such code.",
+        "Check the spelling, or issue a new code: `qanat terminal code`.",
+        "没有这个码。",
+        "检查拼写，或重新签发：`qanat terminal code`。",
     ),
-    Refusal.CODE_EXPIRED: Words("The code ran out at {expired_at}.", "Issue a new code: `qanat terminal code`."),
+    Refusal.CODE_EXPIRED: Words(
+        "The code ran out at {expired_at}.",
+        "Issue a new code: `qanat terminal code`.",
+        "该码已于 {expired_at} 过期。",
+        "重新签发：`qanat terminal code`。",
+    ),
     Refusal.CODE_USED: Words(
-        "The code was used already, by another key.", "Issue a new code: `qanat terminal code`; each is good once."
+        "The code was used already, by another key.",
+        "Issue a new code: `qanat terminal code`; each is good once.",
+        "该码已被另一密钥使用。",
+        "重新签发：`qanat terminal code`；每个码只能用一次。",
     ),
     Refusal.POOL_EMPTY: Words(
-        "Operator {operator} has no free cloud SIM left.", "Add profiles with `qanat sim import` or `qanat sim make`."
+        "Operator {operator} has no free cloud SIM left.",
+        "Add profiles with `qanat sim import` or `qanat sim make`.",
+        "运营商 {operator} 已没有空闲的云SIM卡。",
+        "用 `qanat sim import` 或 `qanat sim make` 添加。",
     ),
     Refusal.WRONG_SIGN_IN: Words(
-        "Name and password do not fit together.", "Check both; the operator can set a new password."
+        "Name and password do not fit together.",
+        "Check both; the operator can set a new password.",
+        "名称与密码不符。",
+        "请检查两者；运营商可以设置新密码。",
     ),
-    Refusal.TOO_MANY_TRIES: Words("Too many tries.", "Wait {wait_s} s and try again."),
+    Refusal.TOO_MANY_TRIES: Words(
+        "Too many tries.",
+        "Wait {wait_s} s and try again.",
+        "尝试次数过多。",
+        "请等待 {wait_s} 秒后再试。",
+    ),
     Refusal.SIGNED_OUT: Words(
-        "No valid sign-in came with this request.", "Sign in, or give the token: --token-file or QANAT_TOKEN."
+        "No valid sign-in came with this request.",
+        "Sign in, or give the token: --token-file or QANAT_TOKEN.",
+        "请求没有有效的登录。",
+        "请登录，或提供令牌：--token-file 或 QANAT_TOKEN。",
     ),
-    Refusal.NOT_ALLOWED: Words("{who} may not do this.", "Sign in as {needed}, or ask somebody who is."),
-    Refusal.UNKNOWN_PLAN: Words("There is no plan {plan} on sale.", "List the plans with `qanat plan list`."),
-    Refusal.PLAN_SOLD_OUT: Words("Plan {plan} is sold out: all {stock} are sold.", "Choose another plan."),
+    Refusal.NOT_ALLOWED: Words(
+        "{who} may not do this.",
+        "Sign in as {needed}, or ask somebody who is.",
+        "{who} 无权这样做。",
+        "请以 {needed} 的身份登录，或请其代办。",
+    ),
+    Refusal.UNKNOWN_PLAN: Words(
+        "There is no plan {plan} on sale.",
+        "List the plans with `qanat plan list`.",
+        "没有在售套餐 {plan}。",
+        "用 `qanat plan list` 查看套餐。",
+    ),
+    Refusal.PLAN_SOLD_OUT: Words(
+        "Plan {plan} is sold out: all {stock} are sold.",
+        "Choose another plan.",
+        "套餐 {plan} 已售罄：{stock} 份全部售出。",
+        "请选择其他套餐。",
+    ),
     Refusal.WALLET_TOO_SMALL: Words(
-        "The wallet holds {wallet} {currency}, the plan costs {price} {currency} (in minor units).",
-        "Pay money in first: `qanat pay-in`, then buy again.",
+        "The wallet holds {wallet} {currency}, {price} {currency} are needed (in minor units).",
+        "Pay money in first: `qanat pay-in`, then try again.",
+        "钱包余额 {wallet} {currency}，需要 {price} {currency}（以最小货币单位计）。",
+        "先充值：`qanat pay-in`，然后再试。",
     ),
-    Refusal.NAME_TAKEN: Words("{thing} exists already.", "Choose another name, or use the one that exists."),
-    Refusal.UNKNOWN_OPERATOR: Words("There is no operator {operator}.", "Create it: `qanat operator create`."),
-    Refusal.NOT_FOUND: Words("There is no {thing}.", "Check the name; lists show what there is."),
+    Refusal.NAME_TAKEN: Words(
+        "{thing} exists already.",
+        "Choose another name, or use the one that exists.",
+        "{thing} 已存在。",
+        "请换一个名称，或使用已有的。",
+    ),
+    Refusal.UNKNOWN_OPERATOR: Words(
+        "There is no operator {operator}.",
+        "Create it: `qanat operator create`.",
+        "没有运营商 {operator}。",
+        "用 `qanat operator create` 建立。",
+    ),
+    Refusal.NOT_FOUND: Words(
+        "There is no {thing}.",
+        "Check the name; lists show what there is.",
+        "没有 {thing}。",
+        "请检查名称；列表会显示现有的内容。",
+    ),
     Refusal.KEY_REUSED: Words(
-        "The Idempotency-Key {key} was used before with another request.", "Use a new key for a new request."
+        "The Idempotency-Key {key} was used before with another request.",
+        "Use a new key for a new request.",
+        "Idempotency-Key {key} 先前已用于另一请求。",
+        "新的请求要用新的键。",
     ),
     Refusal.REQUEST_REUSED: Words(
-        "Request {number} of session {session} was answered before and had other contents.",
+        "Request {number} of session {session} was answered before, with other contents or long ago.",
         "A repeat must be identical; a new request needs the next number.",
+        "会话 {session} 的请求 {number} 已应答过，且内容不同。",
+        "重发必须完全相同；新请求须用下一个编号。",
     ),
     Refusal.CREDIT_LIMIT_REACHED: Words(
         "Nothing is left: {available} octets are available to {subscriber}, {reserved} are reserved by open sessions.",
         "Buy a plan: `qanat buy`, or top up: `qanat top-up`.",
+        "流量已用完：{subscriber} 可用 {available} 字节，未结束的会话预留了 {reserved} 字节。",
+        "购买套餐：`qanat buy`，或充值流量：`qanat top-up`。",
     ),
     Refusal.ALL_OR_NOTHING: Words(
         "{wanted} octets were asked for and {available} are available; the plan grants all or nothing.",
         "Ask for no more than what is available, or buy a plan.",
+        "请求 {wanted} 字节，可用 {available} 字节；该套餐要么全给，要么不给。",
+        "请求不超过可用量，或购买套餐。",
     ),
     Refusal.UNKNOWN_SESSION: Words(
         "There is no session {session}.",
         "Start a session with a first interrogation; the usage was kept for the operator.",
+        "没有会话 {session}。",
+        "以首次请求开始会话；已用流量已为运营商留存。",
     ),
     Refusal.SESSION_CLOSED: Words(
-        "Session {session} has ended.", "What was used has been counted; start a new session to go on."
+        "Session {session} has ended.",
+        "What was used has been counted; start a new session to go on.",
+        "会话 {session} 已结束。",
+        "已用流量已计入；如要继续请开始新会话。",
     ),
     Refusal.SESSION_OPEN: Words(
         "Session {session} is open already.",
         "Go on with intermediate interrogations, or choose a new session identifier.",
+        "会话 {session} 已经打开。",
+        "请继续发送中间请求，或换一个会话标识。",
+    ),
+    Refusal.MISSPELT_IDENTITY: Words(
+        "{code} is no identity code: its check digit does not fit.",
+        "Type it again, letter by letter, or scan it.",
+        "{code} 不是身份识别码：校验位不符。",
+        "请逐字重新输入，或扫描二维码。",
+    ),
+    Refusal.UNKNOWN_IDENTITY: Words(
+        "Nobody has the identity code {code}.",
+        "Ask its holder for the code that `qanat identity` shows.",
+        "没有人持有身份识别码 {code}。",
+        "请向持有者索取 `qanat identity` 显示的识别码。",
+    ),
+    Refusal.IDENTITY_REVOKED: Words(
+        "The identity code {code} was revoked.",
+        "Its holder has a new one: `qanat identity` shows it.",
+        "身份识别码 {code} 已被撤销。",
+        "持有者已有新码，可用 `qanat identity` 查看。",
+    ),
+    Refusal.WRONG_KIND_OF_IDENTITY: Words(
+        "The identity code {code} belongs to a {kind}, a {needed} was expected.",
+        "Present the code of the {needed}.",
+        "身份识别码 {code} 属于 {kind}，此处应为 {needed}。",
+        "请出示 {needed} 的识别码。",
+    ),
+    Refusal.IDENTITY_SWAPPED: Words(
+        "{thing} belongs to {belongs_to}, not to {presented}.",
+        "Present the codes that belong together; a device that changed hands is bound again first.",
+        "{thing} 属于 {belongs_to}，不属于 {presented}。",
+        "请出示相互对应的识别码；转手的设备须先重新绑定。",
+    ),
+    Refusal.PROOF_MISSING: Words(
+        "Nothing proves that the demander is at this base station.",
+        "Let the terminal sign its presentation, or type the passcode of a demand order.",
+        "没有任何东西证明需求方就在此基站。",
+        "由终端对请求签名，或输入需求单的通行码。",
+    ),
+    Refusal.UNKNOWN_BASE_STATION: Words(
+        "There is no base station {base_station}.",
+        "Enrol it with `qanat station enrol` and a code from its subscriber.",
+        "没有基站 {base_station}。",
+        "用 `qanat station enrol` 和其用户提供的注册码注册。",
+    ),
+    Refusal.BASE_STATION_REVOKED: Words(
+        "Base station {base_station} was revoked.",
+        "Ask its operator; it enrols anew with a new key and code.",
+        "基站 {base_station} 已被注销。",
+        "请联系其运营商；须用新密钥和新注册码重新注册。",
+    ),
+    Refusal.OWN_TRAFFIC: Words(
+        "{subscriber} would supply traffic to itself.",
+        "Use it directly with a cloud SIM, or choose another supplier.",
+        "{subscriber} 不能向自己供应流量。",
+        "请用云SIM卡直接使用，或选择其他供应方。",
+    ),
+    Refusal.NO_SUPPLY: Words(
+        "Nobody supplies traffic to {demander} at base station {base_station} now.",
+        "Ask somebody for a supply order (`qanat supply offer`), or raise the price you accept.",
+        "目前没有人在基站 {base_station} 向 {demander} 供应流量。",
+        "请他人发布供应单（`qanat supply offer`），或提高可接受的价格。",
+    ),
+    Refusal.NO_SUPPLY_ORDER: Words(
+        "{supplier} has no open supply order.",
+        "{supplier} opens one with `qanat supply offer`; without it nothing is taken.",
+        "{supplier} 没有有效的供应单。",
+        "由 {supplier} 用 `qanat supply offer` 发布；没有供应单就不会动用其流量。",
+    ),
+    Refusal.ORDER_STOPPED: Words(
+        "Order {order} was stopped at {at}.",
+        "Choose another supplier, or ask {holder} for a new order.",
+        "订单 {order} 已于 {at} 停止。",
+        "请选择其他供应方，或请 {holder} 发布新订单。",
+    ),
+    Refusal.ORDER_EXPIRED: Words(
+        "Order {order} ran out at {at}.",
+        "Choose another supplier, or ask {holder} for a new order.",
+        "订单 {order} 已于 {at} 到期。",
+        "请选择其他供应方，或请 {holder} 发布新订单。",
+    ),
+    Refusal.ORDER_EXHAUSTED: Words(
+        "Order {order} has {left} octets left of {total}; {wanted} were asked for.",
+        "Ask for less, choose another supplier, or ask {holder} for a new order.",
+        "订单 {order} 在 {total} 字节中还剩 {left} 字节；请求了 {wanted} 字节。",
+        "请减少请求量、选择其他供应方，或请 {holder} 发布新订单。",
+    ),
+    Refusal.ORDER_USED_UP_TODAY: Words(
+        "Order {order} has {left} octets left today of {per_day}; {wanted} were asked for.",
+        "Ask for less, come back after midnight UTC, or choose another supplier.",
+        "订单 {order} 今天在 {per_day} 字节中还剩 {left} 字节；请求了 {wanted} 字节。",
+        "请减少请求量、在 UTC 午夜之后再来，或选择其他供应方。",
+    ),
+    Refusal.ORDER_NOT_FOR_YOU: Words(
+        "Order {order} is for {audience}; {demander} is not among them.",
+        "Ask {holder} to let you in, or choose another supplier.",
+        "订单 {order} 只面向 {audience}，不包括 {demander}。",
+        "请 {holder} 将您加入，或选择其他供应方。",
+    ),
+    Refusal.ORDER_NOT_HERE: Words(
+        "Order {order} is not valid at base station {base_station} of operator {operator}.",
+        "Go to a base station that the order names, or choose another supplier.",
+        "订单 {order} 在运营商 {operator} 的基站 {base_station} 不适用。",
+        "请到订单指定的基站，或选择其他供应方。",
+    ),
+    Refusal.PRICE_TOO_HIGH: Words(
+        "Order {order} costs {price} for a gigabyte, at most {accepted} is accepted.",
+        "Accept a higher price, or choose another supplier.",
+        "订单 {order} 每千兆字节价格为 {price}，最高接受 {accepted}。",
+        "请接受更高价格，或选择其他供应方。",
+    ),
+    Refusal.SUPPLIER_SHORT: Words(
+        "{supplier} has {available} octets available; {wanted} were asked for.",
+        "Ask for less, choose another supplier, or let {supplier} buy a plan.",
+        "{supplier} 可用 {available} 字节；请求了 {wanted} 字节。",
+        "请减少请求量、选择其他供应方，或由 {supplier} 购买套餐。",
+    ),
+    Refusal.SUPPLIER_EXPIRED: Words(
+        "What {supplier} has bought ran out at {at}.",
+        "Choose another supplier, or let {supplier} buy a plan.",
+        "{supplier} 购买的套餐已于 {at} 到期。",
+        "请选择其他供应方，或由 {supplier} 购买套餐。",
+    ),
+    Refusal.TERMINAL_ELSEWHERE: Words(
+        "{terminal} is online at base station {base_station} already.",
+        "Leave that base station first; it gives the place up when it reports the end.",
+        "{terminal} 已在基站 {base_station} 上网。",
+        "请先离开该基站；它报告结束后即可在此上网。",
+    ),
+    Refusal.UNKNOWN_ORDER: Words(
+        "There is no order {order}.",
+        "List your orders: `qanat supply list`, `qanat demand list`.",
+        "没有订单 {order}。",
+        "查看订单：`qanat supply list`、`qanat demand list`。",
+    ),
+    Refusal.UNKNOWN_CIRCLE: Words(
+        "{subscriber} has no circle {circle}.",
+        "Make it first: `qanat supply circle`.",
+        "{subscriber} 没有圈子 {circle}。",
+        "请先建立：`qanat supply circle`。",
+    ),
+    Refusal.NOTHING_OWED: Words(
+        "{debtor} owes {creditor} {owed} {currency}; {amount} were to be paid.",
+        "Pay at most what is owed: `qanat trades --statement` shows it.",
+        "{debtor} 欠 {creditor} {owed} {currency}；却要支付 {amount}。",
+        "支付不超过所欠金额：`qanat trades --statement` 可查看。",
+    ),
+    Refusal.PERIOD_CLOSED: Words(
+        "Period {period} was closed at {at}; it can't change.",
+        "Later trades are in the next open period.",
+        "账期 {period} 已于 {at} 关账，不可更改。",
+        "之后的交易计入下一个未关账期。",
     ),
 }
 assert WORDS.keys() == set(Refusal), "every refusal has its words"

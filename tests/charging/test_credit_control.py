@@ -135,6 +135,36 @@ def test_same_request_number_with_other_contents_is_refused_and_counts_nothing(d
     assert holder.account("used").balance == 700
 
 
+def test_a_repeat_whose_answer_is_no_longer_kept_is_refused_and_counts_nothing(desk: Desk) -> None:
+    fund(desk, 50_000)
+    holder = Holder(desk)
+    holder.say(Event.FIRST)
+    for _ in range(60):
+        holder.say(Event.INTERMEDIATE, used=10)
+    for number in (0, 1, 5, 55):
+        assert holder.say(Event.INTERMEDIATE, used=10, number=number).refusal is Refusal.REQUEST_REUSED
+    assert holder.account("used").balance == 600
+
+
+def test_numbers_need_not_arrive_in_order(desk: Desk) -> None:
+    """A gateway may send one request for each rating group, each with its own number, in parallel."""
+    fund(desk, 50_000)
+    holder = Holder(desk)
+    holder.say(Event.FIRST)
+    for number in (9, 4, 7, 1, 8):
+        assert holder.say(Event.INTERMEDIATE, used=10, number=number).refusal is None
+    assert holder.account("used").balance == 50
+
+
+def test_an_expired_empty_bucket_is_forgotten_after_ninety_days(desk: Desk, clock: ManualClock) -> None:
+    fund(desk, 5000, days=1)
+    for days in (1, 90):
+        clock.advance(days * DAY)
+        desk.decide(lambda work: sweep(work, ALICE))
+    assert desk.get(Account, ALICE, "b") is None
+    assert desk.audit().balanced
+
+
 def test_the_last_quota_is_partial_and_final_and_the_balance_is_spent_to_the_last_octet(desk: Desk) -> None:
     fund(desk, 1300)
     holder = Holder(desk)

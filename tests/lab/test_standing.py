@@ -41,7 +41,10 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
         assert standing.find(tmp_path) == stands
         digest = hashlib.sha256((tmp_path / "files" / "photo.jpg").read_bytes()).digest()
         assert hashlib.sha256(fetched(stands, "photo.jpg")).digest() == digest
+        visitor = subprocess.Popen(stands.command("terminal", "sleep", "600"))
+        until(lambda: processes_that_know("sleep 600"), "the visitor is in", within_s=10)
         assert standing.down(tmp_path)
+        assert visitor.wait() != 0
         assert standing.find(tmp_path) is None
         assert processes_that_know(str(tmp_path)) == []
 

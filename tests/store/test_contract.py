@@ -112,6 +112,18 @@ def test_a_decision_that_raises_leaves_no_trace(database: Database, clock: Manua
     run(story)
 
 
+def test_a_decision_that_can_not_be_written_leaves_no_gap(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        with pytest.raises(UnicodeEncodeError):
+            await store.decide(fund("alice", 10, id="half a \ud800 character"))
+        await store.decide(fund("bob", 5000))
+        assert (await store.audit()).problems == []
+        await store.close()
+
+    run(story)
+
+
 def test_two_writers_on_one_database_never_both_win(database: Database, clock: ManualClock) -> None:
     """Both hold warm pages; whoever appends second reads what the first wrote and decides again."""
 

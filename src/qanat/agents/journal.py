@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -72,12 +73,12 @@ class JournalDamaged(Fault):
 class Journal:
     """An open journal. Close it, or die: both leave it whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new_name: Callable[[str], str] = fresh_id) -> None:
         """Open or make the journal. Raises JournalInUse, JournalDamaged, JournalFault."""
         self.path = path
         self._lock = _lock(path)
         try:
-            self._db = _open(path)
+            self._db = _open(path, new_name)
         except BaseException:
             os.close(self._lock)
             raise
@@ -165,7 +166,7 @@ def _lock(path: Path) -> int:
     return lock
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, new_name: Callable[[str], str]) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
         db.execute("PRAGMA journal_mode = WAL")
@@ -173,7 +174,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA cache_size = -256")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            _create(db)
+            _create(db, new_name("jnl"))
             os.chmod(path, 0o600)
         elif version != VERSION:
             raise JournalDamaged(
@@ -188,9 +189,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _create(db: sqlite3.Connection) -> None:
+def _create(db: sqlite3.Connection, name: str) -> None:
     """Make the tables and the journal's name in one transaction, so that a crash leaves either nothing or all of it."""
-    name = fresh_id("jnl")
     meta = f"INSERT INTO meta VALUES ('{name}', 0, 0, NULL, NULL, NULL);"  # noqa: S608  # a name made here
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {meta} PRAGMA user_version = {VERSION}; COMMIT;")
 

@@ -13,12 +13,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
-from qanat.charging.session import ANSWERS_KEPT, TRANSITIONS, WHY_NOT, Answer, Event, Grant, Quota, Session, State
+from qanat.charging.session import (
+    ANSWERS_KEPT,
+    TRANSITIONS,
+    WHY_NOT,
+    WINDOW,
+    Answer,
+    Event,
+    Grant,
+    Quota,
+    Session,
+    State,
+)
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import DAY, Instant, Octets
+from qanat.units import DAY, MAX_OCTETS, Instant, Octets
 
 _CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
@@ -42,6 +53,13 @@ class Ask(Struct, frozen=True, kw_only=True, gc=False):
     wanted: Octets | None = None
 
 
+class Bound(Struct, frozen=True, kw_only=True, gc=False):
+    """Less than what the subscriber has: so many octets at most may be granted now, until then."""
+
+    octets: Octets
+    until: Instant | None = None
+
+
 class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionId
     owner: Owner
@@ -55,6 +73,11 @@ class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     asks: tuple[Ask, ...] = ()
     barred: Refused | None = None
     """Grant nothing, for this reason; usage is counted all the same."""
+    bound: Bound | None = None
+    """Set by whoever lends the subscriber's octets to somebody else."""
+
+
+_UNBOUND: Final = Bound(octets=MAX_OCTETS)
 
 
 def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
@@ -67,6 +90,8 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         earlier = session.answer_to(request.number)
         if earlier is not None:
             return earlier if earlier.digest == request.digest else _reused(request)
+        if session.has_seen(request.number):
+            return _reused(request)
     state = State.IDLE if session is None else session.state
     after = TRANSITIONS.get((state, request.event))
     if session is None or after is None:
@@ -143,7 +168,7 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
         session = replace(_begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         used = sum(use.octets for use in request.uses)
-        work.put(replace(session, used=session.used + used, answers=_with(session.answers, answer)))
+        work.put(replace(_answered(session, answer), used=session.used + used))
     return answer
 
 
@@ -193,15 +218,16 @@ def _grant_all(
         if request.barred is not None:
             grants.append(_no(ask, request.barred))
             continue
-        session, grant = _grant(work, policy, session, ask, request.number)
+        session, grant = _grant(work, policy, session, ask, request)
         grants.append(grant)
     return session, tuple(grants)
 
 
-def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) -> tuple[Session, Grant]:
+def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation) -> tuple[Session, Grant]:
     buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
-    available = Octets(sum(bucket.available for bucket in buckets))
-    if not buckets:
+    bound = request.bound or _UNBOUND
+    available = Octets(min(sum(bucket.available for bucket in buckets), bound.octets))
+    if not available:
         return session, _no(ask, _nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
         return session, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
@@ -215,10 +241,11 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, number: int) 
     )
     parts = book.reserve_from(work, buckets, octets)
     drawn_on = {id for id, _ in parts}
-    bucket_ends = min((b.expires_at for b in buckets if b.expires_at and b.id in drawn_on), default=None)
-    valid_until = policy.valid_until(work.now, bucket_ends)
+    ends = [bucket.expires_at for bucket in buckets if bucket.expires_at and bucket.id in drawn_on]
+    ends += [bound.until] if bound.until else []
+    valid_until = policy.valid_until(work.now, min(ends, default=None))
     quota = Quota(
-        id=QuotaId(f"{session.id}.{number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
+        id=QuotaId(f"{session.id}.{request.number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
         octets=octets,
         rating_group=ask.rating_group,
         parts=parts,
@@ -259,9 +286,16 @@ def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) ->
     due = session.due
     if session.state is State.OPEN:
         due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
-    return replace(session, answers=_with(session.answers, answer), due=due)
+    return replace(_answered(session, answer), due=due)
 
 
-def _with(answers: tuple[Answer, ...], answer: Answer) -> tuple[Answer, ...]:
-    """Newest first."""
-    return (answer, *answers[: ANSWERS_KEPT - 1])
+def _answered(session: Session, answer: Answer) -> Session:
+    """Keep the answer, newest first, and note its number."""
+    ahead = answer.number - session.newest
+    seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
+    return replace(
+        session,
+        answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
+        newest=max(session.newest, answer.number),
+        seen=seen,
+    )

@@ -96,6 +96,10 @@ ANSWERS_KEPT: Final = 4
 """A holder has one interrogation under way, a gateway one for each rating group: repeats come within the last few."""
 
 
+WINDOW: Final = 48
+"""Request numbers further behind the newest than this are taken for repeats (the anti-replay window of RFC 4303 §3.4.3)."""
+
+
 class Session(Record, frozen=True, kw_only=True):
     """One credit-control session of a subscriber. Its ``due`` is the first deadline of a quota."""
 
@@ -113,6 +117,10 @@ class Session(Record, frozen=True, kw_only=True):
     """Octets used since ``measured_at``."""
     quotas: tuple[Quota, ...] = ()
     answers: tuple[Answer, ...] = ()
+    newest: int = -1
+    """The highest request number answered; numbers need not arrive in order."""
+    seen: int = 0
+    """Bit n: request number ``newest − n`` was answered."""
 
     @property
     def reservations(self) -> tuple[Part, ...]:
@@ -123,3 +131,8 @@ class Session(Record, frozen=True, kw_only=True):
             if answer.number == number:
                 return answer
         return None
+
+    def has_seen(self, number: int) -> bool:
+        """Tell whether this number was answered before, even if the answer is no longer kept."""
+        behind = self.newest - number
+        return behind >= WINDOW or (behind >= 0 and bool(self.seen >> behind & 1))

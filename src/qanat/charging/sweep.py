@@ -5,7 +5,8 @@ Reservations go home, silent sessions close, expired buckets empty, and what was
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -14,18 +15,27 @@ from qanat.charging.session import TRANSITIONS, Event, Session, State
 from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel, Receipt, forget
 from qanat.ledger.work import Record, Work
-from qanat.units import MINUTE, Instant, Millis
+from qanat.units import DAY, MINUTE, Instant, Millis
 
 _LOOK_AGAIN: Final = Millis(5 * MINUTE)
+_EMPTY_KEPT: Final = Millis(90 * DAY)
+"""An expired, empty bucket stays this long for statements."""
+
+Sweepers = Mapping[type[Record], Callable[[Work, Any], None]]
+"""What to do with a due record of a kind that charging does not know."""
+_NO_OTHERS: Final[Sweepers] = {}
 
 
-def sweep(work: Work, owner: Owner) -> int:
+def sweep(work: Work, owner: Owner, others: Sweepers = _NO_OTHERS) -> int:
     """Do what is due for one owner and return how many records it concerned. Repeating finds nothing to do."""
     work.act = "swept"
     due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]
     for record in sorted(due, key=_sessions_first):
-        _sweep_one(work, record)
+        fresh = work.get(type(record), owner, record.id)
+        if fresh is not None:
+            _sweep_one(work, fresh, others)
     return len(due)
 
 
@@ -34,12 +44,16 @@ def _sessions_first(record: Record) -> bool:
     return not isinstance(record, Session)
 
 
-def _sweep_one(work: Work, record: Record) -> None:
-    if isinstance(record, Session):
+def _sweep_one(work: Work, record: Record, others: Sweepers) -> None:
+    if type(record) in others:
+        others[type(record)](work, record)
+    elif isinstance(record, Session):
         _sweep_session(work, record)
     elif isinstance(record, Account):
         _sweep_bucket(work, record)
-    else:
+    elif isinstance(record, Receipt):
+        forget(work, record)
+    elif not isinstance(record, Parcel):  # parcels are due until they are delivered
         work.drop(record)
 
 
@@ -55,11 +69,11 @@ def _sweep_session(work: Work, session: Session) -> None:
 
 
 def _sweep_bucket(work: Work, bucket: Account) -> None:
-    fresh = work.get(Account, bucket.owner, bucket.id)
-    assert fresh is not None
-    book.expire(work, fresh)
+    if not bucket.balance:
+        work.drop(bucket)
+        return
+    book.expire(work, bucket)
     emptied = work.get(Account, bucket.owner, bucket.id)
-    assert emptied is not None
+    assert emptied is not None, f"{bucket.label} was just expired"
     # What is still reserved comes home when its session ends: look again until then.
-    later = Instant(work.now + _LOOK_AGAIN) if emptied.reserved else None
-    work.put(replace(emptied, due=later))
+    work.put(replace(emptied, due=Instant(work.now + (_LOOK_AGAIN if emptied.balance else _EMPTY_KEPT))))

@@ -98,6 +98,31 @@ def terminal(seconds: float, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+@bench.command()
+@click.option("--trades", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True)
+@click.option("--operators", type=click.IntRange(2, 99), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def settlement(trades: int, operators: int, as_json: bool) -> None:
+    """Settle a month of trades among many operators, with a file for each."""
+    import uvloop  # noqa: PLC0415 - the server's imports cost half a second
+
+    from qanat.bench.settlement import bench_settlement  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        database = f"sqlite:///{folder}/qanat.db"
+        measured = uvloop.run(bench_settlement(database, Path(folder), trades=trades, operators=operators))
+    if as_json:
+        click.echo(msgspec.json.encode(measured).decode())
+    else:
+        click.echo(
+            f"{measured.trades:,} trades among {measured.operators} operators in {measured.seconds} s "
+            f"({measured.trades_per_s:,}/s); {measured.rss_before_mb} MB resident before, {measured.rss_after_mb} MB after\n"
+            f"netted into {measured.transfers} transfers; every operator's total preserved: {_yes(measured.preserved)}"
+        )
+    if not measured.preserved:
+        click.get_current_context().exit(1)
+
+
 def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
     machine = describe(folder)
     if as_json:

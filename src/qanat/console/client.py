@@ -34,7 +34,17 @@ class Client:
         """Ask for something to be done, once: a repeat inside the transport can't do it twice."""
         return self._ask("POST", path, json=body or {}, headers={"idempotency-key": secrets.token_urlsafe(18)})
 
-    def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> Json:
+    def text(self, path: str) -> str:
+        """Get something that is no JSON, such as a file."""
+        return self._answer("GET", path).text
+
+    def _ask(self, method: str, path: str, **request: Any) -> Json:
+        result: Json = self._answer(method, path, **request).json()
+        return result
+
+    def _answer(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any
+    ) -> httpx2.Response:
         credentials = {"authorization": f"Bearer {self._token}"} if self._token else {}
         try:
             with httpx2.Client(timeout=60, trust_env=False) as http:
@@ -48,8 +58,7 @@ class Client:
             raise click.ClickException(f"{self._url} did not answer: {error}. Try again.") from error
         if answer.is_error:
             raise click.ClickException(_said(answer))
-        result: Json = answer.json()
-        return result
+        return answer
 
 
 def _said(answer: httpx2.Response) -> str:

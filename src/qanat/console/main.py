@@ -27,7 +27,17 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "sign-in": "qanat.console.people:sign_in",
         "buy": "qanat.console.people:buy",
         "balance": "qanat.console.people:balance",
-        "terminal": "qanat.console.terminal_group:terminal",
+        "terminal": "qanat.console.device_groups:terminal",
+    },
+    "Exchange traffic": {
+        "supply": "qanat.console.exchange:supply",
+        "demand": "qanat.console.exchange:demand",
+        "trades": "qanat.console.exchange:trades",
+        "disputes": "qanat.console.exchange:disputes",
+        "pay": "qanat.console.exchange:pay",
+        "identity": "qanat.console.exchange:identity",
+        "settle": "qanat.console.settling:settle",
+        "station": "qanat.console.device_groups:station",
     },
     "Look into it": {
         "sessions": "qanat.console.watching:sessions",
@@ -37,6 +47,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Try and measure": {
         "lab": "qanat.console.lab:lab",
+        "simulate": "qanat.console.simulate:simulate_world",
         "bench": "qanat.console.bench:bench",
     },
 }

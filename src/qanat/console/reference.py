@@ -12,6 +12,7 @@ from qanat.agents.states import TRANSITIONS as HOLDER
 from qanat.agents.states import State
 from qanat.charging.session import TRANSITIONS as SESSION
 from qanat.console.main import main
+from qanat.exchange.trades import TRANSITIONS as TRADE
 from qanat.refusals import WORDS
 from qanat.server import settings
 
@@ -32,13 +33,15 @@ def _refusals() -> Iterator[str]:
     yield "# Refusals\n\nPrinted from `refusals.py` by `make docs`. `{…}` stands for a fact that the refusal carries.\n\n"
     yield "| reason | what is said | the cure |\n|---|---|---|\n"
     for reason, words in WORDS.items():
-        yield f"| `{reason}` | {words.sentence} | {words.cure} |\n"
+        yield f"| `{reason}` | {words.sentence}<br>{words.sentence_zh} | {words.cure}<br>{words.cure_zh} |\n"
 
 
 def _states() -> Iterator[str]:
     yield "# States\n\nPrinted from the tables in the code by `make docs`; the tests walk the same tables.\n"
     yield "\n## A session at the server (`charging/session.py`)\n\n"
     yield from _diagram((state.name, event.value, after.name) for (state, event), after in SESSION.items())
+    yield "\n## A trade (`exchange/trades.py`)\n\n"
+    yield from _diagram((state.name, event.value, after.name) for (state, event), after in TRADE.items())
     yield "\n## A holder of quotas (`agents/states.py`)\n\n"
     yield from _diagram((state.name, event.value, after.name) for (state, event), after in HOLDER.items())
     yield "\n"

@@ -9,7 +9,7 @@ from qanat.agents.kernel.link import UpDown
 from qanat.lab.programs import Program
 from qanat.lab.report import Counts
 from qanat.lab.scenario import PLAN
-from qanat.lab.screen import Screen, size
+from qanat.lab.screen import Screen, sentence, size
 from qanat.lab.stage import SUBSCRIBER, Stage
 from qanat.lab.waiting import until
 from qanat.system import fresh_token
@@ -53,8 +53,9 @@ class Loopback:
     def go_online(self) -> None:
         self._before = self._stage.kernel()
         agent = self._stage.start_agent()
+        self._screen.say(sentence(agent.events("terminal agent started")[-1]["gate"]))
         until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
-        for file in ("page.html", "song.ogg", "film.mp4"):
+        for file in ("page.html", "song.ogg"):
             self._screen.say(f"Downloaded {file}: {size(self._stage.download(file).finish())}.")
         self._screen.say(
             f"{len(agent.events('quota granted'))} quotas were granted; loopback counts each octet going and coming."

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,12 +49,15 @@ class Host:
         run(["ip", "-n", self.name, "link", "set", "lo", "up"])
 
     def remove(self) -> None:
-        """Take the host away, and its wires with it; nothing happens if it is not there."""
+        """Take the host away with its wires and whatever runs in it; nothing happens if it is not there."""
         if self.exists:
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             run(["ip", "netns", "delete", self.name])
 
     def processes(self) -> list[int]:
-        return [int(pid) for pid in run(["ip", "netns", "pids", self.name]).split()] if self.exists else []
+        return [int(pid) for pid in run(["ip", "netns", "pids", self.name]).split()]
 
     def command(self, *words: str) -> list[str]:
         """Return the command line that runs these words in here."""

@@ -1,7 +1,7 @@
 """The reckoning at the end: what four independent counters say about the same octets, and what is between them.
 
-Pure arithmetic. ``EDGE.md``'s promise, in the project's ``docs/conformance.md``: with the gate in the kernel every
-difference here is 0, also after a crash.
+Pure arithmetic. With the gate in the kernel every difference here is 0, also after a crash; the one exception is what
+was handed to a wire in the moment in which it was cut.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ def _between_gate_and_wire(gate: UpDown, counts: Counts) -> Difference:
     """The gate counts before the driver sends: what was handed to a cut wire was counted and never left."""
     up, down = gate.up - counts.kernel.up, gate.down - counts.kernel.down
     is_explained = down == 0 and 0 < up <= counts.lost_packets * _PACKET_MAX
-    lost = f"{counts.lost_packets} packets were handed to a wire that had just been cut: the gate counted them, the wire did not"
+    packets = f"{counts.lost_packets} packet{'s' if counts.lost_packets > 1 else ''}"
+    lost = f"{packets} went to a wire that had just been cut: the gate counted that, the wire did not"
     unknown = "the gate counted something else than the interface: a packet passed around it"
     return Difference(octets=up + down, because=lost if is_explained else unknown, promised=not is_explained)
 

@@ -15,7 +15,7 @@ from qanat.agents.terminal.gate import NOTHING, Reading
 from qanat.lab.namespaces import CommandFailed, LabFault
 from qanat.lab.programs import Program
 from qanat.lab.report import Counts
-from qanat.lab.screen import Screen, size
+from qanat.lab.screen import Screen, sentence, size
 from qanat.lab.stage import SUBSCRIBER, Json, Stage
 from qanat.lab.topology import Lab
 from qanat.lab.traffic import Download
@@ -88,7 +88,7 @@ class Scenario:
         self._screen.typed("terminal", "run")
         self._kernel_before = self._stage.kernel()
         agent = self._stage.start_agent()
-        self._say(_sentence(agent.events("terminal agent started")[-1]["gate"]))
+        self._say(sentence(agent.events("terminal agent started")[-1]["gate"]))
         until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
         for file in ("page.html", "song.ogg"):
             octets = self._download(file).finish()
@@ -131,8 +131,8 @@ class Scenario:
         song.reach(3_000_000)
         self._lab.cut(WIFI)
         self._lab.cut(CELL)
-        song.abandon()
         until(lambda: agent.events("server not reached"), "the agent finds no channel", within_s=20)
+        song.abandon()
         unreported = until(self._unknown_to_server, "the journal holds just what the server lacks", within_s=20)
         self._say(f"No channel works: {size(unreported)} wait in the usage journal, unknown to the server.")
         reports = len(agent.events("usage reported"))
@@ -258,7 +258,3 @@ def _since(before: UpDown, now: UpDown) -> UpDown:
 def _wallet(balance: Json) -> str:
     wallet = balance["wallets"][0]
     return f"{wallet['balance'] / 100:.2f} {wallet['currency']}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

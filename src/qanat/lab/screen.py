@@ -100,5 +100,9 @@ def size(octets: int) -> str:
     return f"{octets:,} octets" if octets < 1_000_000 else f"{octets:,} octets ({format_size(octets)})"
 
 
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def _figure(octets: int | None) -> str:
     return "" if octets is None else f"{octets:,}"

@@ -53,6 +53,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return [
             *private.WITH_PATH,
             *("nsenter", "--target", str(self.keeper), "--user", "--preserve-credentials", "--mount", "--net"),
+            # Entering a mount namespace leads to its root folder.
+            *("env", f"--chdir={Path.cwd()}"),
             *inside,
         ]
 
@@ -128,13 +130,11 @@ def keep(folder: Path, place: Place) -> None:
 
 
 def _sweep() -> bool:
-    """Remove hosts that nobody keeps, with the programs in them."""
-    left = [host for host in Lab().hosts.values() if host.exists]
-    for host in left:
-        for pid in host.processes():
-            os.kill(pid, signal.SIGKILL)
-        host.remove()
-    return bool(left)
+    """Remove hosts that nobody keeps."""
+    lab = Lab()
+    left = any(host.exists for host in lab.hosts.values())
+    lab.clear()
+    return left
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -1,7 +1,8 @@
 """The audit: recompute every balance from the entries, and trust nothing else.
 
 Fed every entry in order, it knows what each account must hold. It holds an account's image against the sum of its
-postings, reservations against the records that own them, and each unit's total against zero.
+postings, reservations against the records that own them, positions against the obligations they consist of, transit
+against the parcels under way, and each unit's total against zero.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 
 from qanat.ids import Shard
 from qanat.ledger.book import GUARDED, Account
-from qanat.ledger.work import Entry, Record
+from qanat.ledger.transit import Parcel, Receipt
+from qanat.ledger.work import Entry, Record, kind_name
 
 _PROBLEMS_SHOWN = 100
 
@@ -57,6 +59,8 @@ class Auditor:
         accounts = [record for record in self.records.values() if isinstance(record, Account)]
         self._check_balances(accounts)
         self._check_reservations(accounts)
+        self._check_positions(accounts)
+        self._check_transit(accounts)
         totals = self._check_totals(accounts)
         return Verdict(
             balanced=not self.problems,
@@ -94,6 +98,29 @@ class Auditor:
                 self._found(
                     f"account {account.label} has {account.reserved} reserved, sessions hold {held[account.label]}"
                 )
+
+    def _check_positions(self, accounts: list[Account]) -> None:
+        explained: Counter[str] = Counter()
+        for record in self.records.values():
+            for id, amount in record.positions:
+                explained[f"{record.owner}:{id}"] += amount
+        for account in accounts:
+            if account.role == "position" and account.balance != explained[account.label]:
+                self._found(
+                    f"account {account.label} holds {account.balance}, its obligations {explained[account.label]}"
+                )
+
+    def _check_transit(self, accounts: list[Account]) -> None:
+        under_way: Counter[str] = Counter()
+        for account in accounts:
+            if account.role == "transit":
+                under_way[account.unit] += account.balance
+        for parcel in self.records.values():
+            if isinstance(parcel, Parcel) and (kind_name(Receipt), parcel.target, parcel.receipt) not in self.records:
+                under_way[parcel.unit] -= parcel.amount
+        for unit, amount in under_way.items():
+            if amount:
+                self._found(f"{amount} {unit} stand in transit beyond what parcels carry")
 
     def _check_totals(self, accounts: list[Account]) -> dict[str, int]:
         units: Counter[str] = Counter()

@@ -16,7 +16,20 @@ from qanat.ids import Owner, shard_of
 from qanat.ledger.work import Record, Work
 from qanat.units import Instant, MinorUnits, Octets
 
-Role = Literal["bucket", "used", "debt", "wallet", "issued", "expired", "revenue", "cash"]
+Role = Literal[
+    "bucket",
+    "used",
+    "debt",
+    "wallet",
+    "issued",
+    "expired",
+    "revenue",
+    "cash",
+    "transit",
+    "given",
+    "obtained",
+    "position",
+]
 GUARDED: Final = frozenset({"bucket", "wallet"})
 """Accounts whose balance covers their reservations at all times."""
 

@@ -38,6 +38,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
         """The octets this record holds reserved: (account id, octets), on accounts of the same owner."""
         return ()
 
+    @property
+    def positions(self) -> tuple[Posting, ...]:
+        """What this record explains of the balances of position accounts of the same owner: (account id, amount)."""
+        return ()
+
 
 R = TypeVar("R", bound=Record)
 Key = tuple[type[Record], Owner, str]

@@ -1,4 +1,4 @@
-"""Enrolment codes: one-time permission for one terminal, from a subscriber or an operator.
+"""Enrolment codes: one-time permission for one device, from a subscriber or an operator.
 
 A code is shown once, to whoever issues it; only its SHA-256 is kept. Case, dashes and the letters that are taken for
 digits do not matter when it is typed in.
@@ -6,7 +6,7 @@ digits do not matter when it is typed in.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -21,6 +21,9 @@ REMEMBERED: Final = Millis(7 * DAY)
 _ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
+Device = Literal["terminal", "base station"]
+
+
 class EnrolmentCode(Record, frozen=True, kw_only=True):
     operator: str
     subscriber: str = ""
@@ -29,6 +32,8 @@ class EnrolmentCode(Record, frozen=True, kw_only=True):
     used_by: str = ""
     """The public key that enrolled with it."""
     terminal: str = ""
+    """The terminal or base station that did."""
+    device: Device = "terminal"
 
 
 def spell(code: str) -> str:
@@ -36,7 +41,9 @@ def spell(code: str) -> str:
     return code.upper().translate(_ALIKE)
 
 
-def issue_code(work: Work, *, code: str, operator: str, subscriber: str, valid: Millis) -> EnrolmentCode:
+def issue_code(
+    work: Work, *, code: str, operator: str, subscriber: str, valid: Millis, device: Device = "terminal"
+) -> EnrolmentCode:
     expires_at = later(work.now, valid)
     issued = EnrolmentCode(
         owner=secret_owner("code", spell(code)),
@@ -44,6 +51,7 @@ def issue_code(work: Work, *, code: str, operator: str, subscriber: str, valid: 
         operator=operator,
         subscriber=subscriber,
         expires_at=expires_at,
+        device=device,
         due=later(expires_at, REMEMBERED),
     )
     work.put(issued)
@@ -51,10 +59,10 @@ def issue_code(work: Work, *, code: str, operator: str, subscriber: str, valid: 
     return issued
 
 
-def usable_code(work: Work, code: str, *, public_key: str) -> EnrolmentCode | Refused:
-    """Return the code if this key may enrol with it, or did so before."""
+def usable_code(work: Work, code: str, *, public_key: str, device: Device = "terminal") -> EnrolmentCode | Refused:
+    """Return the code if this key may enrol such a device with it, or did so before."""
     issued = work.get(EnrolmentCode, secret_owner("code", spell(code)), "code")
-    if issued is None:
+    if issued is None or issued.device != device:
         return Refused(Refusal.UNKNOWN_CODE)
     if issued.used_by == public_key:
         return issued

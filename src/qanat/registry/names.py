@@ -59,6 +59,10 @@ def terminal_owner(id: str) -> Owner:
     return Owner(f"terminal/{id}")
 
 
+def base_station_owner(id: str) -> Owner:
+    return Owner(f"base-station/{id}")
+
+
 def pool_owner(operator: str) -> Owner:
     return Owner(f"pool/{operator}")
 

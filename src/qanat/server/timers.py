@@ -6,15 +6,14 @@ Losing a sweep is harmless: what is due stays due. So a fault is logged and the 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Final
 
 import structlog
 
-from qanat.charging.sweep import sweep
 from qanat.errors import Fault
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
+from qanat.server.trading import sweep_owner
 from qanat.store.store import Store
 
 _log: Final = structlog.get_logger("sweeper")
@@ -36,7 +35,7 @@ async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:
     swept = 0
     for owner in await store.due_owners(settings.batch):
         try:
-            swept += await store.decide(partial(sweep, owner=owner))
+            swept += await sweep_owner(store, owner)
         except AssertionError as mistake:
             # One owner's broken record must not keep all others from being swept.
             _log.error("mistake of ours", owner=owner, exc_info=mistake)

@@ -3,9 +3,7 @@
 Requests are decided in order, at once, on the pages in memory; their entries gather in a batch. While one batch commits,
 the next gathers: no timer is needed. An answer leaves only when its batch is durable. If somebody else was first
 (``Taken``), what they wrote is read and the batch decided again. If the database fails, everything decided on top of the
-lost batch fails with it and memory starts afresh from what is durable.
-
-Behind the entries, the projector writes the newest images into rows, in chunks between batches.
+lost batch fails with it and memory starts afresh from what is durable. Between batches the projector writes rows.
 """
 
 from __future__ import annotations
@@ -14,23 +12,29 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import NotLoaded, Record, Work, kind_name
-from qanat.store.pages import Images, Pages, gather, merge, overlay
-from qanat.store.port import EntryRow, Log, RecordRow, Taken
+from qanat.ledger.work import NotLoaded, Record, Work
+from qanat.store.pages import Images, Pages, gather, overlay
+from qanat.store.port import EntryRow, Log, Taken
+from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
 
-_CHUNK: Final = 256
-_PAUSE_S: Final = 0.3
-"""Between two rounds of the projector: a record that changes often is then written once."""
+
+class Waiter(Protocol):
+    """Is told once how a decision ended. Neither method may raise."""
+
+    def settled(self, result: Any) -> None:
+        """Everything the result rests on is durable."""
+
+    def failed(self, error: Exception) -> None:
+        """What the decision raised itself; or StoreFault, and then nothing was acknowledged and repeating is safe."""
 
 
 @dataclass(slots=True)
@@ -38,8 +42,23 @@ class Ticket:
     """One request that waits for its batch to be durable."""
 
     decision: Decision[Any]
-    future: asyncio.Future[Any]
+    waiter: Waiter
     result: Any = None
+
+
+class _Awaited:
+    """A waiter to await; whoever asked may have gone away."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def settled(self, result: Any) -> None:
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def failed(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -47,15 +66,6 @@ class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
     images: Images = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Round:
-    """One round of the projector: images on their way into rows, and the seqs they bring each shard up to."""
-
-    images: Images = field(default_factory=dict)
-    heads: dict[Shard, int] = field(default_factory=dict)
-    rows: Iterator[RecordRow] = iter(())
 
 
 @dataclass(slots=True)
@@ -81,13 +91,10 @@ class Lane:
         self._gathering = Batch()
         self._committing: Batch | None = None
         self._worker: asyncio.Task[None] | None = None
+        self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
         self._closed = False
-        self._unprojected: Images = {}
-        self._round = Round()
-        self._next_round_at = 0.0
-        """By the event loop's own time; 0 begins a round at once."""
-        self._projection_fault: StoreFault | None = None
+        self._projector = Projector(log)
 
     async def open(self) -> None:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
@@ -95,9 +102,11 @@ class Lane:
         self._pages.clear()
         self._durable = await self._log.heads()
         self._heads = dict(self._durable)
-        self._unprojected, self._round = {}, Round()
+        self._projector.start_afresh()
+        behind: Images = {}
         for row in await self._log.tail():
-            gather(self._unprojected, decode_entry(row.body))
+            gather(behind, decode_entry(row.body))
+        self._projector.take(behind)
         self._ready.set()
 
     async def decide(self, decision: Decision[T]) -> T:
@@ -115,20 +124,33 @@ class Lane:
             result, changed = await self._decide_when_ready(decision)
         if not changed and self._committing is None and not self._gathering.tickets:
             return result
-        ticket: Ticket = Ticket(decision, asyncio.get_running_loop().create_future(), result)
-        self._gathering.tickets.append(ticket)
-        self._wake()
-        return await ticket.future  # type: ignore[no-any-return]
+        awaited = _Awaited()
+        self._enlist(Ticket(decision, awaited, result))
+        return await awaited.future  # type: ignore[no-any-return]
+
+    def submit(self, decision: Decision[Any], waiter: Waiter) -> None:
+        """Decide as ``decide`` does and tell the waiter; costs no task where the pages are in memory."""
+        if self._closed or not self._ready.is_set():
+            self._submit_when_ready(decision, waiter)
+            return
+        try:
+            result, _ = self._decide(decision)
+        except NotLoaded:
+            self._submit_when_ready(decision, waiter)
+        except Exception as error:  # the decision's own, for its waiter
+            waiter.failed(error)
+        else:
+            self._enlist(Ticket(decision, waiter, result))
 
     async def caught_up(self) -> None:
         """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
-        while self._unprojected or self._round.images:
-            self._next_round_at = 0.0
+        while self._projector.waiting:
+            self._projector.next_round_at = 0.0
             self._wake()
             assert self._worker is not None
             await asyncio.shield(self._worker)
-            if self._projection_fault is not None:
-                raise self._projection_fault
+            if self._projector.fault is not None:
+                raise self._projector.fault
 
     async def close(self) -> None:
         """Commit what was taken, bring the rows up, and let go of the database."""
@@ -142,9 +164,14 @@ class Lane:
     @property
     def lag(self) -> int:
         """Records whose rows may be behind their entries."""
-        return sum(map(len, self._unprojected.values())) + sum(map(len, self._round.images.values()))
+        return self._projector.lag
 
     # -- deciding
+
+    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter) -> None:
+        task = asyncio.create_task(self._again(Ticket(decision, waiter)))
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
 
     async def _decide_when_ready(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide, loading the pages it takes; these stay in memory until it is done."""
@@ -170,31 +197,36 @@ class Lane:
         work = Work(self._pages, self._clock.now())
         result = decision(work)
         entries = work.entries(self._log.shard_of)
-        for shard, entry in entries.items():
-            seq = self._heads.get(shard, 0) + 1
-            self._heads[shard] = seq
-            self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, encode(entry)))
+        bodies = [
+            encode(entry) for entry in entries.values()
+        ]  # before anything changes: what can't be written fails here
+        for (shard, entry), body in zip(entries.items(), bodies, strict=True):
+            seq = self._heads[shard] = self._heads.get(shard, 0) + 1
+            self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, body))
             gather(self._gathering.images, entry)
             self._pages.apply(entry)
         return result, bool(entries)
 
     async def _load(self, owner: Owner) -> None:
         self.figures.loads += 1
-        round_before = self._round
+        round_before = self._projector.round
         records = await self._log.load(owner)
-        if self._round is not round_before:
+        if self._projector.round is not round_before:
             return  # rows were written while we read: ask again
         if owner not in self._pages:
             self._pages.install(owner, overlay(records, self._newer(owner)))
 
     def _newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
         """The images of an owner that the rows may not have yet, oldest first."""
-        yield self._round.images.get(owner, {})
-        yield self._unprojected.get(owner, {})
+        yield from self._projector.newer(owner)
         for batch in (self._committing, self._gathering):
             yield batch.images.get(owner, {}) if batch else {}
 
     # -- committing
+
+    def _enlist(self, ticket: Ticket) -> None:
+        self._gathering.tickets.append(ticket)
+        self._wake()
 
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
@@ -203,20 +235,17 @@ class Lane:
     async def _work(self) -> None:
         """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
         loop = asyncio.get_running_loop()
-        self._projection_fault = None
-        while self._gathering.tickets or self._may_project(loop.time()):
+        self._projector.fault = None
+        entries = self.figures.entries
+        while self._gathering.tickets or self._projector.is_time(loop.time()):
             if self._gathering.tickets:
                 await self._commit_next()
-            if self._may_project(loop.time()):
-                await self._project_chunk()
-        if self._unprojected and not self._closed:
-            loop.call_at(self._next_round_at, self._wake)
-
-    def _may_project(self, now_s: float) -> bool:
-        return (
-            bool(self._round.images or (self._unprojected and now_s >= self._next_round_at))
-            and self._projection_fault is None
-        )
+            if self._projector.is_time(loop.time()):
+                fresh, entries = self.figures.entries - entries, self.figures.entries
+                await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
+                self.figures.rows_projected = self._projector.rows_written
+        if self._projector.waiting and not self._closed:
+            loop.call_at(self._projector.next_round_at, self._wake)
 
     async def _commit_next(self) -> None:
         batch, self._gathering = self._gathering, Batch()
@@ -233,77 +262,50 @@ class Lane:
         self._committing = None
 
     def _settle(self, batch: Batch) -> None:
-        merge(self._unprojected, batch.images)
+        self._projector.take(batch.images)
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
         for ticket in batch.tickets:
-            if not ticket.future.done():  # whoever asked may have gone away
-                ticket.future.set_result(ticket.result)
+            ticket.waiter.settled(ticket.result)
 
     async def _decide_again(self) -> None:
         """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""
         tickets = self._withdraw()
         self.figures.decided_again += len(tickets)
-        await self.open()
+        fault = await self._start_afresh()
         for ticket in tickets:
-            await self._again(ticket)
+            if fault is None:
+                await self._again(ticket)
+            else:
+                ticket.waiter.failed(fault)
 
     async def _again(self, ticket: Ticket) -> None:
         try:
             ticket.result, _ = await self._decide_when_ready(ticket.decision)
-        except Exception as error:  # the decision's own, for its caller
-            ticket.future.set_exception(error)
+        except Exception as error:  # the decision's own, or the store's
+            ticket.waiter.failed(error)
         else:
-            self._gathering.tickets.append(ticket)
+            self._enlist(ticket)
 
     async def _lose(self, fault: StoreFault) -> None:
         """The database did not take the batch: nothing decided since is true. Start afresh from what is durable."""
         for ticket in self._withdraw():
-            if not ticket.future.done():
-                ticket.future.set_exception(fault)
+            ticket.waiter.failed(fault)
+        await self._start_afresh()
+
+    async def _start_afresh(self) -> StoreFault | None:
+        """Read where the database stands. If it can't be read, whoever asks next finds no page and is told."""
         try:
             await self.open()
-        except StoreFault:
-            self._ready.set()  # the next request finds no page, tries to read one, and is told
+        except StoreFault as fault:
             self._heads = {}
+            self._ready.set()
+            return fault
+        return None
 
     def _withdraw(self) -> list[Ticket]:
         assert self._committing is not None
         tickets = self._committing.tickets + self._gathering.tickets
         self._committing, self._gathering = None, Batch()
         return tickets
-
-    # -- projecting
-
-    async def _project_chunk(self) -> None:
-        """Write the next rows of the round; with its last, how far the rows have come."""
-        if not self._round.images:
-            self._round = Round(self._unprojected, dict(self._durable), iter(self._rows_of(self._unprojected)))
-            self._unprojected = {}
-        rows = list(islice(self._round.rows, _CHUNK))
-        last = len(rows) < _CHUNK
-        try:
-            await self._log.project(rows, self._round.heads if last else {})
-        except StoreFault as fault:
-            self._projection_fault = fault
-            self._put_back()
-            return
-        self.figures.rows_projected += len(rows)
-        if last:
-            self._round = Round()
-            self._next_round_at = asyncio.get_running_loop().time() + _PAUSE_S
-
-    def _rows_of(self, images: Images) -> Iterator[RecordRow]:
-        for owner, records in images.items():
-            shard = self._log.shard_of(owner)
-            for (kind, id), record in records.items():
-                if record is None:
-                    yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
-                else:
-                    yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
-
-    def _put_back(self) -> None:
-        newer, self._unprojected = self._unprojected, self._round.images
-        self._round = Round()
-        merge(self._unprojected, newer)

@@ -8,10 +8,19 @@ import msgspec
 
 from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
+from qanat.exchange.booking import TradeShare
+from qanat.exchange.clearing import ClearingRecord, Period
+from qanat.exchange.disputes import Dispute
+from qanat.exchange.identity import Identity, IdentityLink
+from qanat.exchange.obligations import Obligation, Offset, PairLink
+from qanat.exchange.orders import Circle, DemandOrder, PasscodeLink, SupplyOrder
+from qanat.exchange.trades import Trade, TradeLink, Visit
 from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
+from qanat.registry.base_stations import BaseStation, BaseStationLink
 from qanat.registry.codes import EnrolmentCode
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
@@ -23,23 +32,43 @@ from qanat.registry.terminals import Terminal, TerminalLink
 
 _ALL: Final[tuple[type[Record], ...]] = (
     Account,
+    BaseStation,
+    BaseStationLink,
+    Circle,
     Claim,
+    ClearingRecord,
     Credential,
+    DemandOrder,
+    Dispute,
     EnrolmentCode,
+    Identity,
+    IdentityLink,
     JournalMark,
+    Obligation,
+    Offset,
     Operator,
+    PairLink,
+    Parcel,
+    PasscodeLink,
+    Period,
     Plan,
     Pool,
     PoolPlace,
+    Receipt,
     RefusedRequest,
     Session,
     SimProfile,
     Staff,
     StoredAnswer,
     Subscriber,
+    SupplyOrder,
     Terminal,
     TerminalLink,
     Token,
+    Trade,
+    TradeLink,
+    TradeShare,
+    Visit,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

@@ -16,7 +16,7 @@ from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
-from qanat.store.lane import Figures, Lane
+from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query
 from qanat.store.sqlite import SqliteLog
@@ -42,6 +42,10 @@ class Store:
     def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]:
         """Run a pure decision; its result is durable when it is awaited. Raises StoreFault: repeating is safe."""
         return self._lane.decide(decision)
+
+    def submit(self, decision: Callable[[Work], object], waiter: Waiter) -> None:
+        """Run a pure decision and tell the waiter: for fronts with too many requests for a task each."""
+        self._lane.submit(decision, waiter)
 
     async def find(
         self, kind: type[R], *, owner: str | None = None, label_prefix: str = "", after: str = "", limit: int = 100

@@ -90,6 +90,8 @@ class RefusalBody(Message, frozen=True, kw_only=True):
     reason: str
     sentence: str
     cure: str
+    sentence_zh: str = ""
+    cure_zh: str = ""
     facts: dict[str, int | str] = {}
 
 
@@ -170,4 +172,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     reason: str = ""
     cure: str = ""
+    detail_zh: str = ""
+    cure_zh: str = ""
     field: str = ""

@@ -11,17 +11,21 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from starlette.requests import Request
 
-from qanat.refusals import Refused
-from qanat.registry.terminals import terminal_or_refused
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.base_stations import BaseStation, base_station_or_refused
+from qanat.registry.terminals import Terminal, terminal_or_refused
 from qanat.server.http.signed import Verifier
 from qanat.store.store import Store
 from qanat.wire.signature import public_key
 
 _KEYS_KEPT: Final = 50_000
+BASE_STATION: Final = "bst"
+"""How the ids of base stations begin."""
 
 
 class Admission:
-    """Knows the keys of the terminals that were seen last; a terminal's key never changes."""
+    """Knows the keys of the devices that were seen last; a device's key never changes."""
 
     def __init__(self, *, store: Store, verifier: Verifier) -> None:
         self._store = store
@@ -30,6 +34,19 @@ class Admission:
 
     async def terminal(self, request: Request, body: bytes) -> str | Refused:
         """Return the id of the enrolled terminal that signed this request. Raises BadInput, TooManyNonces."""
+        id = await self._device(request, body)
+        if isinstance(id, str) and _is_base_station(id):
+            return Refused(Refusal.UNKNOWN_TERMINAL, {"terminal": id})
+        return id
+
+    async def base_station(self, request: Request, body: bytes) -> str | Refused:
+        """Return the id of the enrolled base station that signed this request. Raises BadInput, TooManyNonces."""
+        id = await self._device(request, body)
+        if isinstance(id, str) and not _is_base_station(id):
+            return Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
+        return id
+
+    async def _device(self, request: Request, body: bytes) -> str | Refused:
         signed = self._verifier.read(request, body)
         if isinstance(signed, Refused):
             return signed
@@ -45,15 +62,23 @@ class Admission:
             return signed
         return self._verifier.check(signed, public_key(signed.key_id)) or signed.key_id
 
-    async def _key_of(self, terminal: str) -> Ed25519PublicKey | Refused:
-        known = self._keys.get(terminal)
+    async def _key_of(self, device: str) -> Ed25519PublicKey | Refused:
+        known = self._keys.get(device)
         if known is not None:
-            self._keys.move_to_end(terminal)
+            self._keys.move_to_end(device)
             return known
-        found = await self._store.decide(lambda work: terminal_or_refused(work, terminal))
+        found = await self._store.decide(lambda work: _find(work, device))
         if isinstance(found, Refused):
             return found
-        key = self._keys[terminal] = public_key(found.public_key)
+        key = self._keys[device] = public_key(found.public_key)
         if len(self._keys) > _KEYS_KEPT:
             self._keys.popitem(last=False)
         return key
+
+
+def _is_base_station(id: str) -> bool:
+    return id.partition("-")[0] == BASE_STATION
+
+
+def _find(work: Work, device: str) -> Terminal | BaseStation | Refused:
+    return base_station_or_refused(work, device) if _is_base_station(device) else terminal_or_refused(work, device)

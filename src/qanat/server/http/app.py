@@ -15,9 +15,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import agents, offices, people, signing, watching
+from qanat.server.http import clearing, market, offices, people, signing, watching
 from qanat.server.http.effects import refuse
-from qanat.server.http.openapi import with_agent_routes
+from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.shield import Shield
@@ -35,8 +35,8 @@ once: a repeat within a day gets the same answer. Every failure is an RFC 9457 p
 def make_app(services: Services) -> ASGIApp:
     app = FastAPI(title="Qanat", version="0.1.0", description=_DESCRIPTION, redoc_url=None, docs_url=None)
     app.state.services = services
-    app.router.routes.extend(route for route, *_ in [agents.ENROLMENT, *agents.HOT])
-    for router in (signing.router, offices.router, people.router, watching.router):
+    app.router.routes.extend(route for route, *_ in DEVICE_ROUTES)
+    for router in (signing.router, offices.router, people.router, market.router, clearing.router, watching.router):
         app.include_router(router)
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
@@ -47,7 +47,7 @@ def make_app(services: Services) -> ASGIApp:
 
 def _hot_first(people: FastAPI) -> ASGIApp:
     """Lead the agents' hot routes past the framework's layers: a request costs a third less. The rest goes through them."""
-    endpoints = {(method, route.path): route.endpoint for route, *_ in agents.HOT for method in route.methods or ()}
+    endpoints = {(method, route.path): route.endpoint for route, *_ in HOT for method in route.methods or ()}
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = endpoints.get((scope.get("method", ""), scope.get("path", "")))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from qanat.ids import is_imsi, is_msisdn
 from qanat.registry.names import NAME
@@ -136,3 +145,56 @@ class NewSims(Body):
 class SimImport(Body):
     operator: NameText = "home"
     csv: Annotated[str, Field(examples=["iccid,imsi\n8900100000000000001,001010000000001\n"])]
+
+
+Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$"), Field(examples=["2026-11"])]
+WhenText = Annotated[int | None, Field(ge=1, description="Hours from now; None is without end.")]
+PerGigabyte = Annotated[
+    int | None,
+    Field(ge=0, le=MAX_PUBLIC_OCTETS, description="Minor units for 10^9 octets; None is octet for octet."),
+]
+
+
+class NewSupply(Body):
+    """Consent to be drained: how much, to whom, at which price, until when, where."""
+
+    octets: SomeOctets
+    per_day: Annotated[int | None, Field(ge=1, le=MAX_PUBLIC_OCTETS)] = None
+    circle: NameText | None = None
+    person: NameText | None = None
+    per_gb: PerGigabyte = None
+    currency: Currency = "EUR"
+    hours: WhenText = None
+    base_stations: Annotated[list[str], Field(max_length=100, description="Empty is everywhere.")] = []
+    operators: Annotated[list[NameText], Field(max_length=100, description="Empty is all.")] = []
+    terminal: str = ""
+
+    @model_validator(mode="after")
+    def one_audience(self) -> NewSupply:
+        if self.circle and self.person:
+            raise ValueError("name a circle or a person, not both")
+        return self
+
+
+class NewDemand(Body):
+    """To go online without a terminal of one's own: a bound and a passcode."""
+
+    octets: SomeOctets
+    per_gb: PerGigabyte = None
+    currency: Currency = "EUR"
+    hours: WhenText = None
+
+
+class NewCircle(Body):
+    name: NameText
+    members: Annotated[list[NameText], Field(max_length=1000)]
+
+
+class Payment(Body):
+    to: NameText
+    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).")]
+    currency: Currency = "EUR"
+
+
+class DisputeNote(Body):
+    note: Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -8,9 +8,11 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from qanat.server.http.agents import ENROLMENT, HOT
+from qanat.server.http import agents, base_stations
 from qanat.wire.agent import Problem
 
+HOT: Final = [*agents.HOT, *base_stations.HOT]
+DEVICE_ROUTES: Final = [agents.ENROLMENT, base_stations.ENROLMENT, *HOT]
 _SIGNED: Final = [
     {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": description}
     for name, description in (
@@ -37,8 +39,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
-    routes = [ENROLMENT, *HOT]
-    types = [kind for _, takes, gives, _ in routes for kind in (takes, gives) if kind] + [Problem]
+    types = [kind for _, takes, gives, _ in DEVICE_ROUTES for kind in (takes, gives) if kind] + [Problem]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/Agent{name}")
     document["components"]["schemas"].update({f"Agent{name}": schema for name, schema in schemas.items()})
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -46,7 +47,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _describe_failures(operation)
-    for route, takes, gives, status in routes:
+    for route, takes, gives, status in DEVICE_ROUTES:
         for method in (route.methods or set()) - {"HEAD"}:
             operation = _operation(route.endpoint, takes, gives, status)
             document["paths"].setdefault(route.path, {})[method.lower()] = operation

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import cast
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from qanat.charging.session import Session
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals, wallets
-from qanat.registry.access import Caller, set_password
+from qanat.registry.access import set_password
 from qanat.registry.codes import issue_code
 from qanat.registry.names import subscriber_owner
 from qanat.registry.refused import RefusedRequest, refused_owner
-from qanat.registry.subscribers import Status, Subscriber, create_subscriber, reach, set_status
+from qanat.registry.subscribers import Status, Subscriber, create_subscriber, set_status
 from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn, Purchase, StatusChange, TopUp
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
 from qanat.server.http.services import services_of
+from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views import (
     BalanceView,
     BucketView,
@@ -40,37 +39,7 @@ from qanat.system import fresh_code, fresh_id
 from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
 
 router = APIRouter()
-F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
-
-
-def _both(method: str, path: str, shown: type[BaseModel], *, tag: str) -> Callable[[F], F]:
-    """Route a function at ``/v1/subscribers/{name}`` and, for whoever is asking, at ``/v1/me``."""
-
-    def route(function: F) -> F:
-        for root, owner in (("/v1/subscribers/{name}", "subscriber"), ("/v1/me", "me")):
-            router.add_api_route(
-                root + path,
-                function,
-                methods=[method],
-                status_code=201 if method == "POST" else 200,
-                response_model=shown,
-                tags=[tag],
-                operation_id=f"{owner}_{cast(Any, function).__name__}",
-            )
-        return function
-
-    return route
-
-
-def _for(caller: Caller, name: str, decide: Callable[[Work, Subscriber], T | Refused]) -> Callable[[Work], T | Refused]:
-    """Make a decision about a subscriber that the caller may act for."""
-
-    def decision(work: Work) -> T | Refused:
-        subscriber = reach(work, caller, name)
-        return subscriber if isinstance(subscriber, Refused) else decide(work, subscriber)
-
-    return decision
+_both = partial(both, router)
 
 
 @router.post("/v1/subscribers", status_code=201, response_model=SubscriberView, tags=["subscribers"])
@@ -110,13 +79,13 @@ async def list_subscribers(
 @_both("GET", "", SubscriberView, tag="subscribers")
 async def show(name: Subject, request: Request, caller: AnyCaller) -> Response:
     """Show a subscriber."""
-    return await view(request, _for(caller, name, lambda _, one: one), show=SubscriberView.of, caller=caller)
+    return await view(request, acting_for(caller, name, lambda _, one: one), show=SubscriberView.of, caller=caller)
 
 
 @router.post("/v1/subscribers/{name}/status", status_code=201, response_model=SubscriberView, tags=["subscribers"])
 async def change_status(name: Subject, body: StatusChange, request: Request, caller: StaffCaller) -> Response:
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
-    decision = _for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
+    decision = acting_for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
     return await effect(request, decision, show=SubscriberView.of, caller=caller)
 
 
@@ -124,7 +93,7 @@ async def change_status(name: Subject, body: StatusChange, request: Request, cal
 async def pay_in(name: Subject, body: PayIn, request: Request, caller: StaffCaller) -> Response:
     """Book money that a subscriber has paid into its wallet."""
     amount, currency = MinorUnits(body.amount), body.currency
-    decision = _for(
+    decision = acting_for(
         caller, name, lambda work, one: wallets.pay_into_wallet(work, one, amount=amount, currency=currency)
     )
     return await effect(request, decision, show=WalletView.of, caller=caller)
@@ -134,7 +103,7 @@ async def pay_in(name: Subject, body: PayIn, request: Request, caller: StaffCall
 async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller) -> Response:
     """Buy a plan from the wallet. What the subscriber owes is paid from the new bucket first."""
     bucket = fresh_id("bkt")
-    decision = _for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
+    decision = acting_for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
     return await effect(request, decision, show=BucketView.of, caller=caller)
 
 
@@ -142,7 +111,7 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
 async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCaller) -> Response:
     """Give octets without a price."""
     bucket, octets = fresh_id("bkt"), Octets(body.octets)
-    decision = _for(
+    decision = acting_for(
         caller,
         name,
         lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
@@ -153,7 +122,7 @@ async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCall
 @_both("GET", "/balance", BalanceView, tag="wallet")
 async def balance(name: Subject, request: Request, caller: AnyCaller) -> Response:
     """Show what is available, reserved, used and owed, in octets."""
-    decision = _for(caller, name, wallets.balance_of)
+    decision = acting_for(caller, name, wallets.balance_of)
     return await view(request, decision, show=partial(BalanceView.of, name), caller=caller)
 
 
@@ -169,13 +138,13 @@ async def issue(name: Subject, body: CodeRequest, request: Request, caller: AnyC
             code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
         )
 
-    return await effect(request, _for(caller, name, decide), show=lambda shown: shown, caller=caller)
+    return await effect(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
 
 
 @_both("POST", "/terminals", TerminalView, tag="terminals")
 async def bind(name: Subject, body: Binding, request: Request, caller: AnyCaller) -> Response:
     """Bind the terminal that shows this binding code, and the cloud SIM in it."""
-    decision = _for(
+    decision = acting_for(
         caller, name, lambda work, one: terminals.bind(work, subscriber=one, binding_code=body.binding_code)
     )
     return await effect(request, decision, show=TerminalView.of, caller=caller)
@@ -184,7 +153,7 @@ async def bind(name: Subject, body: Binding, request: Request, caller: AnyCaller
 @_both("GET", "/terminals", TerminalList, tag="terminals")
 async def list_own_terminals(name: Subject, request: Request, caller: AnyCaller) -> Response:
     """List the terminals bound to a subscriber."""
-    decision = _for(caller, name, lambda work, one: terminals.terminals_of(work, one.id))
+    decision = acting_for(caller, name, lambda work, one: terminals.terminals_of(work, one.id))
     return await view(
         request,
         decision,
@@ -196,7 +165,7 @@ async def list_own_terminals(name: Subject, request: Request, caller: AnyCaller)
 @_both("GET", "/sessions", SessionList, tag="sessions")
 async def list_own_sessions(name: Subject, request: Request, caller: AnyCaller) -> Response:
     """List a subscriber's sessions, those open and those closed within the last day."""
-    decision = _for(caller, name, lambda work, one: work.all(Session, one.owner))
+    decision = acting_for(caller, name, lambda work, one: work.all(Session, one.owner))
     return await view(
         request,
         decision,
@@ -214,7 +183,7 @@ async def list_own_refusals(name: Subject, request: Request, caller: AnyCaller) 
 
     return await view(
         request,
-        _for(caller, name, decide),
+        acting_for(caller, name, decide),
         show=lambda found: RefusalList(refusals=[RefusalView.of(one) for one in found]),
         caller=caller,
     )

@@ -43,6 +43,31 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.UNKNOWN_SESSION: 404,
     Refusal.SESSION_CLOSED: 409,
     Refusal.SESSION_OPEN: 409,
+    Refusal.MISSPELT_IDENTITY: 422,
+    Refusal.UNKNOWN_IDENTITY: 404,
+    Refusal.IDENTITY_REVOKED: 410,
+    Refusal.WRONG_KIND_OF_IDENTITY: 422,
+    Refusal.IDENTITY_SWAPPED: 403,
+    Refusal.PROOF_MISSING: 422,
+    Refusal.UNKNOWN_BASE_STATION: 404,
+    Refusal.BASE_STATION_REVOKED: 403,
+    Refusal.OWN_TRAFFIC: 409,
+    Refusal.NO_SUPPLY: 404,
+    Refusal.NO_SUPPLY_ORDER: 404,
+    Refusal.ORDER_STOPPED: 410,
+    Refusal.ORDER_EXPIRED: 410,
+    Refusal.ORDER_EXHAUSTED: 402,
+    Refusal.ORDER_USED_UP_TODAY: 402,
+    Refusal.ORDER_NOT_FOR_YOU: 403,
+    Refusal.ORDER_NOT_HERE: 403,
+    Refusal.PRICE_TOO_HIGH: 402,
+    Refusal.SUPPLIER_SHORT: 402,
+    Refusal.SUPPLIER_EXPIRED: 410,
+    Refusal.TERMINAL_ELSEWHERE: 409,
+    Refusal.UNKNOWN_ORDER: 404,
+    Refusal.UNKNOWN_CIRCLE: 404,
+    Refusal.NOTHING_OWED: 409,
+    Refusal.PERIOD_CLOSED: 409,
 }
 assert STATUS.keys() == set(Refusal), "every refusal has its status"
 
@@ -57,9 +82,16 @@ class Denied(Exception):
 
 def refusal(refused: Refused) -> Response:
     headers = {"retry-after": str(refused.facts["wait_s"])} if "wait_s" in refused.facts else None
-    return problem(
-        STATUS[refused.reason], refused.sentence, reason=refused.reason.value, cure=refused.cure, headers=headers
+    body = Problem(
+        title=HTTPStatus(STATUS[refused.reason]).phrase,
+        status=STATUS[refused.reason],
+        detail=_text(refused.sentence),
+        reason=refused.reason.value,
+        cure=_text(refused.cure),
+        detail_zh=_text(refused.sentence_zh),
+        cure_zh=_text(refused.cure_zh),
     )
+    return _response(body, headers)
 
 
 def problem(
@@ -72,7 +104,11 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, reason=reason, cure=cure, field=field)
-    return Response(msgspec.json.encode(body), status, headers, "application/problem+json")
+    return _response(body, headers)
+
+
+def _response(body: Problem, headers: dict[str, str] | None) -> Response:
+    return Response(msgspec.json.encode(body), body.status, headers, "application/problem+json")
 
 
 def _text(said: str) -> str:

@@ -35,14 +35,14 @@ def interrogation(
     owner = subscriber_owner(terminal.subscriber)
     acked = _count_rows(work, owner, terminal, message.report)
     answer = interrogate(work, policy, _question(work, owner, terminal, message))
-    refused = _refusal_of(answer)
+    refused = refusal_of(answer)
     if refused is not None:
         remember(work, refused, who=terminal.owner, session=message.session)
     return agent.InterrogationAnswer(
         session=message.session,
         number=message.number,
         acked=acked,
-        quotas=[_quota(grant) for grant in answer.grants if grant.refusal is None],
+        quotas=[quota_of(grant) for grant in answer.grants if grant.refusal is None],
         refusal=None if refused is None else refusal_body(refused),
         report_interval_s=policy.report_interval_s,
         server_time=work.now,
@@ -59,7 +59,12 @@ def usage(work: Work, terminal: Terminal, message: agent.UsageReport) -> agent.U
 
 def refusal_body(refused: Refused) -> agent.RefusalBody:
     return agent.RefusalBody(
-        reason=refused.reason, sentence=refused.sentence, cure=refused.cure, facts=dict(refused.facts)
+        reason=refused.reason,
+        sentence=refused.sentence,
+        cure=refused.cure,
+        sentence_zh=refused.sentence_zh,
+        cure_zh=refused.cure_zh,
+        facts=dict(refused.facts),
     )
 
 
@@ -107,7 +112,7 @@ def _barred(work: Work, terminal: Terminal) -> Refused | None:
     return None
 
 
-def _refusal_of(answer: Answer) -> Refused | None:
+def refusal_of(answer: Answer) -> Refused | None:
     """A terminal asks for one thing at a time: the refusal of the whole, or of that one."""
     for reason, facts in [(answer.refusal, answer.facts), *((grant.refusal, grant.facts) for grant in answer.grants)]:
         if reason is not None:
@@ -115,7 +120,7 @@ def _refusal_of(answer: Answer) -> Refused | None:
     return None
 
 
-def _quota(grant: Grant) -> agent.QuotaGrant:
+def quota_of(grant: Grant) -> agent.QuotaGrant:
     return agent.QuotaGrant(
         quota=grant.quota,
         octets=grant.octets,

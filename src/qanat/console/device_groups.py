@@ -1,4 +1,4 @@
-"""``qanat terminal``: what the server and what the device does with terminals, under one name."""
+"""``qanat terminal`` and ``qanat station``: what the server and what the device does with it, under one name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ TERMINAL: Final[Mapping[str, str]] = {
     "run": "qanat.console.terminal:run",
     "status": "qanat.console.terminal:status",
     "release": "qanat.console.terminal:release",
+}STATION: Final[Mapping[str, str]] = {
+    "code": "qanat.console.base_stations:code",
+    "list": "qanat.console.base_stations:list_base_stations",
+    "revoke": "qanat.console.base_stations:revoke",
 }
 
 terminal = LazyGroup("terminal", where=TERMINAL, help="Terminals: at the server, and on the device itself.")
+station = LazyGroup("station", where=STATION, help="Base stations: at the server, and on the device itself.")

@@ -1,0 +1,57 @@
+"""``qanat settle``: what operators owe each other for a month, and its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qanat.console.client import Client, Json, remote, segment
+from qanat.console.tables import say, show
+
+
+@click.command()
+@click.option("--period", metavar="YYYY-MM", required=True, help="A calendar month, UTC.")
+@click.option("--close", is_flag=True, help="Close it for ever; later trades are in the next open month.")
+@click.option(
+    "--csv",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each operator's records of a closed period here.",
+)
+@remote
+def settle(client: Client, period: str, close: bool, directory: Path | None) -> Json:
+    """Net what operators owe each other; a preview unless it is closed."""
+    path = f"/v1/settlements/{segment(period)}"
+    settled = client.post(path + "/closing") if close else client.get(path)
+    state = f"closed at {settled['closed_at']}" if settled["closed_at"] else "still open: a preview"
+    say(f"Period {period}, {settled['trades']} trades, {state}.")
+    rows = [
+        (
+            one["operator"],
+            one["unit"],
+            f"{one['claims']:,}",
+            f"{one['owes']:,}",
+            f"{one['net']:,}",
+            f"{one['by_transfers']:,}",
+        )
+        for one in settled["positions"]
+    ]
+    show(("operator", "unit", "claims", "owes", "net", "by transfers"), rows, empty="Operators owe each other nothing.")
+    moves = [(one["debtor"], one["creditor"], f"{one['amount']:,}", one["unit"]) for one in settled["transfers"]]
+    show(("pays", "to", "amount", "unit"), moves, empty="No transfer is needed.")
+    if settled["transfers"]:
+        say("Netting preserved every operator's total." if settled["preserved"] else "NETTING CHANGED A TOTAL.")
+    if not settled["unchanged"]:
+        raise click.ClickException(f"Period {period} has CHANGED since it was closed; run `qanat audit`.")
+    if directory:
+        _write_files(client, path, period, directory, sorted({one["operator"] for one in settled["positions"]}))
+    return settled
+
+
+def _write_files(client: Client, path: str, period: str, directory: Path, operators: list[str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for operator in operators:
+        file = directory / f"{operator}-{period}.csv"
+        file.write_text(client.text(f"{path}/files/{segment(operator)}"), encoding="utf-8")
+        say(f"Wrote {file}.")

@@ -1,0 +1,101 @@
+"""Clearing records: what one booking means between operators, as it stands in their common accounts.
+
+A record is on a page of its own and belongs to a period, the calendar month (UTC) in which it was booked, or the first
+one after it that is still open. Once a period is closed no record joins it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from qanat.ids import Owner
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.units import Instant, Octets, format_instant
+
+CARRIED: Final = "carried-octets"
+"""What a base station's operator forwarded for the demander's operator."""
+
+
+class ClearingRecord(Record, frozen=True, kw_only=True):
+    period: str
+    trade: str
+    booking: int
+    supplier_operator: str
+    demander_operator: str
+    station_operator: str
+    supplier: str
+    demander: str
+    base_station: str
+    octets: Octets
+    unit: str
+    """What the demander's operator owes the supplier's: octets, or a currency."""
+    amount: int
+    opened_at: Instant
+    booked_at: Instant
+    cause: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.period}/{self.id}"
+
+    def claims(self) -> list[tuple[str, str, str, int]]:
+        """Return (unit, debtor, creditor, amount) between different operators."""
+        found = [
+            (self.unit, self.demander_operator, self.supplier_operator, self.amount),
+            (CARRIED, self.demander_operator, self.station_operator, self.octets),
+        ]
+        return [claim for claim in found if claim[1] != claim[2]]
+
+    def operators(self) -> list[str]:
+        return sorted({self.supplier_operator, self.demander_operator, self.station_operator})
+
+
+class Period(Record, frozen=True, kw_only=True):
+    """A period that is closed: what its settlement said."""
+
+    closed_at: Instant
+    records: int = 0
+    digest: str = ""
+    """SHA-256 over all its records in order; empty until they were all read."""
+
+
+def period_owner(period: str) -> Owner:
+    return Owner(f"period/{period}")
+
+
+def clearing_owner(id: str) -> Owner:
+    return Owner(f"clearing/{id}")
+
+
+def period_of(at: Instant) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m")
+
+
+def after(period: str) -> str:
+    year, month = map(int, period.split("-"))
+    return f"{year + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def open_period(work: Work, at: Instant) -> str:
+    """Return the period in which something that is booked at this instant belongs."""
+    period = period_of(at)
+    while closed_period(work, period) is not None:
+        period = after(period)
+    return period
+
+
+def closed_period(work: Work, period: str) -> Period | None:
+    return work.get(Period, period_owner(period), period)
+
+
+def close_period(work: Work, period: str) -> Period | Refused:
+    """Let no record join a period any more. Refused when that was done before."""
+    held = closed_period(work, period)
+    if held is not None:
+        return Refused(Refusal.PERIOD_CLOSED, {"period": period, "at": format_instant(held.closed_at)})
+    closed = Period(owner=period_owner(period), id=period, closed_at=work.now)
+    work.put(closed)
+    work.act = "period closed"
+    return closed

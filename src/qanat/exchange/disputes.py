@@ -1,0 +1,172 @@
+"""Disputes: three counts of one trade held against each other, the base station's, the terminal's and the ledger's.
+
+The ledger posts what the base station reports within what it was granted; what it reports beyond that is its own debt,
+and a dispute. The demander's terminal counts what reached it: a little less than was forwarded is the nature of a
+network, up to the tolerance; more than that, or more than was forwarded, is a dispute. Supplier, demander and base
+station each have a copy of it, so all see the same.
+Source: EDGE.md, "Bounds we promise and test": forwarded but not delivered, at most 0.07 % with GRO off.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from qanat.exchange.trades import State, Trade
+from qanat.ids import Owner
+from qanat.ledger.transit import Parcel, send
+from qanat.ledger.work import Record, Work
+from qanat.registry.names import base_station_owner, subscriber_owner
+from qanat.units import Instant, Octets
+
+LOST_PER_MILLION: Final = 700
+SLACK: Final = Octets(65_536)
+"""One super-packet: what GRO may hold together at the moment of a count."""
+
+About = Literal["over-reported", "counts differ"]
+
+
+class Dispute(Record, frozen=True, kw_only=True):
+    """One copy of three."""
+
+    trade: str
+    about: About
+    supplier: str
+    demander: str
+    base_station: str
+    ledger: Octets
+    """Posted against the supplier."""
+    by_base_station: Octets
+    by_terminal: Octets | None = None
+    opened_at: Instant
+    settled_at: Instant | None = None
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{'open' if self.settled_at is None else 'settled'}/{self.trade}/{self.about}"
+
+
+def tolerated(*, forwarded: Octets, received: Octets) -> bool:
+    """Tell whether the terminal's count fits the base station's."""
+    lost = forwarded - received
+    return -SLACK <= lost <= SLACK + forwarded * LOST_PER_MILLION // 1_000_000
+
+
+def terminal_counted(work: Work, trade: Trade, octets: Octets) -> Trade:
+    """Take the terminal's count; counts only grow, so repeating is safe."""
+    trade = replace(trade, seen_by_terminal=Octets(max(trade.seen_by_terminal or 0, octets)))
+    work.put(trade)
+    work.act = "terminal's count taken"
+    return trade
+
+
+def agrees(trade: Trade) -> bool | None:
+    """Tell whether terminal and base station agree; None while one of them has not reported the end."""
+    if trade.seen_by_terminal is None or trade.state is not State.ENDED:
+        return None
+    return tolerated(forwarded=Octets(trade.counted + trade.excess), received=trade.seen_by_terminal)
+
+
+def reconcile(work: Work, trade: Trade) -> None:
+    """Open a dispute, or bring an open one up to date, where the three counts don't fit. Repeating changes nothing."""
+    if trade.excess:
+        _open(work, trade, "over-reported")
+    if agrees(trade) is False:
+        _open(work, trade, "counts differ")
+
+
+def settle_dispute(work: Work, dispute: Dispute, *, note: str) -> Dispute:
+    """Note how a dispute was settled, on all three copies."""
+    settled = replace(dispute, settled_at=work.now, note=note)
+    work.act = "dispute settled"
+    _keep(work, settled, sender=dispute.owner)
+    return settled
+
+
+def receive_copy(work: Work, parcel: Parcel) -> None:
+    """Take a copy that another page sent; a settled one stays settled."""
+    facts = parcel.facts
+    held = work.get(Dispute, parcel.target, str(facts["id"]))
+    by_terminal = int(facts["by_terminal"])
+    copy = Dispute(
+        owner=parcel.target,
+        id=str(facts["id"]),
+        trade=str(facts["trade"]),
+        about="over-reported" if facts["about"] == "over-reported" else "counts differ",
+        supplier=str(facts["supplier"]),
+        demander=str(facts["demander"]),
+        base_station=str(facts["base_station"]),
+        ledger=Octets(int(facts["ledger"])),
+        by_base_station=Octets(int(facts["by_base_station"])),
+        by_terminal=None if by_terminal < 0 else Octets(by_terminal),
+        opened_at=Instant(int(facts["opened_at"])),
+        settled_at=Instant(int(facts["settled_at"])) or None,
+        note=str(facts["note"]),
+    )
+    if held is None or copy.settled_at or not held.settled_at:
+        work.put(copy)
+
+
+def _open(work: Work, trade: Trade, about: About) -> None:
+    id = f"{trade.id}:{about}"
+    held = work.get(Dispute, trade.owner, id)
+    dispute = Dispute(
+        owner=trade.owner,
+        id=id,
+        trade=trade.id,
+        about=about,
+        supplier=trade.supplier,
+        demander=trade.demander,
+        base_station=trade.base_station,
+        ledger=trade.counted,
+        by_base_station=Octets(trade.counted + trade.excess),
+        by_terminal=trade.seen_by_terminal,
+        opened_at=held.opened_at if held else work.now,
+    )
+    if held is None or (held.settled_at is None and held != dispute):
+        _keep(work, dispute, sender=trade.owner)
+
+
+def _keep(work: Work, dispute: Dispute, *, sender: Owner) -> None:
+    """Keep the sender's copy and send the others theirs."""
+    for owner in _pages(dispute):
+        if owner == sender:
+            work.put(replace(dispute, owner=owner))
+        else:
+            send(
+                work,
+                Parcel(owner=sender, id=_parcel_id(dispute, owner), target=owner, act="dispute", facts=_facts(dispute)),
+            )
+
+
+def _pages(dispute: Dispute) -> tuple[Owner, Owner, Owner]:
+    return (
+        subscriber_owner(dispute.supplier),
+        subscriber_owner(dispute.demander),
+        base_station_owner(dispute.base_station),
+    )
+
+
+def _parcel_id(dispute: Dispute, target: Owner) -> str:
+    """Differs whenever the contents do, so that each version arrives once."""
+    version = f"{dispute.by_base_station}.{dispute.by_terminal}.{dispute.ledger}.{dispute.settled_at or 0}"
+    return f"dispute:{dispute.id}:{version}:{target}"
+
+
+def _facts(dispute: Dispute) -> dict[str, int | str]:
+    return {
+        "id": dispute.id,
+        "trade": dispute.trade,
+        "about": dispute.about,
+        "supplier": dispute.supplier,
+        "demander": dispute.demander,
+        "base_station": dispute.base_station,
+        "ledger": dispute.ledger,
+        "by_base_station": dispute.by_base_station,
+        "by_terminal": -1 if dispute.by_terminal is None else dispute.by_terminal,
+        "opened_at": dispute.opened_at,
+        "settled_at": dispute.settled_at or 0,
+        "note": dispute.note,
+    }

@@ -1,0 +1,256 @@
+"""Orders: what somebody is willing to supply, and what somebody wants.
+
+No order, no drain. A supply order is its supplier's consent: how much a day and in all, to whom, at which price, until
+when, where; and it can be taken back at any time. A demand order lets a person go online without a terminal of its own
+that could sign: whoever knows its passcode is the demander, within the order's bound.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from qanat.exchange.prices import Price, accepts
+from qanat.ids import Owner
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.base_stations import BaseStation
+from qanat.registry.codes import spell
+from qanat.registry.names import claim, holder_of, name_of, secret_owner, subscriber_owner
+from qanat.registry.subscribers import Subscriber
+from qanat.registry.terminals import find_terminal
+from qanat.units import DAY, Instant, Octets, format_instant
+
+_NEVER: Final = Instant(2**62)
+
+
+class Circle(Record, frozen=True, kw_only=True):
+    """People whom a supplier named together: family, a village, a shop's guests."""
+
+    members: tuple[str, ...]
+
+
+class SupplyOrder(Record, frozen=True, kw_only=True):
+    """A supplier's consent. On the supplier's page, beside the buckets it is about."""
+
+    operator: str
+    terminal: str = ""
+    """The supplier's terminal that stands for it; it must not be revoked."""
+    total: Octets
+    per_day: Octets | None = None
+    audience: Literal["anyone", "circle", "person"] = "anyone"
+    to: str = ""
+    """The circle's or the person's name."""
+    price: Price = Price()
+    until: Instant | None = None
+    base_stations: tuple[str, ...] = ()
+    """Empty is all of them."""
+    operators: tuple[str, ...] = ()
+    """Of base stations; empty is all of them."""
+    given: Octets = Octets(0)
+    promised: int = 0
+    """Granted to base stations and neither reported nor returned: the sum over its trades."""
+    today: int = 0
+    """The UTC day that ``given_today`` is about, counted from 1970-01-01."""
+    given_today: Octets = Octets(0)
+    opened_at: Instant
+    stopped_at: Instant | None = None
+
+    @property
+    def label(self) -> str:
+        """Open orders stand first in a list, the cheapest and then the oldest at its head."""
+        state = "stopped" if self.stopped_at is not None else "used up" if self.given >= self.total else "open"
+        return f"{state}/{self.price.money:016d}/{self.opened_at:016d}/{self.id}"
+
+    @property
+    def supplier(self) -> str:
+        return name_of(self.owner)
+
+    def left_today(self, now: Instant) -> int | None:
+        if self.per_day is None:
+            return None
+        return self.per_day - (self.given_today if self.today == now // DAY else 0)
+
+
+class DemandOrder(Record, frozen=True, kw_only=True):
+    """What a demander wants, for a person who comes with the passcode. On the demander's page."""
+
+    total: Octets
+    most: Price | None = None
+    """The highest price in money; None accepts only octet for octet."""
+    until: Instant | None = None
+    obtained: Octets = Octets(0)
+    passcode_page: Owner
+    opened_at: Instant
+    stopped_at: Instant | None = None
+
+    @property
+    def demander(self) -> str:
+        return name_of(self.owner)
+
+
+def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
+    """Open a supply order whose circle, person and terminal exist."""
+    barred = _unknown_audience(work, order) or _not_own_terminal(work, order)
+    if barred:
+        return barred
+    order = replace(order, due=order.until)
+    work.put(order)
+    work.act = "supply order opened"
+    return order
+
+
+def expire_supply(work: Work, order: SupplyOrder) -> None:
+    """Take an order whose time is over off the list; grants never outlived it."""
+    work.put(replace(order, stopped_at=order.stopped_at or order.until, due=None))
+
+
+def stop_supply(work: Work, order: SupplyOrder) -> SupplyOrder:
+    """Take consent back, from now on. What is running is recalled (``trades.recall``). Repeating is safe."""
+    if order.stopped_at is None:
+        order = replace(order, stopped_at=work.now)
+        work.put(order)
+        work.act = "supply order stopped"
+    return order
+
+
+def open_demand(work: Work, order: DemandOrder) -> DemandOrder:
+    work.put(order)
+    claim(work, order.passcode_page, holder=order.owner)
+    work.put(PasscodeLink(owner=order.passcode_page, id="demand", order=order.id))
+    work.act = "demand order opened"
+    return order
+
+
+def stop_demand(work: Work, order: DemandOrder) -> DemandOrder:
+    if order.stopped_at is None:
+        order = replace(order, stopped_at=work.now)
+        work.put(order)
+        work.act = "demand order stopped"
+    return order
+
+
+class PasscodeLink(Record, frozen=True, kw_only=True):
+    """On the passcode's page: the demand order it opens."""
+
+    order: str
+
+
+def passcode_page(passcode: str) -> Owner:
+    return secret_owner("passcode", spell(passcode))
+
+
+def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
+    """Return the demand order whose passcode this is, if it still stands."""
+    page = passcode_page(passcode)
+    holder, link = holder_of(work, page), work.get(PasscodeLink, page, "demand")
+    if holder is None or link is None:
+        return Refused(Refusal.UNKNOWN_CODE)
+    order = work.get(DemandOrder, holder, link.order)
+    assert order is not None, f"demand order {link.order} has a passcode and is missing"
+    left = order.total - order.obtained
+    if not left:
+        facts = _facts(order, holder=order.demander)
+        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": order.total, "wanted": 1})
+    return _over(work, order, holder=order.demander) or order
+
+
+def make_circle(work: Work, subscriber: Subscriber, *, name: str, members: tuple[str, ...]) -> Circle:
+    """Make a circle, or give one other members; orders follow at once."""
+    circle = Circle(owner=subscriber.owner, id=name, members=members)
+    work.put(circle)
+    work.act = "circle made"
+    return circle
+
+
+def find_supply(work: Work, supplier: str, id: str) -> SupplyOrder | Refused:
+    found = work.get(SupplyOrder, subscriber_owner(supplier), id)
+    return found or Refused(Refusal.UNKNOWN_ORDER, {"order": id})
+
+
+def find_demand(work: Work, demander: str, id: str) -> DemandOrder | Refused:
+    found = work.get(DemandOrder, subscriber_owner(demander), id)
+    return found or Refused(Refusal.UNKNOWN_ORDER, {"order": id})
+
+
+def still_consents(
+    work: Work, order: SupplyOrder, *, demander: str, base_station: BaseStation, most: Price | None
+) -> Refused | None:
+    """Tell whether the order lets this demander draw at this base station now; how much is another question."""
+    return (
+        _over(work, order, holder=order.supplier)
+        or _not_for(work, order, demander)
+        or _not_here(order, base_station)
+        or _too_dear(order, most)
+    )
+
+
+def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
+    """Count octets that were taken on this order."""
+    today = work.now // DAY
+    before = order.given_today if order.today == today else 0
+    order = replace(order, given=Octets(order.given + octets), today=today, given_today=Octets(before + octets))
+    work.put(order)
+    return order
+
+
+def _over(work: Work, order: SupplyOrder | DemandOrder, *, holder: str) -> Refused | None:
+    if order.stopped_at is not None and order.stopped_at < (order.until or _NEVER):
+        return Refused(Refusal.ORDER_STOPPED, {**_facts(order, holder=holder), "at": format_instant(order.stopped_at)})
+    if (order.until or _NEVER) <= work.now:
+        at = format_instant(order.until or work.now)
+        return Refused(Refusal.ORDER_EXPIRED, {**_facts(order, holder=holder), "at": at})
+    return None
+
+
+def _not_for(work: Work, order: SupplyOrder, demander: str) -> Refused | None:
+    if order.audience == "anyone" or (order.audience == "person" and order.to == demander):
+        return None
+    if order.audience == "circle":
+        circle = work.get(Circle, order.owner, order.to)
+        if circle is not None and demander in circle.members:
+            return None
+    facts = {**_facts(order, holder=order.supplier), "audience": f"{order.audience} {order.to}", "demander": demander}
+    return Refused(Refusal.ORDER_NOT_FOR_YOU, facts)
+
+
+def _not_here(order: SupplyOrder, base_station: BaseStation) -> Refused | None:
+    by_place = not order.base_stations or base_station.id in order.base_stations
+    by_operator = not order.operators or base_station.operator in order.operators
+    if by_place and by_operator:
+        return None
+    facts: dict[str, int | str] = {
+        "order": order.id,
+        "base_station": base_station.id,
+        "operator": base_station.operator,
+    }
+    return Refused(Refusal.ORDER_NOT_HERE, facts)
+
+
+def _too_dear(order: SupplyOrder, most: Price | None) -> Refused | None:
+    if accepts(most, order.price):
+        return None
+    accepted = str(most) if most else "octet for octet"
+    return Refused(Refusal.PRICE_TOO_HIGH, {"order": order.id, "price": str(order.price), "accepted": accepted})
+
+
+def _unknown_audience(work: Work, order: SupplyOrder) -> Refused | None:
+    if order.audience == "circle" and work.get(Circle, order.owner, order.to) is None:
+        return Refused(Refusal.UNKNOWN_CIRCLE, {"subscriber": order.supplier, "circle": order.to})
+    if order.audience == "person" and work.get(Subscriber, subscriber_owner(order.to), order.to) is None:
+        return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": order.to})
+    return None
+
+
+def _not_own_terminal(work: Work, order: SupplyOrder) -> Refused | None:
+    if not order.terminal:
+        return None
+    terminal = find_terminal(work, order.terminal)
+    if terminal is None or terminal.subscriber != order.supplier:
+        return Refused(Refusal.UNKNOWN_TERMINAL, {"terminal": order.terminal})
+    return None
+
+
+def _facts(order: SupplyOrder | DemandOrder, *, holder: str) -> dict[str, int | str]:
+    return {"order": order.id, "holder": holder}

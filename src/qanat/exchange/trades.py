@@ -1,0 +1,303 @@
+"""Trades: a demander online on a supplier's octets at a base station, and how far it may go.
+
+A trade lives on its supplier's page, beside the order and the buckets it draws on, so that a grant and a count each stay
+in one shard. Its quotas are those of a credit-control session of the same name (``charging``), which the server drives
+with the bound given here; this module knows what was promised to the base station and has not been reported yet. That is
+all it needs to judge the next promise, a report that is late, and a report that says too much.
+Source: S4 (real-time judgement); docs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given
+from qanat.exchange.prices import Price
+from qanat.ids import Owner, QuotaId
+from qanat.ledger import book
+from qanat.ledger.book import Account
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.names import base_station_owner, name_of, subscriber_owner
+from qanat.units import DAY, MAX_OCTETS, Instant, Millis, Octets, format_instant, later
+
+KEPT: Final = Millis(30 * DAY)
+"""An ended trade is known so long, for reports that come late."""
+_PROMISES_KEPT: Final = 256
+
+
+class State(StrEnum):
+    OPEN = "open"
+    RECALLED = "recalled"
+    """The supplier took consent back; the base station is to close the gate and report."""
+    ENDED = "ended"
+
+
+class Event(StrEnum):
+    STOPPED = "stopped"
+    """The supplier stopped the order."""
+    FINAL = "final"
+    """The base station reported the end."""
+    EXPIRED = "expired"
+    """Nothing was heard until the last deadline."""
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
+    (State.OPEN, Event.STOPPED): State.RECALLED,
+    (State.OPEN, Event.FINAL): State.ENDED,
+    (State.OPEN, Event.EXPIRED): State.ENDED,
+    (State.RECALLED, Event.FINAL): State.ENDED,
+    (State.RECALLED, Event.EXPIRED): State.ENDED,
+}
+"""What is not here changes nothing: an ended trade stays ended, a recall is not repeated."""
+
+
+class Trade(Record, frozen=True, kw_only=True):
+    order: str
+    demander: str
+    terminal: str = ""
+    """The demander's; empty for a person who came with a passcode."""
+    demand: str = ""
+    """The demand order whose passcode it was."""
+    supplier_terminal: str = ""
+    base_station: str
+    supplier_operator: str
+    demander_operator: str
+    station_operator: str
+    price: Price
+    limit: Octets | None = None
+    """The demander wants no more."""
+    state: State = State.OPEN
+    opened_at: Instant
+    ended_at: Instant | None = None
+    cause: str = ""
+    promised: dict[QuotaId, int] = {}
+    """Octets of each quota that were granted and have been neither reported nor returned."""
+    counted: Octets = Octets(0)
+    """Posted against the supplier."""
+    excess: Octets = Octets(0)
+    """Reported beyond what was granted: the base station's own debt."""
+    booked: Octets = Octets(0)
+    bookings: int = 0
+    seen_by_terminal: Octets | None = None
+
+    @property
+    def supplier(self) -> str:
+        return name_of(self.owner)
+
+    @property
+    def visitor(self) -> str:
+        """Who sits at the base station: a terminal, or whoever holds a passcode."""
+        return self.terminal or self.demand
+
+    @property
+    def outstanding(self) -> int:
+        return sum(self.promised.values())
+
+    @property
+    def running(self) -> bool:
+        return self.state is not State.ENDED
+
+
+class TradeLink(Record, frozen=True, kw_only=True):
+    """On the base station's page: this trade is or was here, on this supplier's octets."""
+
+    supplier: str
+    recalled: bool = False
+    """The base station is to end it; so that asking what is recalled reads this page only."""
+
+
+class Visit(Record, frozen=True, kw_only=True):
+    """On the demander's page, named after the visitor: where it was admitted last, and with which proof."""
+
+    base_station: str
+    supplier: str
+    trade: str
+    proof: str
+    """SHA-256 of it."""
+    at: Instant
+
+
+def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
+    """Begin a trade that was authorised."""
+    work.put(trade)
+    work.put(TradeLink(owner=base_station_owner(trade.base_station), id=trade.id, supplier=trade.supplier))
+    work.put(
+        Visit(
+            owner=subscriber_owner(trade.demander),
+            id=trade.visitor,
+            base_station=trade.base_station,
+            supplier=trade.supplier,
+            trade=trade.id,
+            proof=proof,
+            at=at,
+        )
+    )
+    work.act = "trade opened"
+    return trade
+
+
+def find_trade(work: Work, supplier: str, id: str) -> Trade | None:
+    return work.get(Trade, subscriber_owner(supplier), id)
+
+
+def trade_at(work: Work, base_station: str, id: str) -> Trade | None:
+    """Return a trade of this base station; what runs elsewhere is unknown to it."""
+    link = work.get(TradeLink, base_station_owner(base_station), id)
+    return find_trade(work, link.supplier, id) if link else None
+
+
+def trade_of(work: Work, visit: Visit) -> Trade | None:
+    return find_trade(work, visit.supplier, visit.trade)
+
+
+def order_of(work: Work, trade: Trade) -> SupplyOrder:
+    order = work.get(SupplyOrder, trade.owner, trade.order)
+    assert order is not None, f"order {trade.order} of trade {trade.id} is missing"
+    return order
+
+
+def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:
+    """Tell why the order and its supplier can't cover ``wanted`` octets now, if they can't."""
+    facts: dict[str, int | str] = {"order": order.id, "holder": order.supplier, "wanted": wanted}
+    left = order.total - order.given - order.promised
+    if left < wanted:
+        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": max(left, 0), "total": order.total})
+    today = order.left_today(work.now)
+    if today is not None and today - order.promised < wanted:
+        facts |= {"left": max(today - order.promised, 0), "per_day": order.per_day or 0}
+        return Refused(Refusal.ORDER_USED_UP_TODAY, facts)
+    available = book.available(work, order.owner)
+    if available < wanted:
+        return _supplier_short(work, order, available=available, wanted=wanted)
+    return None
+
+
+def room(work: Work, trade: Trade, order: SupplyOrder) -> Octets:
+    """Return how much may be promised now: what order and demander leave. The supplier's buckets are judged with it."""
+    today = order.left_today(work.now)
+    bounds = [order.total - order.given - order.promised]
+    bounds += [] if today is None else [today - order.promised]
+    bounds += [] if trade.limit is None else [trade.limit - trade.counted - trade.outstanding]
+    return Octets(max(0, min(*bounds, MAX_OCTETS)))
+
+
+def bounded_out(work: Work, trade: Trade, order: SupplyOrder) -> Refused | None:
+    """Tell why nothing more can be promised to this trade, if so."""
+    if trade.limit is not None and trade.counted + trade.outstanding >= trade.limit:
+        facts: dict[str, int | str] = {"order": trade.demand or trade.id, "holder": trade.demander}
+        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": trade.limit, "wanted": 1})
+    return shortage(work, order, wanted=1)
+
+
+def promise(work: Work, trade: Trade, granted: Mapping[QuotaId, int]) -> Trade:
+    """Remember what was granted to the base station. The oldest promises beyond a few hundred are forgotten."""
+    promised = {**trade.promised, **granted}
+    for quota in list(promised)[:-_PROMISES_KEPT]:
+        del promised[quota]
+    return _with_promises(work, trade, promised)
+
+
+def take_back(work: Work, trade: Trade, quotas: tuple[QuotaId, ...]) -> Trade:
+    """The base station is done with these quotas: nothing more may be reported under them."""
+    kept = {quota: octets for quota, octets in trade.promised.items() if quota not in quotas}
+    return _with_promises(work, trade, kept)
+
+
+def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Trade, dict[QuotaId, Octets], Octets]:
+    """Divide what a base station reports into what was promised, to be posted on the supplier, and what is beyond.
+
+    Returns the trade, the octets to post for each quota, and the excess.
+    """
+    promised = dict(trade.promised)
+    posts: dict[QuotaId, Octets] = {}
+    for name, octets in reported.items():
+        quota = QuotaId(name)
+        within = min(octets, promised.get(quota, 0))
+        if within:
+            posts[quota] = Octets(within)
+            promised[quota] -= within
+            if not promised[quota]:
+                del promised[quota]
+    total = sum(posts.values())
+    excess = Octets(sum(reported.values()) - total)
+    trade = _with_promises(work, trade, promised)
+    trade = replace(trade, counted=Octets(trade.counted + total), excess=Octets(trade.excess + excess))
+    work.put(trade)
+    if total:
+        count_given(work, order_of(work, trade), Octets(total))
+    return trade, posts, excess
+
+
+def end(work: Work, trade: Trade, event: Event) -> Trade:
+    """End a trade. What the base station has ended itself it may not add to; after silence, late reports are taken."""
+    if event is Event.FINAL:
+        trade = take_back(work, trade, tuple(trade.promised))
+    return step(work, trade, event)
+
+
+def forget(work: Work, trade: Trade) -> None:
+    """Forget a trade whose reports can't come any more; what was never reported is free for others again."""
+    work.drop(take_back(work, trade, tuple(trade.promised)))
+
+
+def step(work: Work, trade: Trade, event: Event) -> Trade:
+    """Take the trade to its next state. Repeating is safe."""
+    after = TRANSITIONS.get((trade.state, event))
+    if after is None:
+        return trade
+    trade = replace(trade, state=after)
+    if after is State.ENDED:
+        trade = replace(trade, ended_at=work.now, cause=event.value, due=later(work.now, KEPT))
+    work.put(trade)
+    return trade
+
+
+def recall(work: Work, order: SupplyOrder) -> list[Trade]:
+    """Recall everything that runs on a stopped order."""
+    recalled = [step(work, trade, Event.STOPPED) for trade in trades_on(work, order) if trade.running]
+    for trade in recalled:
+        link = work.get(TradeLink, base_station_owner(trade.base_station), trade.id)
+        assert link is not None, f"base station {trade.base_station} carries trade {trade.id} and does not know it"
+        work.put(replace(link, recalled=True))
+    return recalled
+
+
+def trades_on(work: Work, order: SupplyOrder) -> list[Trade]:
+    return [trade for trade in work.all(Trade, order.owner) if trade.order == order.id]
+
+
+def recalled_at(work: Work, base_station: str) -> list[str]:
+    """Return the names of the trades that this base station must end."""
+    links = work.all(TradeLink, base_station_owner(base_station))
+    return sorted(link.id for link in links if link.recalled and link.due is None)
+
+
+def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> None:
+    """Count what arrived for a demand order."""
+    order = work.get(DemandOrder, demander, demand)
+    if order is not None:
+        work.put(replace(order, obtained=Octets(order.obtained + octets)))
+
+
+def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Trade:
+    """Change what is promised, on the trade and in its order's sum."""
+    changed = replace(trade, promised=promised)
+    if changed.outstanding != trade.outstanding:
+        order = order_of(work, trade)
+        work.put(replace(order, promised=order.promised + changed.outstanding - trade.outstanding))
+    work.put(changed)
+    return changed
+
+
+def _supplier_short(work: Work, order: SupplyOrder, *, available: Octets, wanted: int) -> Refused:
+    buckets = [account for account in work.all(Account, order.owner) if account.role == "bucket"]
+    if buckets and all(bucket.expired(work.now) for bucket in buckets):
+        at = format_instant(max(bucket.expires_at or Instant(0) for bucket in buckets))
+        return Refused(Refusal.SUPPLIER_EXPIRED, {"supplier": order.supplier, "at": at})
+    facts: dict[str, int | str] = {"supplier": order.supplier, "available": available, "wanted": wanted}
+    return Refused(Refusal.SUPPLIER_SHORT, facts)

@@ -1,0 +1,105 @@
+"""Base stations: enrolled with a one-time code, owned by a subscriber, active until revoked.
+
+Like terminals, but without a SIM: a base station carries other people's traffic. Its subscriber answers for what it
+reports beyond what it was granted.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.access import Caller, caller_may_serve
+from qanat.registry.codes import usable_code, use_code
+from qanat.registry.names import base_station_owner, claim, holder_of, public_key_owner, subscriber_owner
+from qanat.registry.subscribers import find_subscriber
+from qanat.units import Instant
+from qanat.wire.base_station import BaseStationEnrolment
+
+
+class BaseStation(Record, frozen=True, kw_only=True):
+    public_key: str
+    hardware: str
+    serial: str
+    version: str
+    place: str
+    operator: str
+    subscriber: str
+    state: Literal["active", "revoked"] = "active"
+    enrolled_at: Instant
+
+
+class BaseStationLink(Record, frozen=True, kw_only=True):
+    """On the subscriber's page: this base station is its own."""
+
+
+def enrol_base_station(work: Work, asked: BaseStationEnrolment, *, id: str) -> BaseStation | Refused:
+    """Enrol a base station whose key has proved itself, or return it as it is if this key did so before.
+
+    ``id`` is what a new one will be called.
+    """
+    code = usable_code(work, asked.code, public_key=asked.public_key, device="base station")
+    if isinstance(code, Refused):
+        return code
+    if code.terminal:
+        return base_station_or_refused(work, code.terminal)
+    if holder_of(work, public_key_owner(asked.public_key)) is not None:
+        return Refused(Refusal.NAME_TAKEN, {"thing": "A device with this key"})
+    subscriber = find_subscriber(work, code.subscriber)
+    if subscriber is None:
+        return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": code.subscriber})
+    if subscriber.status == "suspended":
+        return Refused(Refusal.SUBSCRIBER_SUSPENDED, {"subscriber": subscriber.id, "operator": subscriber.operator})
+    base_station = BaseStation(
+        owner=base_station_owner(id),
+        id=id,
+        public_key=asked.public_key,
+        hardware=asked.hardware,
+        serial=asked.serial,
+        version=asked.version,
+        place=asked.place,
+        operator=subscriber.operator,
+        subscriber=subscriber.id,
+        enrolled_at=work.now,
+    )
+    work.put(base_station)
+    work.put(BaseStationLink(owner=subscriber_owner(subscriber.id), id=id))
+    claim(work, public_key_owner(asked.public_key), holder=base_station.owner)
+    use_code(work, code, public_key=asked.public_key, terminal=id)
+    work.act = "base station enrolled"
+    return base_station
+
+
+def revoke_base_station(work: Work, base_station: BaseStation) -> BaseStation:
+    """End a base station: it admits nobody and is granted nothing. What it still reports is counted. Repeating is safe."""
+    revoked = replace(base_station, state="revoked")
+    work.put(revoked)
+    work.act = "base station revoked"
+    return revoked
+
+
+def find_base_station(work: Work, id: str) -> BaseStation | None:
+    return work.get(BaseStation, base_station_owner(id), id)
+
+
+def base_station_or_refused(work: Work, id: str) -> BaseStation | Refused:
+    return find_base_station(work, id) or Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
+
+
+def reach_base_station(work: Work, caller: Caller, id: str) -> BaseStation | Refused:
+    """Return the base station if the caller may act for it; to all others it does not exist."""
+    found = find_base_station(work, id)
+    if found is None:
+        return Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
+    own = caller.role == "subscriber" and found.subscriber == caller.who
+    if not own and not caller_may_serve(caller, found.operator):
+        return Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
+    return found
+
+
+def base_stations_of(work: Work, subscriber: str) -> list[BaseStation]:
+    links = work.all(BaseStationLink, subscriber_owner(subscriber))
+    return [found for link in links if (found := find_base_station(work, link.id))]

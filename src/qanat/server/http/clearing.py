@@ -1,0 +1,136 @@
+"""What staff sees of the exchange: trades, disputes, base stations, and the settlement between operators."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path as Folder
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import FileResponse, Response
+
+from qanat.exchange import identity
+from qanat.exchange.disputes import Dispute, settle_dispute
+from qanat.exchange.trades import Trade
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.base_stations import BaseStation
+from qanat.registry.names import NAME, subscriber_owner
+from qanat.registry.subscribers import reach
+from qanat.server.http.bodies import DisputeNote, Period
+from qanat.server.http.effects import Administrator, Limit, StaffCaller, administrator, effect, not_theirs, refuse
+from qanat.server.http.exchange_views import (
+    BaseStationList,
+    BaseStationView,
+    DisputeList,
+    DisputeView,
+    SettlementView,
+    TradeList,
+    TradeView,
+)
+from qanat.server.http.services import Services, services_of
+from qanat.server.settling import settle
+
+router = APIRouter()
+OperatorName = Annotated[str, Path(pattern=NAME)]
+
+
+@router.get("/v1/trades", tags=["exchange"])
+async def list_trades(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> TradeList:
+    """List trades by their id: those running, and those ended within a month."""
+    found = await services_of(request).store.find(Trade, after=after, limit=limit)
+    theirs = [
+        trade
+        for trade in found
+        if any(
+            not_theirs(caller, operator) is None
+            for operator in (trade.supplier_operator, trade.demander_operator, trade.station_operator)
+        )
+    ]
+    return TradeList(trades=[TradeView.of(trade) for trade in theirs])
+
+
+@router.get("/v1/disputes", tags=["exchange"], dependencies=[Depends(administrator)])
+async def list_disputes(request: Request, limit: Limit = 100) -> DisputeList:
+    """List disputes, the open ones first; of three copies the supplier's."""
+    found = await services_of(request).store.find(Dispute, limit=limit)
+    return DisputeList(disputes=[DisputeView.of(one) for one in found if one.owner == subscriber_owner(one.supplier)])
+
+
+@router.post(
+    "/v1/subscribers/{name}/disputes/{dispute}/settlement",
+    status_code=201,
+    response_model=DisputeView,
+    tags=["exchange"],
+)
+async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Request, caller: StaffCaller) -> Response:
+    """Note how a dispute was settled. Everybody concerned sees it."""
+
+    def decide(work: Work) -> Dispute | Refused:
+        subscriber = reach(work, caller, name)
+        if isinstance(subscriber, Refused):
+            return subscriber
+        found = work.get(Dispute, subscriber.owner, dispute)
+        if found is None:
+            return Refused(Refusal.NOT_FOUND, {"thing": f"dispute {dispute}"})
+        return settle_dispute(work, found, note=body.note)
+
+    return await effect(request, decide, show=DisputeView.of, caller=caller)
+
+
+@router.get("/v1/base-stations", tags=["base stations"])
+async def list_base_stations(
+    request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100
+) -> BaseStationList:
+    """List base stations by id."""
+    store = services_of(request).store
+    found = await store.find(BaseStation, after=after, limit=limit)
+    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
+    codes = [await store.decide(partial(identity.issue, subject=one.owner)) for one in theirs]
+    return BaseStationList(
+        base_stations=[BaseStationView.of(one, code) for one, code in zip(theirs, codes, strict=True)]
+    )
+
+
+@router.get(
+    "/v1/settlements/{period}",
+    response_model=SettlementView,
+    tags=["settlement"],
+    dependencies=[Depends(administrator)],
+)
+async def preview(period: Period, request: Request) -> Response:
+    """Compute a period's positions and the transfers that net them; changes nothing."""
+    services = services_of(request)
+    settled = await settle(services.store, period)
+    assert not isinstance(settled, Refused), "only closing is refused"
+    return Response(SettlementView.of(settled).model_dump_json(), 200, media_type="application/json")
+
+
+@router.post("/v1/settlements/{period}/closing", status_code=201, response_model=SettlementView, tags=["settlement"])
+async def close(period: Period, request: Request, caller: Administrator) -> Response:
+    """Close a period for ever: compute it, write each operator's file, and let no trade join it any more."""
+    services = services_of(request)
+    folder = _folder(services, period)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    settled = await settle(services.store, period, close=True, directory=folder)
+    if isinstance(settled, Refused):
+        return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
+    return Response(SettlementView.of(settled).model_dump_json(), 201, media_type="application/json")
+
+
+@router.get("/v1/settlements/{period}/files/{operator}", response_class=FileResponse, tags=["settlement"])
+async def file(period: Period, operator: OperatorName, request: Request, caller: StaffCaller) -> Response:
+    """Get an operator's records of a closed period as CSV, the last line of which proves the others."""
+    services = services_of(request)
+    barred = not_theirs(caller, operator)
+    if barred:
+        return await refuse(services, barred, who=f"{caller.role}/{caller.who}")
+    path = _folder(services, period) / f"{operator}-{period}.csv"
+    if not await asyncio.to_thread(path.is_file):
+        return await refuse(services, Refused(Refusal.NOT_FOUND, {"thing": f"file of {operator} for {period}"}))
+    return FileResponse(path, media_type="text/csv", filename=path.name)
+
+
+def _folder(services: Services, period: str) -> Folder:
+    return Folder(services.settings.data) / "settlements" / period

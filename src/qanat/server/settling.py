@@ -1,0 +1,117 @@
+"""Settling a period: reads its records in order, writes a file for each operator, and says what netting comes to.
+
+Reads a thousand records at a time, so that memory does not grow with the period. Closing comes first: no record joins
+a closed period, so what is read afterwards is all there will ever be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from msgspec.structs import replace
+
+from qanat.exchange.clearing import ClearingRecord, Period, close_period, closed_period
+from qanat.exchange.settlement import FIELDS, Clearing, line, trailer
+from qanat.ledger.work import Work
+from qanat.refusals import Refused
+from qanat.store.store import Store
+
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    period: str
+    closed: Period | None
+    clearing: Clearing
+    files: tuple[str, ...] = ()
+    """Operators for whom a file was written."""
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether a closed period still comes to what it came to when it was closed."""
+        return self.closed is None or self.closed.digest == self.clearing.digest
+
+
+class OperatorFile:
+    """One operator's records, numbered without a gap; the last line proves the others."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._records = 0
+        self._write(",".join(FIELDS) + "\n")
+
+    def add(self, text: str) -> None:
+        self._records += 1
+        self._write(f"{self._records},{text}")
+
+    def finish(self) -> None:
+        self._write(trailer(records=self._records, digest=self._digest.hexdigest()))
+
+    def _write(self, text: str) -> None:
+        self._digest.update(text.encode())
+        self._file.write(text)
+
+
+async def settle(store: Store, period: str, *, close: bool = False, directory: Path | None = None) -> Settled | Refused:
+    """Compute a period's positions, write ``<operator>-<period>.csv`` into ``directory`` if one is given, and close it.
+
+    Without ``close`` it is a preview. Refused when it is to be closed and was closed before; computing a closed period
+    again gives the same figures. Raises StoreFault: repeating is safe.
+    """
+    if close:
+        closing = await store.decide(lambda work: _close(work, period))
+        if isinstance(closing, Refused):
+            return closing
+    clearing = Clearing()
+    with ExitStack() as stack:
+        files: dict[str, OperatorFile] = {}
+        async for record in records_of(store, period):
+            text = line(record)
+            clearing.add(record, text)
+            for operator in record.operators() if directory else ():
+                if operator not in files:
+                    assert directory is not None
+                    path = directory / f"{operator}-{period}.csv"
+                    files[operator] = OperatorFile(stack.enter_context(path.open("w", encoding="utf-8", newline="")))
+                files[operator].add(text)
+        for file in files.values():
+            file.finish()
+    closed = await store.decide(partial(_seal, period=period, clearing=clearing))
+    return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
+
+
+async def records_of(store: Store, period: str) -> AsyncIterator[ClearingRecord]:
+    """Yield a period's records in the order of their names."""
+    after = ""
+    while True:
+        records = await store.find(ClearingRecord, label_prefix=f"{period}/", after=after, limit=_AT_ONCE)
+        for record in records:
+            yield record
+        if len(records) < _AT_ONCE:
+            return
+        after = records[-1].label
+
+
+def _close(work: Work, period: str) -> Period | Refused:
+    """Close, or go on with a closing that was interrupted before its figures were known."""
+    held = closed_period(work, period)
+    return held if held is not None and not held.digest else close_period(work, period)
+
+
+def _seal(work: Work, period: str, clearing: Clearing) -> Period | None:
+    """Keep with a closed period what it came to; it must come to the same ever after."""
+    held = closed_period(work, period)
+    if held is None or held.digest:
+        return held
+    sealed = replace(held, records=clearing.records, digest=clearing.digest)
+    work.put(sealed)
+    work.act = "period sealed"
+    return sealed

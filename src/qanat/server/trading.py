@@ -1,0 +1,55 @@
+"""The exchange's work that takes several decisions, each in one shard and each safe to repeat."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qanat.exchange.booking import receive
+from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.trades import trade_at
+from qanat.ids import Owner
+from qanat.ledger.transit import delivered, parcels_of
+from qanat.refusals import Refused
+from qanat.server.http import translate_trades as translate
+from qanat.store.store import Store
+from qanat.wire.agent import UsageConfirmation, UsageReport
+
+_CONSIDERED = 50
+"""How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
+
+
+async def take_usage(store: Store, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:
+    """Count a base station's rows, supplier by supplier, then confirm them. Raises StoreFault: repeating is safe."""
+    divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
+    for supplier, rows in divided.items():
+        await store.decide(partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows))
+    return await store.decide(lambda work: translate.confirm(work, base_station, report))
+
+
+async def deliver(store: Store, owner: Owner) -> int:
+    """Deliver the parcels on an owner's page and return how many there were. Raises StoreFault: repeating is safe."""
+    parcels = await store.decide(lambda work: parcels_of(work, owner))
+    for parcel in parcels:
+        await store.decide(partial(receive, parcel=parcel))
+        await store.decide(partial(delivered, parcel=parcel))
+    return len(parcels)
+
+
+async def book_now(store: Store, base_station: str, trade: str) -> None:
+    """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
+    ended = await store.decide(lambda work: trade_at(work, base_station, trade))
+    if ended is not None:
+        await deliver(store, ended.owner)
+
+
+async def sweep_owner(store: Store, owner: Owner) -> int:
+    """Do everything that is due for an owner; return how many records it concerned."""
+    swept = await store.decide(lambda work: translate.sweep(work, owner))
+    await deliver(store, owner)
+    return swept
+
+
+async def suppliers_on_offer(store: Store) -> tuple[str, ...]:
+    """Return who supplies now, the cheapest first."""
+    orders = await store.find(SupplyOrder, label_prefix="open/", limit=_CONSIDERED)
+    return tuple(dict.fromkeys(order.supplier for order in orders))

@@ -1,0 +1,113 @@
+"""The projector: writes the newest images into rows, behind the entries, in chunks between the lane's batches.
+
+Between two rounds it pauses, so that a record that changes often is written once. A round may write rows newer than its
+watermark: replaying the entries behind the watermark ends at the same images or later ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Record, kind_name
+from qanat.store.pages import Images, merge
+from qanat.store.port import Log, RecordRow
+from qanat.store.records import encode
+
+_PAUSE_S: Final = 0.3
+_CHUNK: Final = 256
+_ROWS_AN_ENTRY: Final = 4
+"""An entry seldom changes more records than this: a chunk of so many rows an entry keeps up with any load."""
+
+
+@dataclass(slots=True)
+class Round:
+    """Images on their way into rows, and the seqs they bring each shard up to."""
+
+    images: Images = field(default_factory=dict)
+    heads: dict[Shard, int] = field(default_factory=dict)
+    rows: Iterator[RecordRow] = iter(())
+
+
+class Projector:
+    def __init__(self, log: Log) -> None:
+        self.rows_written = 0
+        self.fault: StoreFault | None = None
+        """Why the last chunk was not written; its images are kept."""
+        self.next_round_at = 0.0
+        """By the event loop's own time."""
+        self._log = log
+        self._waiting: Images = {}
+        self._round = Round()
+
+    def start_afresh(self) -> None:
+        """Forget what was under way: the lane replays it from the entries."""
+        self._waiting, self._round = {}, Round()
+
+    def take(self, images: Images) -> None:
+        """Take the images of a batch that is durable."""
+        merge(self._waiting, images)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting or self._round.images)
+
+    @property
+    def lag(self) -> int:
+        """Records whose rows may be behind their entries."""
+        return sum(map(len, self._waiting.values())) + sum(map(len, self._round.images.values()))
+
+    @property
+    def round(self) -> Round:
+        """The round under way; another object once its rows are written."""
+        return self._round
+
+    def newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
+        """The images of an owner that the rows may not have yet, oldest first."""
+        yield self._round.images.get(owner, {})
+        yield self._waiting.get(owner, {})
+
+    def is_time(self, now_s: float) -> bool:
+        due = self._round.images or (self._waiting and now_s >= self.next_round_at)
+        return bool(due) and self.fault is None
+
+    async def write_chunk(self, heads: dict[Shard, int], *, entries: int, now_s: float) -> None:
+        """Write the next rows of the round; with its last, how far the rows have come.
+
+        ``heads`` are the last durable seqs, ``entries`` how many were committed since the last chunk.
+        """
+        if not self._round.images:
+            self._round = Round(self._waiting, dict(heads), iter(self._rows_of(self._waiting)))
+            self._waiting = {}
+        chunk = max(_CHUNK, entries * _ROWS_AN_ENTRY)
+        rows = list(islice(self._round.rows, chunk))
+        last = len(rows) < chunk
+        try:
+            await self._log.project(rows, self._round.heads if last else {})
+        except StoreFault as fault:
+            self.fault = fault
+            self.next_round_at = now_s + _PAUSE_S
+            self._put_back()
+            return
+        self.rows_written += len(rows)
+        if last:
+            self._round = Round()
+            self.next_round_at = now_s + _PAUSE_S
+
+    def _rows_of(self, images: Images) -> Iterator[RecordRow]:
+        for owner, records in images.items():
+            shard = self._log.shard_of(owner)
+            for (kind, id), record in records.items():
+                if record is None:
+                    yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
+                else:
+                    yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
+
+    def _put_back(self) -> None:
+        newer, self._waiting = self._waiting, self._round.images
+        self._round = Round()
+        merge(self._waiting, newer)

@@ -1,0 +1,58 @@
+"""The exchange's commands against a real server: each prints something for people and JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.console.running import Shell
+
+
+def _json(shell: Shell, *arguments: str) -> Any:
+    return json.loads(shell.qanat(*arguments, "--json"))
+
+
+@pytest.mark.usefixtures("server")
+def test_orders_are_opened_listed_and_stopped(shell: Shell) -> None:
+    for name in ("alice", "bob"):
+        shell.qanat("subscriber", "create", name)
+    assert "bob, bella" in shell.qanat("supply", "circle", "family", "bob", "bella", "--subscriber", "alice")
+    terms = ("--octets", "1GB", "--per-day", "100MB", "--price", "1.50", "--circle", "family", "--hours", "5")
+    order = _json(shell, "supply", "offer", "--subscriber", "alice", *terms)
+    assert (order["octets"], order["per_day"], order["price"]) == (
+        1_000_000_000,
+        100_000_000,
+        {"currency": "EUR", "per_gb": 150},
+    )
+    assert "circle family" in shell.qanat("supply", "list", "--subscriber", "alice")
+    shell.qanat("supply", "stop", order["order"], "--subscriber", "alice")
+    assert _json(shell, "supply", "list", "--subscriber", "alice")["orders"][0]["state"] == "stopped"
+    demand = _json(shell, "demand", "open", "--octets", "5MB", "--subscriber", "bob")
+    assert len(demand["passcode"]) == 14
+    assert demand["order"] in shell.qanat("demand", "list", "--subscriber", "bob")
+    assert "is stopped" in shell.qanat("demand", "stop", demand["order"], "--subscriber", "bob")
+    assert "unknown_circle" in shell.qanat(
+        "supply", "offer", "--octets", "1GB", "--circle", "nobody", "--subscriber", "alice", status=1
+    )
+
+
+@pytest.mark.usefixtures("server")
+def test_identity_codes_base_stations_trades_disputes_and_settlement_can_be_looked_at(shell: Shell) -> None:
+    shell.qanat("subscriber", "create", "alice")
+    first = _json(shell, "identity", "--subscriber", "alice")["code"]
+    assert first.startswith("S-")
+    assert _json(shell, "identity", "--subscriber", "alice", "--revoke")["code"] != first
+    assert "for alice" in shell.qanat("station", "code", "--subscriber", "alice")
+    for words, key in (
+        (("station", "list"), "base_stations"),
+        (("trades",), "trades"),
+        (("trades", "--statement", "--subscriber", "alice"), "statements"),
+        (("disputes", "--all"), "disputes"),
+        (("settle", "--period", "2026-11"), "positions"),
+    ):
+        assert _json(shell, *words)[key] == []
+        assert shell.qanat(*words).strip(), words
+    assert "nothing_owed" in shell.qanat("pay", "--subscriber", "alice", "--to", "bob", "--amount", "1", status=1)
+    assert _json(shell, "settle", "--period", "2026-10", "--close")["closed_at"]
+    assert "period_closed" in shell.qanat("settle", "--period", "2026-10", "--close", status=1)

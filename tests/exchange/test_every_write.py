@@ -1,0 +1,136 @@
+"""A whole trade on a real store while the database fails at each of its writes in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from tests.exchange.world import POLICY, World
+from tests.store.logs import Database, FailingLog
+
+from qanat.errors import StoreFault
+from qanat.exchange.obligations import Obligation
+from qanat.ids import shard_of
+from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel
+from qanat.ledger.work import Work
+from qanat.registry.names import base_station_owner, subscriber_owner
+from qanat.server.http import translate_trades as translate
+from qanat.server.trading import sweep_owner, take_usage
+from qanat.store.port import EntryRow, Log
+from qanat.store.records import encode
+from qanat.store.store import Store
+from qanat.units import Instant
+from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageReport, UsageRow
+from qanat.wire.base_station import Admission, Admitted
+
+T = TypeVar("T")
+USED = 1_200
+GRANTED = 1_000
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
+def test_a_trade_ends_right_whichever_write_fails(kind: str, after: bool, tmp_path: Path) -> None:
+    """Whoever was told of a failure repeats itself; at the end everything has happened once."""
+
+    async def told_once(fails_at: int) -> bool:
+        world = market()
+        asked = Admission(presentation=world.present("bob", to="alice"))
+        log = Database(kind, tmp_path / str(fails_at)).log()
+        await replay(world, log)
+        failing = FailingLog(log, fails_at=fails_at, after=after)
+        store = await Store(failing, world.clock, pages_kept=20).open()
+        await the_whole_trade(store, asked)
+        await check(store)
+        await store.close()
+        return failing.failed
+
+    async def every_write() -> None:
+        fails_at = 1
+        while await told_once(fails_at):
+            fails_at += 1
+        assert fails_at > 10
+
+    asyncio.run(every_write())
+
+
+def market() -> World:
+    world = World()
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000)
+    return world
+
+
+async def replay(world: World, log: Log) -> None:
+    """Put what happened on the desk into a log, in the shards it has."""
+    heads: dict[int, int] = {}
+    rows = []
+    for _, _, entry in world.desk.entries:
+        shard = log.shard_of(entry.put[0].owner)
+        heads[shard] = heads.get(shard, 0) + 1
+        rows.append(EntryRow(shard, heads[shard], world.clock.now(), "replayed", encode(entry)))
+    await log.append(rows)
+
+
+async def the_whole_trade(store: Store, asked: Admission) -> None:
+    """The base station reports more than it was granted, so that every kind of parcel is sent."""
+    admit = partial(
+        translate.admission, policy=POLICY, base_station="bst-carol", asked=asked, id="trd-1", offered_by=()
+    )
+    assert isinstance(await again(lambda: store.decide(admit)), Admitted)
+    first = await again(lambda: store.decide(partial(_ask, number=0, kind="first", returns=[])))
+    assert isinstance(first, InterrogationAnswer)
+    quota = first.quotas[0].quota
+    row = UsageRow(seq=1, quota=quota, epoch=0, up=0, down=USED, reserved=0, at=Instant(1))
+    report = UsageReport(journal="j", floor=0, rows=[row])
+    await again(lambda: take_usage(store, "bst-carol", report))
+    await again(lambda: store.decide(partial(_ask, number=1, kind="final", returns=[quota])))
+    await again(lambda: deliver_all(store))
+
+
+async def deliver_all(store: Store) -> None:
+    while owners := await store.due_owners(100):
+        for owner in owners:
+            await sweep_owner(store, owner)
+
+
+async def check(store: Store) -> None:
+    verdict = await again(store.audit)
+    assert verdict.problems == []
+    assert (verdict.totals["exchanged-octets given"], verdict.totals["exchanged-octets obtained"]) == (
+        -GRANTED,
+        GRANTED,
+    )
+    assert await again(lambda: store.find(Parcel)) == []
+    (obligation,) = await again(lambda: store.find(Obligation))
+    assert (obligation.debtor, obligation.creditor, obligation.left) == ("bob", "alice", GRANTED)
+    assert await _debt(store) == GRANTED - USED
+    assert shard_of(subscriber_owner("alice")) != shard_of(subscriber_owner("bob")), "the story crosses shards"
+
+
+async def _debt(store: Store) -> int:
+    found = await store.decide(lambda work: work.get(Account, base_station_owner("bst-carol"), "debt"))
+    return found.balance if found else 0
+
+
+def _ask(work: Work, *, number: int, kind: str, returns: list[str]) -> object:
+    message = Interrogation(
+        session="trd-1",
+        number=number,
+        kind=kind,  # type: ignore[arg-type]
+        report=UsageReport(journal="j", floor=0, rows=[]),
+        returns=returns,
+    )
+    return translate.interrogation(work, POLICY, "bst-carol", message, acked=0)
+
+
+async def again(action: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await action()
+    except StoreFault:
+        return await action()

@@ -1,0 +1,229 @@
+"""Settlement: positions between operators, netted; files that prove themselves; periods that close."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.exchange.world import World, online, refused
+
+from qanat.clock import ManualClock
+from qanat.exchange.clearing import CARRIED, ClearingRecord, after, clearing_owner, close_period, open_period
+from qanat.exchange.settlement import FIELDS, Clearing, Position, line, moved, net, preserves
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.names import subscriber_owner
+from qanat.server.settling import Settled, settle
+from qanat.store.store import MemoryStore, Store
+from qanat.units import Instant, Octets
+
+T = TypeVar("T")
+OPERATORS = ("north", "south", "west", "east")
+PERIOD = "2023-11"
+"""Where ``ManualClock`` begins."""
+
+
+def record(
+    number: int, *, supplier: str, demander: str, station: str, octets: int, unit: str = "octets"
+) -> ClearingRecord:
+    id = f"trd-{number:06d}:1"
+    return ClearingRecord(
+        owner=clearing_owner(id),
+        id=id,
+        period=PERIOD,
+        trade=f"trd-{number:06d}",
+        booking=1,
+        supplier_operator=supplier,
+        demander_operator=demander,
+        station_operator=station,
+        supplier="alice",
+        demander="bob",
+        base_station="bst-1",
+        octets=Octets(octets),
+        unit=unit,
+        amount=octets,
+        opened_at=Instant(0),
+        booked_at=Instant(0),
+        cause="final",
+    )
+
+
+_operators = st.sampled_from(OPERATORS)
+_records = st.lists(
+    st.builds(
+        partial(record, 0),
+        supplier=_operators,
+        demander=_operators,
+        station=_operators,
+        octets=st.integers(0, 2**53),
+        unit=st.sampled_from(["octets", "EUR"]),
+    ),
+    max_size=40,
+)
+
+
+@given(records=_records)
+def test_netting_preserves_every_operators_total(records: list[ClearingRecord]) -> None:
+    """Held against sums made here, record by record."""
+    clearing, totals = Clearing(), Counter[tuple[str, str]]()
+    for one in records:
+        clearing.add(one, line(one))
+        totals[one.supplier_operator, one.unit] += one.amount
+        totals[one.demander_operator, one.unit] -= one.amount
+        totals[one.station_operator, CARRIED] += one.octets
+        totals[one.demander_operator, CARRIED] -= one.octets
+    transfers = clearing.transfers()
+    for operator in OPERATORS:
+        for unit in ("octets", "EUR", CARRIED):
+            assert moved(transfers, operator=operator, unit=unit) == totals[operator, unit]
+    assert all(transfer.amount > 0 and transfer.debtor != transfer.creditor for transfer in transfers)
+    assert len(transfers) <= 3 * (len(OPERATORS) - 1)
+    assert clearing.preserved
+
+
+def test_a_circle_of_debts_nets_to_nothing() -> None:
+    ring = zip(OPERATORS, (*OPERATORS[1:], OPERATORS[0]), strict=True)
+    clearing = Clearing()
+    for number, (one, other) in enumerate(ring):
+        made = record(number, supplier=one, demander=other, station=other, octets=7)
+        clearing.add(made, line(made))
+    assert clearing.transfers() == []
+    assert all(position.claims == position.owes == 7 for position in clearing.positions())
+
+
+def test_netting_that_changed_a_total_would_be_seen() -> None:
+    positions = [
+        Position(operator="north", unit="EUR", claims=5, owes=0),
+        Position(operator="south", unit="EUR", claims=0, owes=5),
+    ]
+    assert preserves(positions, net(positions))
+    assert not preserves(positions, [])
+
+
+def run(test: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    async def opened() -> T:
+        store = await MemoryStore(ManualClock()).open()
+        try:
+            return await test(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(opened())
+
+
+async def fill(store: Store, records: list[ClearingRecord]) -> None:
+    def put(work: Work) -> None:
+        for one in records:
+            work.put(one)
+
+    await store.decide(put)
+
+
+def many(count: int) -> list[ClearingRecord]:
+    return [
+        record(
+            number,
+            supplier=OPERATORS[number % 4],
+            demander=OPERATORS[number * 3 // 4 % 4],
+            station=OPERATORS[number // 5 % 4],
+            octets=1000 + number,
+        )
+        for number in range(count)
+    ]
+
+
+def test_operators_files_have_no_gap_and_prove_themselves(tmp_path: Path) -> None:
+    records = many(2_500)
+
+    async def test(store: Store) -> Settled | Refused:
+        await fill(store, records)
+        return await settle(store, PERIOD, close=True, directory=tmp_path)
+
+    settled = run(test)
+    assert isinstance(settled, Settled)
+    assert settled.files == tuple(sorted(OPERATORS))
+    for operator in OPERATORS:
+        text = (tmp_path / f"{operator}-{PERIOD}.csv").read_text()
+        *body, last = text.splitlines(keepends=True)
+        digest = hashlib.sha256("".join(body).encode()).hexdigest()
+        head, *rows = list(csv.reader(body))
+        assert tuple(head) == FIELDS
+        assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+        assert last == f"trailer,{len(rows)},sha-256:{digest}\n"
+        theirs = sum(one.octets for one in records if operator in one.operators())
+        assert sum(int(row[FIELDS.index("dataTotalVolume")]) for row in rows) == theirs
+
+
+def test_a_closed_period_never_changes_and_is_closed_once() -> None:
+    async def test(store: Store) -> None:
+        await fill(store, many(10))
+        preview = await settle(store, PERIOD)
+        closed = await settle(store, PERIOD, close=True)
+        again = await settle(store, PERIOD, close=True)
+        later = await settle(store, PERIOD)
+        assert isinstance(preview, Settled)
+        assert isinstance(closed, Settled)
+        assert isinstance(later, Settled)
+        assert (preview.closed, closed.unchanged, later.unchanged) == (None, True, True)
+        assert refused(again) is Refusal.PERIOD_CLOSED
+        assert later.clearing.digest == closed.clearing.digest
+        await fill(store, [record(99, supplier="north", demander="south", station="west", octets=1)])
+        tampered = await settle(store, PERIOD)
+        assert isinstance(tampered, Settled)
+        assert not tampered.unchanged, "what was slipped in behind our back is seen"
+
+    run(test)
+
+
+def test_a_closing_that_was_interrupted_goes_on() -> None:
+    async def test(store: Store) -> None:
+        await fill(store, many(10))
+        await store.decide(partial(close_period, period=PERIOD))
+        settled = await settle(store, PERIOD, close=True)
+        assert isinstance(settled, Settled)
+        assert settled.closed is not None
+        assert settled.closed.records == 10
+
+    run(test)
+
+
+def test_what_is_booked_after_the_closing_is_in_the_next_open_period(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice")
+    world.decide(partial(close_period, period=PERIOD))
+    gateway = online(world, "bob", to="alice")
+    gateway.pass_(100)
+    gateway.finish()
+    world.deliver()
+    (cleared,) = [entry for _, _, one in world.desk.entries for entry in one.put if isinstance(entry, ClearingRecord)]
+    assert (cleared.period, cleared.supplier_operator, cleared.demander_operator) == ("2023-12", "north", "south")
+    assert cleared.claims() == [("octets", "south", "north", 100), (CARRIED, "south", "west", 100)]
+
+
+def test_a_trade_within_one_operator_clears_nothing(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice")
+    gateway = online(world, "anna", to="alice", at="bst-carl")
+    gateway.pass_(100)
+    gateway.finish()
+    world.deliver()
+    assert world.account(subscriber_owner("anna"), "obtained") == 100
+    assert not [entry for _, _, one in world.desk.entries for entry in one.put if isinstance(entry, ClearingRecord)]
+
+
+def test_the_month_after_december_is_january() -> None:
+    assert [after("2026-11"), after("2026-12")] == ["2026-12", "2027-01"]
+
+
+def test_several_closed_periods_are_skipped(world: World) -> None:
+    for period in (PERIOD, "2023-12", "2024-01"):
+        world.decide(partial(close_period, period=period))
+    assert world.decide(lambda work: open_period(work, work.now)) == "2024-02"

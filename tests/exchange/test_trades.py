@@ -1,0 +1,434 @@
+"""Trades: promised, reported, recalled, ended; and base stations that report what they must not."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from tests.exchange.world import POLICY, PRICE, Gateway, World, online, refused
+
+from qanat.charging.session import Session
+from qanat.exchange import disputes
+from qanat.exchange.booking import pay
+from qanat.exchange.disputes import Dispute
+from qanat.exchange.obligations import net_owed, statement
+from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, recalled_at, step
+from qanat.ledger.book import available
+from qanat.ledger.transit import Parcel
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal
+from qanat.registry.base_stations import find_base_station, revoke_base_station
+from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
+from qanat.registry.terminals import Terminal
+from qanat.registry.wallets import pay_into_wallet
+from qanat.server.http import translate_trades as translate
+from qanat.units import DAY, HOUR, MinorUnits, Octets
+from qanat.wire.agent import InterrogationAnswer, UsageReport
+from qanat.wire.base_station import TradeCount
+
+CAROL = base_station_owner("bst-carol")
+
+
+@pytest.fixture
+def market(world: World) -> World:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000)
+    return world
+
+
+def order_of(world: World, gateway: Gateway) -> SupplyOrder:
+    found = world.desk.get(SupplyOrder, subscriber_owner("alice"), gateway.admitted.order)
+    assert found is not None
+    return found
+
+
+def test_what_passed_is_the_suppliers_and_at_the_end_the_demander_has_obtained_it(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.pass_(400)
+    assert market.bucket_octets("alice") == 4_600, "posted as the base station reports, not at the end"
+    assert (market.given("alice"), market.obtained("bob")) == (0, 0)
+    gateway.finish()
+    market.deliver()
+    assert (market.given("alice"), market.obtained("bob")) == (400, 400)
+    assert market.decide(partial(net_owed, debtor="bob", creditor="alice", unit="octets")) == 400
+    assert order_of(market, gateway).given == 400
+
+
+def test_a_session_is_granted_the_smaller_of_order_and_supplier_to_the_last_octet(world: World) -> None:
+    world.buy("alice", 1_500)
+    world.offer("alice", 9_000)
+    gateway = online(world, "bob", to="alice")
+    gateway.say("intermediate")
+    assert gateway.room() == 1_500
+    assert [quota.final for quota in gateway.held] == [False, True]
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.SUPPLIER_SHORT
+    gateway.pass_(1_500)
+    gateway.say("intermediate")
+    gateway.finish()
+    world.deliver()
+    assert (world.bucket_octets("alice"), world.obtained("bob")) == (0, 1_500)
+
+
+def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice", 1_700)
+    bob, bella = online(world, "bob", to="alice"), online(world, "bella", to="alice")
+    assert (bob.room(), bella.room()) == (1_000, 700)
+    bob.say("intermediate")
+    assert bob.refusal == Refusal.ORDER_EXHAUSTED
+    bob.pass_(1_000)
+    bella.pass_(700)
+    for gateway in (bob, bella):
+        gateway.finish()
+    world.deliver()
+    assert world.given("alice") == 1_700
+
+
+def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:
+    gateway = online(market, "bob", to="alice", octets=1_200)
+    gateway.say("intermediate")
+    assert gateway.room() == 1_200
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.ORDER_EXHAUSTED
+    gateway.finish()
+
+
+def test_repeating_a_question_gives_the_same_quota_and_promises_it_once(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    first = gateway.say("intermediate")
+    promised = market.trade(gateway.admitted).promised
+    gateway.pass_(300)
+    again = gateway.say("intermediate", repeat=True)
+    assert isinstance(first, InterrogationAnswer)
+    assert isinstance(again, InterrogationAnswer)
+    assert again.quotas == first.quotas
+    assert sum(market.trade(gateway.admitted).promised.values()) == sum(promised.values()) - 300
+    gateway.finish()
+
+
+def test_a_supplier_who_stops_recalls_what_runs_and_gets_the_rest_back(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.pass_(250)
+    market.stop(order_of(market, gateway))
+    assert market.decide(partial(recalled_at, base_station="bst-carol")) == [gateway.admitted.trade]
+    gateway.pass_(50)  # what was under way when the recall arrived
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.ORDER_STOPPED
+    gateway.finish()
+    market.deliver()
+    assert market.decide(partial(recalled_at, base_station="bst-carol")) == []
+    assert (market.bucket_octets("alice"), market.obtained("bob")) == (4_700, 300)
+    assert market.decide(partial(available, owner=subscriber_owner("alice"))) == 4_700
+
+
+def test_stopping_twice_changes_nothing(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    market.stop(order_of(market, gateway))
+    once = len(market.desk.entries)
+    stopped_at = order_of(market, gateway).stopped_at
+    market.clock.advance(1)
+    market.stop(order_of(market, gateway))
+    assert order_of(market, gateway).stopped_at == stopped_at
+    assert len(market.desk.entries) >= once
+    gateway.finish()
+
+
+def test_a_base_station_revoked_in_mid_trade_is_granted_nothing_more_and_still_reports(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    station = market.decide(partial(find_base_station, id="bst-carol"))
+    assert station is not None
+    market.decide(partial(revoke_base_station, base_station=station))
+    gateway.pass_(100)
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.BASE_STATION_REVOKED
+    gateway.finish()
+    market.deliver()
+    assert market.obtained("bob") == 100
+
+
+# -- reports
+
+
+def test_a_report_repeated_reordered_or_shrunk_counts_once(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    quota = gateway.held[0].quota
+    rows = [gateway.row(quota, 100), gateway.row(quota, 200), gateway.row(quota, 50)]
+    for batch in (rows[2:], rows, rows[:1], rows, [gateway.raw_row(quota, 10, seq=4)], rows):
+        gateway.send(*batch)
+    assert market.trade(gateway.admitted).counted == 350
+    assert market.bucket_octets("alice") == 4_650
+    gateway.finish()
+
+
+def test_a_report_that_was_cut_off_between_two_suppliers_is_simply_sent_again(world: World) -> None:
+    for name in ("alice", "anna"):
+        world.buy(name, 5_000)
+        world.offer(name)
+    bob = online(world, "bob", to="alice")
+    bella = online(world, "bella", to="anna")
+    rows = [bob.row(bob.held[0].quota, 300)]
+    bella.seq = bob.seq
+    rows.append(bella.row(bella.held[0].quota, 200))
+    report = UsageReport(journal="shared", floor=0, rows=rows)
+    divided = world.decide(partial(translate.rows_by_supplier, base_station="bst-carol", message=report))
+    assert sorted(divided) == ["alice", "anna"]
+    count = partial(translate.count_rows, base_station="bst-carol")
+    world.decide(partial(count, supplier="alice", message=divided["alice"]))
+    for _ in range(2):  # the crash came here; now everything is sent again
+        for supplier, part in divided.items():
+            world.decide(partial(count, supplier=supplier, message=part))
+        confirmed = world.decide(partial(translate.confirm, base_station="bst-carol", message=report))
+    assert confirmed.acked == 2  # type: ignore[union-attr]
+    assert (world.bucket_octets("alice"), world.bucket_octets("anna")) == (4_700, 4_800)
+
+
+def test_what_is_reported_beyond_the_grants_is_the_base_stations_own_debt_and_a_dispute_all_three_see(
+    market: World,
+) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.send(gateway.row(gateway.held[0].quota, 1_300))
+    gateway.finish()
+    market.deliver()
+    assert market.bucket_octets("alice") == 4_000, "the supplier pays what was granted"
+    assert market.account(CAROL, "debt") == -300
+    assert (market.given("alice"), market.obtained("bob")) == (1_000, 1_000)
+    for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL):
+        (dispute,) = market.desk.all(Dispute, owner)
+        assert (dispute.about, dispute.ledger, dispute.by_base_station) == ("over-reported", 1_000, 1_300)
+
+
+def test_reporting_for_a_trade_that_never_was_here_is_the_base_stations_own_debt(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    elsewhere = Gateway.__new__(Gateway)
+    elsewhere.world, elsewhere.station, elsewhere.journal = market, "bst-carl", "j-carl"
+    elsewhere.used, elsewhere.seq = {}, 0
+    for quota in ("trd-unknown.0", gateway.held[0].quota):
+        elsewhere.send(elsewhere.row(quota, 70))
+        elsewhere.send(elsewhere.raw_row(quota, 70))
+    market.deliver()
+    assert market.account(base_station_owner("bst-carl"), "debt") == -140
+    assert market.bucket_octets("alice") == 5_000
+    gateway.finish()
+
+
+def test_reporting_after_its_own_end_is_the_base_stations_own_debt(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    quota = gateway.held[0].quota
+    gateway.pass_(100)
+    gateway.finish()
+    gateway.send(gateway.row(quota, 40))
+    market.deliver()
+    assert market.account(CAROL, "debt") == -40
+    assert (market.bucket_octets("alice"), market.obtained("bob")) == (4_900, 100)
+
+
+def test_a_report_that_was_late_because_the_server_was_away_is_booked_as_a_further_piece(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.pass_(100)
+    rows = [gateway.row(gateway.held[0].quota, 600)]
+    for _ in range(4):
+        market.clock.advance(HOUR)
+        market.sweep()
+    trade = market.trade(gateway.admitted)
+    assert (trade.state, trade.cause, market.obtained("bob")) == (State.ENDED, "expired", 100)
+    session = market.desk.get(Session, subscriber_owner("alice"), gateway.admitted.trade)
+    assert session is None or not session.reservations
+    gateway.send(*rows)
+    market.deliver()
+    assert (market.bucket_octets("alice"), market.obtained("bob"), market.given("alice")) == (4_300, 700, 700)
+    assert market.account(CAROL, "debt") == 0
+    assert market.trade(gateway.admitted).bookings == 2
+
+
+def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    assert gateway.room() == 1_000
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    assert order_of(market, gateway).promised == 1_000, "a late report may still come"
+    market.clock.advance(31 * DAY)
+    market.sweep()
+    assert order_of(market, gateway).promised == 0
+    assert market.decide(partial(find_trade, supplier="alice", id=gateway.admitted.trade)) is None
+
+
+def test_an_admission_that_never_became_a_session_ends_by_itself(market: World) -> None:
+    admitted = market.admit("bob", to="alice")
+    market.clock.advance(HOUR)
+    market.sweep()
+    assert not market.trade(admitted).running  # type: ignore[arg-type]
+    assert online(market, "bob", to="alice", at="bst-carl").held
+
+
+def test_an_ended_trade_is_not_opened_again_however_late(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.finish()
+    for _ in range(2):
+        market.clock.advance(26 * HOUR)
+        market.sweep()
+    assert market.desk.get(Session, subscriber_owner("alice"), gateway.admitted.trade) is None
+    assert refused(gateway.say("first")) is Refusal.SESSION_CLOSED
+
+
+def test_a_base_station_can_say_nothing_about_anothers_trade(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.station = "bst-carl"
+    assert refused(gateway.say("intermediate")) is Refusal.UNKNOWN_SESSION
+    gateway.station = "bst-carol"
+    gateway.number -= 1
+    gateway.finish()
+
+
+# -- three-way reconciliation
+
+
+def terminal_says(world: World, gateway: Gateway, octets: int) -> bool | None:
+    terminal = world.desk.get(Terminal, terminal_owner("trm-bob"), "trm-bob")
+    assert terminal is not None
+    message = TradeCount(trade=gateway.admitted.trade, up=0, down=octets)
+    counted = world.done(partial(translate.terminal_count, terminal=terminal, message=message))
+    return counted.agrees
+
+
+def test_the_tolerance_between_terminal_and_base_station_is_what_a_network_loses() -> None:
+    forwarded = Octets(1_000_000_000)
+    lost = disputes.SLACK + 700_000
+    assert disputes.tolerated(forwarded=forwarded, received=Octets(forwarded - lost))
+    assert not disputes.tolerated(forwarded=forwarded, received=Octets(forwarded - lost - 1))
+    assert disputes.tolerated(forwarded=forwarded, received=Octets(forwarded + disputes.SLACK))
+    assert not disputes.tolerated(forwarded=forwarded, received=Octets(forwarded + disputes.SLACK + 1))
+
+
+def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world: World) -> None:
+    policy_step = POLICY.quota_octets
+    world.buy("alice", 1_000_000)
+    world.offer("alice", 1_000_000)
+    gateway = online(world, "bob", to="alice")
+    for _ in range(100):
+        gateway.pass_(policy_step)
+        done = gateway.held[0].quota
+        gateway.say("intermediate", returns=(done,))
+    assert terminal_says(world, gateway, 10) is None, "not judged while the trade runs"
+    gateway.finish()
+    world.deliver()
+    assert terminal_says(world, gateway, 20) is False
+    assert terminal_says(world, gateway, 20) is False
+    world.deliver()
+    for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL):
+        (dispute,) = world.desk.all(Dispute, owner)
+        assert (dispute.about, dispute.by_base_station, dispute.by_terminal) == ("counts differ", 100_000, 20)
+    world.decide(partial(disputes.settle_dispute, dispute=dispute, note="a firewall dropped it"))
+    world.deliver()
+    assert all(
+        world.desk.all(Dispute, owner)[0].note == "a firewall dropped it"
+        for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
+    )
+
+
+def test_a_terminal_may_tell_its_count_after_it_has_gone_elsewhere(market: World) -> None:
+    first = online(market, "bob", to="alice")
+    first.pass_(500)
+    first.finish()
+    market.deliver()
+    second = online(market, "bob", to="alice", at="bst-carl")
+    assert terminal_says(market, first, 500) is True
+    second.finish()
+
+
+def test_a_terminal_counts_only_trades_it_took_part_in(market: World) -> None:
+    gateway = online(market, "bella", to="alice")
+    terminal = market.desk.get(Terminal, terminal_owner("trm-bob"), "trm-bob")
+    assert terminal is not None
+    message = TradeCount(trade=gateway.admitted.trade, up=1, down=1)
+    assert (
+        refused(market.decide(partial(translate.terminal_count, terminal=terminal, message=message)))
+        is Refusal.UNKNOWN_SESSION
+    )
+    gateway.finish()
+
+
+# -- obligations
+
+
+def trade_between(world: World, supplier: str, demander: str, octets: int, **wish: object) -> None:
+    gateway = online(world, demander, to=supplier, **wish)
+    gateway.pass_(octets)
+    gateway.finish()
+    world.deliver()
+    world.clock.advance(1)
+
+
+def test_what_was_supplied_pays_for_what_is_received_later_oldest_first(world: World) -> None:
+    for name in ("alice", "bob"):
+        world.buy(name, 9_000)
+        world.offer(name)
+    for octets in (300, 200, 100):
+        trade_between(world, "alice", "bob", octets)
+    trade_between(world, "bob", "alice", 400)
+    (shown,) = world.decide(partial(statement, subscriber="alice"))
+    assert shown.other == "bob"
+    assert shown.net == {"octets": 200}
+    assert [(one.amount, one.left) for one in shown.obligations if one.debtor == "bob"] == [
+        (300, 0),
+        (200, 100),
+        (100, 100),
+    ]
+    assert [offset.amount for offset in shown.offsets] == [300, 100]
+    (mirrored,) = world.decide(partial(statement, subscriber="bob"))
+    assert mirrored.net == {"octets": -200}
+    assert mirrored.offsets == shown.offsets
+
+
+def test_an_offset_that_is_more_than_what_is_owed_turns_the_obligation_round(world: World) -> None:
+    for name in ("alice", "bob"):
+        world.buy(name, 9_000)
+        world.offer(name)
+    trade_between(world, "alice", "bob", 100)
+    trade_between(world, "bob", "alice", 250)
+    assert world.decide(partial(net_owed, debtor="alice", creditor="bob", unit="octets")) == 150
+
+
+def test_money_is_owed_paid_from_the_wallet_and_never_paid_twice(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice", price=PRICE)
+    trade_between(world, "alice", "bob", 100, most_per_gb=PRICE.per_gb)
+    bob = world.subscriber("bob")
+    pay_200 = partial(pay, subscriber=bob, creditor="alice", currency="EUR", amount=MinorUnits(200), id="p1")
+    assert refused(world.decide(pay_200)) is Refusal.WALLET_TOO_SMALL
+    world.decide(partial(pay_into_wallet, subscriber=bob, amount=MinorUnits(500), currency="EUR"))
+    too_much = partial(pay, subscriber=bob, creditor="alice", currency="EUR", amount=MinorUnits(201), id="p0")
+    assert refused(world.decide(too_much)) is Refusal.NOTHING_OWED
+    world.done(pay_200)
+    assert world.desk.all(Parcel, subscriber_owner("bob"))
+    world.deliver()
+    assert world.account(subscriber_owner("bob"), "wallet-EUR") == 300
+    assert world.account(subscriber_owner("alice"), "wallet-EUR") == 200
+    assert refused(world.decide(pay_200)) is Refusal.NOTHING_OWED
+
+
+# -- the table
+
+
+def test_the_transition_table_says_it_all(market: World) -> None:
+    for state in State:
+        for event in Event:
+            gateway = online(market, "bob", to="alice", at="bst-carl")
+            trade = market.trade(gateway.admitted)
+            before = trade if state is State.OPEN else _in(market, trade, state)
+            after = market.decide(partial(step, trade=before, event=event))
+            assert after.state is TRANSITIONS.get((state, event), state)
+            gateway.say("final", returns=tuple(quota.quota for quota in gateway.held))
+            market.decide(lambda work, id=trade.id: _end(work, id))  # type: ignore[misc]
+
+
+def _in(world: World, trade: Trade, state: State) -> Trade:
+    return world.decide(partial(step, trade=trade, event=Event.STOPPED if state is State.RECALLED else Event.FINAL))
+
+
+def _end(work: Work, id: str) -> None:
+    trade = find_trade(work, "alice", id)
+    assert trade is not None
+    step(work, trade, Event.FINAL)

@@ -1,0 +1,25 @@
+"""Where namespaces are not permitted: the job on loopback, with the real server, agent and CLI, but no gate."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from qanat.lab.loopback import Loopback
+from qanat.lab.report import adds_up, differences
+from qanat.lab.screen import Screen
+from qanat.lab.stage import Stage
+
+
+def test_what_the_journal_charged_on_loopback_is_what_the_server_booked(tmp_path: Path) -> None:
+    printed = io.StringIO()
+    with Stage(None, tmp_path, interface="lo") as stage:
+        show = Loopback(stage, Screen(Console(file=printed)))
+        for step in show.steps().values():
+            step()
+        counts = show.counts()
+    assert "but nothing stops it" in printed.getvalue()
+    assert counts.used == counts.journal.total > 2 * 6_000_000
+    assert adds_up(counts), list(differences(counts))

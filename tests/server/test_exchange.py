@@ -1,0 +1,193 @@
+"""The exchange over real HTTP: orders, admission, a trade with a recall, booking, statements, refusals, settlement."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from tests.server.live import Device, Live, interrogation
+
+from qanat.units import Instant
+from qanat.wire.base_station import Presentation, Wish, sign_presentation
+
+PASSWORD = "correct horse"
+
+
+@dataclass
+class Market:
+    """Alice of north supplies, bob of south demands, at carol's base station of west."""
+
+    live: Live
+    station: Device
+    bob: Device
+    tokens: dict[str, str]
+    identities: dict[str, str]
+    journal_seq: int = 0
+
+    def of(self, name: str, path: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.live.get(f"/v1/me{path}", token=self.tokens[name]).json()
+        return shown
+
+    def does(self, name: str, path: str, body: Any = None) -> dict[str, Any]:
+        return self.live.done(f"/v1/me{path}", body, token=self.tokens[name])
+
+    def presentation(self, **wish: Any) -> dict[str, Any]:
+        self.live.clock.advance(1)
+        said = Presentation(
+            terminal=self.identities["terminal"],
+            subscriber=self.identities["subscriber"],
+            base_station=self.identities["base_station"],
+            wish=Wish(**wish),
+            at=Instant(self.live.clock.now()),
+        )
+        built: dict[str, Any] = msgspec.to_builtins(sign_presentation(self.bob.key, said))
+        return {"presentation": built}
+
+    def asks(self, trade: str, number: int, kind: str, *, used: dict[str, int], **more: Any) -> dict[str, Any]:
+        """Report what was used of each quota so far, and ask."""
+        rows = []
+        for quota, octets in used.items():
+            self.journal_seq += 1
+            rows.append(
+                {"seq": self.journal_seq, "quota": quota, "epoch": 0, "up": 0, "down": octets, "reserved": 0, "at": 1}
+            )
+        message = interrogation(trade, number, kind, **more)
+        message["report"] = {"journal": "j-station", "floor": 0, "rows": rows}
+        answer = self.station.send("POST", "/v1/station/interrogations", message)
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, Any] = answer.json()
+        return shown
+
+
+@pytest.fixture
+def market(live: Live) -> Market:
+    tokens = {}
+    for name, operator in (("alice", "north"), ("bob", "south"), ("carol", "west")):
+        live.done("/v1/operators", {"name": operator})
+        live.done("/v1/subscribers", {"name": name, "operator": operator, "password": PASSWORD})
+        tokens[name] = live.done("/v1/sign-in", {"name": name, "password": PASSWORD}, token="")["token"]
+    live.done("/v1/sims", {"count": 5, "operator": "south"})
+    live.done("/v1/subscribers/alice/top-ups", {"octets": 5_000_000})
+    bob = Device(live, seed=2)
+    assert bob.enrol(live.done("/v1/me/codes", {}, token=tokens["bob"])["code"]).status_code == 201
+    station = Device(live, seed=3)
+    code = live.done("/v1/me/base-station-codes", {}, token=tokens["carol"])["code"]
+    asked = {"code": code, "public_key": station.public_key, "hardware": "lab", "serial": "bs-1", "version": "1"}
+    for _ in range(2):  # a repeat gets the same answer
+        enrolled = station.send("POST", "/v1/base-stations", asked, key_id=station.public_key).json()
+    station.id = enrolled["base_station"]
+    own = bob.send("GET", "/v1/agent/identities").json()
+    identities = {"base_station": enrolled["identity"], **own}
+    return Market(live=live, station=station, bob=bob, tokens=tokens, identities=identities)
+
+
+def test_a_demander_goes_online_on_a_suppliers_traffic_is_recalled_and_everybody_sees_the_same(market: Market) -> None:
+    order = market.does("alice", "/supply-orders", {"octets": 3_000_000, "person": "bob", "hours": 5})
+    code = market.of("alice", "/identity")["code"]
+    admission = market.presentation(supplier=code)
+    admitted = market.station.send("POST", "/v1/station/admissions", admission).json()
+    assert (admitted["supplier"], admitted["octets"], admitted["order"]) == ("alice", 3_000_000, order["order"])
+    assert admitted["identities"]["supplier"] == code
+    trade = admitted["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=1_000_000)["quotas"][0]
+    assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == []
+    market.does("alice", f"/supply-orders/{order['order']}/stop")
+    assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == [trade]
+    barred = market.asks(trade, 1, "intermediate", used={quota["quota"]: 400_000})
+    assert barred["refusal"]["reason"] == "order_stopped"
+    assert "停止" in barred["refusal"]["sentence_zh"]
+    market.asks(trade, 2, "final", used={quota["quota"]: 450_000}, returns=[quota["quota"]])
+    assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == []
+    (given,) = market.of("alice", "/trades")["given"]
+    (obtained,) = market.of("bob", "/trades")["obtained"]
+    assert (given["octets"], given["state"], obtained["octets"]) == (450_000, "ended", 450_000)
+    assert market.of("alice", "/balance")["available"] == 4_550_000
+    (owed,) = market.of("bob", "/statement")["statements"]
+    assert (owed["other"], owed["net"]) == ("alice", {"octets": -450_000})
+    count = {"trade": trade, "up": 0, "down": 450_000}
+    assert market.bob.send("POST", "/v1/agent/trade-counts", count).json() == {"trade": trade, "agrees": True}
+    why = market.live.get(f"/v1/sessions/{trade}/why").json()
+    assert [one["reason"] for one in why["refusals"]] == ["order_stopped"]
+    assert market.live.get("/v1/audit").json()["balanced"] is True
+
+
+def test_refusals_carry_reason_sentence_and_cure_in_both_languages_and_are_remembered(market: Market) -> None:
+    code = market.of("alice", "/identity")["code"]
+    answer = market.station.send("POST", "/v1/station/admissions", market.presentation(supplier=code))
+    problem = answer.json()
+    assert (answer.status_code, problem["reason"]) == (404, "no_supply_order")
+    assert "alice" in problem["detail"]
+    assert "供应单" in problem["detail_zh"]
+    assert problem["cure"]
+    assert problem["cure_zh"]
+    assert "no_supply_order" in [one["reason"] for one in market.live.get("/v1/refusals").json()["refusals"]]
+
+
+def test_a_person_with_a_passcode_takes_the_best_offer(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    demand = market.does("bob", "/demand-orders", {"octets": 300_000})
+    assert market.of("bob", "/demand-orders")["orders"][0]["passcode"] == "", "shown once"
+    admitted = market.station.send("POST", "/v1/station/admissions", {"passcode": demand["passcode"]}).json()
+    assert (admitted["supplier"], admitted["demander"], admitted["octets"]) == ("alice", "bob", 300_000)
+
+
+def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: quota["octets"] + 5}, returns=[quota["quota"]])
+    for name in ("alice", "bob"):
+        (dispute,) = market.of(name, "/disputes")["disputes"]
+        assert (dispute["about"], dispute["by_base_station"] - dispute["ledger"]) == ("over-reported", 5)
+    (listed,) = market.live.get("/v1/disputes").json()["disputes"]
+    path = f"/v1/subscribers/alice/disputes/{listed['dispute']}/settlement"
+    assert market.live.done(path, {"note": "carol pays"})["note"] == "carol pays"
+
+
+def test_a_terminal_is_no_base_station_nor_the_other_way_round(market: Market) -> None:
+    barred = market.bob.send("GET", "/v1/station/recalls")
+    assert (barred.status_code, barred.json()["reason"]) == (404, "unknown_base_station")
+    barred = market.station.send("GET", "/v1/agent/terminal")
+    assert (barred.status_code, barred.json()["reason"]) == (404, "unknown_terminal")
+    listed = market.live.get("/v1/base-stations").json()["base_stations"]
+    assert [one["base_station"] for one in listed] == [market.station.id]
+    market.live.done(f"/v1/base-stations/{market.station.id}/revocation")
+    barred = market.station.send("POST", "/v1/station/admissions", market.presentation())
+    assert (barred.status_code, barred.json()["reason"]) == (403, "base_station_revoked")
+
+
+def test_nobody_opens_or_stops_orders_for_somebody_else(market: Market) -> None:
+    order = market.does("alice", "/supply-orders", {"octets": 1_000_000})["order"]
+    token = market.tokens["bob"]
+    for path, body in (("/supply-orders", {"octets": 1}), (f"/supply-orders/{order}/stop", {})):
+        assert market.live.post(f"/v1/subscribers/alice{path}", body, token=token).status_code == 403
+    assert market.live.post(f"/v1/me/supply-orders/{order}/stop", {}, token=token).json()["reason"] == "unknown_order"
+    both = market.live.post("/v1/me/supply-orders", {"octets": 1, "person": "a", "circle": "b"}, token=token)
+    assert both.status_code == 422
+
+
+def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
+    preview = market.live.get("/v1/settlements/2023-11").json()
+    assert (preview["trades"], preview["closed_at"], preview["preserved"]) == (1, None, True)
+    closed = market.live.done("/v1/settlements/2023-11/closing")
+    assert (closed["files"], closed["unchanged"]) == (["north", "south", "west"], True)
+    nets = {(one["operator"], one["unit"]): one["net"] for one in closed["positions"]}
+    assert nets == {
+        ("north", "octets"): 70_000,
+        ("south", "octets"): -70_000,
+        ("west", "carried-octets"): 70_000,
+        ("south", "carried-octets"): -70_000,
+    }
+    rows = list(csv.reader(market.live.get("/v1/settlements/2023-11/files/north").text.splitlines()))
+    assert (rows[1][0], rows[1][3], rows[-1][:2]) == ("1", trade, ["trailer", "1"])
+    again = market.live.post("/v1/settlements/2023-11/closing")
+    assert (again.status_code, again.json()["reason"]) == (409, "period_closed")
+    assert market.live.get("/v1/settlements/2023-13").status_code == 422
+    assert market.live.get("/v1/settlements/2023-11/files/nobody").status_code == 404

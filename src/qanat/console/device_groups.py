@@ -16,7 +16,8 @@ TERMINAL: Final[Mapping[str, str]] = {
     "run": "qanat.console.terminal:run",
     "status": "qanat.console.terminal:status",
     "release": "qanat.console.terminal:release",
-}STATION: Final[Mapping[str, str]] = {
+}
+STATION: Final[Mapping[str, str]] = {
     "code": "qanat.console.base_stations:code",
     "list": "qanat.console.base_stations:list_base_stations",
     "revoke": "qanat.console.base_stations:revoke",

@@ -117,6 +117,7 @@ def test_a_full_disk_leaves_the_gate_at_its_last_limit_and_room_lets_it_go_on(
     small.mkdir()
     agent = Running(world, small, before=("unshare", "--mount", "sh", "-c", FULL, "sh", str(small), str(state)))
     agent.wait_for("quota granted")
+    download(world, 100_000)
     inside = ("nsenter", "--mount", "--target", str(agent.process.pid))
     filler = f"dd if=/dev/zero of={small}/filler bs=4k 2>/dev/null; true"
     subprocess.run([*inside, "sh", "-c", filler], check=True)
@@ -141,6 +142,7 @@ def test_octets_never_pass_before_the_journal_has_them_even_when_killed_at_the_w
     """
     agent = Running(world, state)
     agent.wait_for("quota granted")
+    download(world, 100_000)
     with closing(sqlite3.connect(journal_path(state), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with flows(world.terminal, world.internet, FAR, down=1):

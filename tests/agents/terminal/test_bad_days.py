@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_the_gate_at_its_last_limit_and_room_lets_it_go_on(
         stopped_at = passed(world)
         assert stopped_at < 5 * MB
         agent.wait_for("journal cannot be written")
-        assert passed(world) == stopped_at
+        assert passed(world) - stopped_at < 3000  # what is left of a rung may still take a small packet
         subprocess.run([*inside, "rm", f"{small}/filler"], check=True)
         agent.wait_for("quota used up")
     agent.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -49,13 +50,14 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_shown_is_a_command(document: Path) -> None:
     for line in re.findall(r"(?m)^\s*(?:\$ )?qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")):
-        command, words = main, line.split()
-        names = []
-        for word in words:
-            if not hasattr(command, "commands") or word.startswith("-"):
+        command: click.Command = main
+        names: list[str] = []
+        for word in line.split():
+            if not isinstance(command, click.Group) or word.startswith("-"):
                 break
-            assert word in command.commands, f"`qanat {line}` in {document.name}: there is no {word}"
-            command, names = command.commands[word], [*names, word]  # type: ignore[assignment]
+            found = command.get_command(click.Context(command), word)
+            assert found is not None, f"`qanat {line}` in {document.name}: there is no {word}"
+            command, names = found, [*names, word]
         answer = CliRunner().invoke(main, [*names, "--help"])
         assert answer.exit_code == 0
         for option in re.findall(r"(?<=\s)--[a-z-]+", " " + line):

@@ -36,3 +36,8 @@ def _spelled(letters: int) -> str:
     """Return 5 random bits a letter; all from one call, since the system is asked for every request's id."""
     bits = secrets.randbits(5 * letters)
     return "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 5 * letters, 5))
+
+
+def fresh_seed() -> int:
+    """Return a seed for a simulated world, short enough to be said."""
+    return secrets.randbelow(100_000)

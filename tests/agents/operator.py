@@ -18,6 +18,7 @@ from qanat.wire.agent import (
     UsageReport,
 )
 
+CLOSED = RefusalBody(reason="session_closed", sentence="The session has ended.", cure="Start a new one.")
 REFUSED = RefusalBody(reason="credit_limit_reached", sentence="The plan is used up.", cure="Buy another plan.")
 
 
@@ -40,6 +41,7 @@ class Operator:
     report_interval_s: int = 10
     quotas: dict[str, Granted] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
     answers: dict[tuple[str, int], tuple[Interrogation, InterrogationAnswer]] = field(default_factory=dict)
     seen: dict[str, set[int]] = field(default_factory=dict)
     acked: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class Operator:
         before = self.answers.get((asked.session, asked.number))
         if before is not None:
             return before[1] if before[0] == asked else Problem(status=409, reason="number_reused")
+        if asked.session in self.closed:
+            return self._refused(asked, self.report(asked.report).acked, now)
         if asked.kind != "first" and asked.session not in self.sessions:
             return Problem(status=404, reason="session_unknown")
         self.asked.append(asked)
@@ -91,6 +95,26 @@ class Operator:
             acked=acked,
             quotas=grants,
             refusal=None if grants or asked.wants == 0 else REFUSED,
+            report_interval_s=self.report_interval_s,
+            server_time=now,
+        )
+        self.answers[asked.session, asked.number] = (asked, answer)
+        return answer
+
+    def close_sessions(self) -> None:
+        """Every deadline passes: what was reserved goes home."""
+        self.closed |= self.sessions
+        self.sessions.clear()
+        for quota in self.quotas.values():
+            quota.is_reserved = False
+
+    def _refused(self, asked: Interrogation, acked: int, now: Instant) -> InterrogationAnswer:
+        answer = InterrogationAnswer(
+            session=asked.session,
+            number=asked.number,
+            acked=acked,
+            quotas=[],
+            refusal=CLOSED,
             report_interval_s=self.report_interval_s,
             server_time=now,
         )

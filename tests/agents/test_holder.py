@@ -7,6 +7,7 @@ from tests.agents.world import World
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Snapshot
 from qanat.agents.states import TRANSITIONS, Event, State
+from qanat.clock import ManualClock
 from qanat.wire.agent import Interrogation, Problem, UsageReport
 
 MB = 1_000_000
@@ -315,3 +316,53 @@ def test_holder_begins_at_the_present_reading_so_old_totals_are_not_billed() -> 
 
 def test_fresh_holder_is_idle() -> None:
     assert Holder(Snapshot(journal="j")).state is State.IDLE
+
+
+def test_agent_that_starts_again_with_nothing_to_send_wakes_when_there_is_something_to_do() -> None:
+    world = online()
+    world.pass_octets(up=0, down=5000)
+    world.crash()
+    world.start()
+    world.settle()
+    assert world.wake_at > world.clock.now()
+
+
+def test_clock_that_is_set_back_makes_no_wait_longer_than_it_was_meant_to_be() -> None:
+    world = World()
+    world.start()
+    world.lose()
+    world.clock = ManualClock(world.clock.now() - 86_400_000)
+    world.tick()
+    assert world.wake_at <= world.clock.now() + 375_000
+
+
+def test_link_that_is_back_before_a_question_has_its_answer_gets_a_new_session() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.set_link(up=False)
+    world.set_link(up=True)
+    world.settle()
+    assert world.live() == ["q3"]
+    assert world.operator.quotas["q2"].is_reserved is False
+    assert world.wake_at > world.clock.now()
+
+
+def test_session_that_the_server_has_closed_is_given_up_and_its_usage_still_reported() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    world.operator.close_sessions()
+    world.settle()
+    world.wait(2000)
+    world.settle()
+    assert world.live() == ["q2"]
+    world.stop()
+    world.settle()
+    assert world.operator.used == world.truth == 800_000
+
+
+def test_an_idle_holder_of_a_small_last_quota_looks_once_a_second() -> None:
+    world = online(bought=100_000)
+    world.pass_octets(up=0, down=1000)
+    for _ in range(20):
+        world.wait(1000)
+    assert world.wake_at - world.clock.now() > 900

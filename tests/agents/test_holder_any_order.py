@@ -24,6 +24,7 @@ WEIGHTS = {
     "link": 4,
     "purchase": 4,
     "sessions_expire": 1,
+    "sessions_closed": 1,
 }
 
 
@@ -66,6 +67,8 @@ def step(world: World, chance: Random) -> None:
             world.operator.sessions.clear()
             for quota in world.operator.quotas.values():
                 quota.is_reserved = False
+        case "sessions_closed":
+            world.operator.close_sessions()
 
 
 def check(world: World) -> None:

@@ -32,6 +32,8 @@ class World:
         self.wake_at = Instant(0)
         self.crash_in: int | None = None
         self.chunks_lost = 0
+        self.promised = 0
+        """A ceiling that the journal may still allow, when the gate has not heard of it yet or has been shut since."""
         self.holder: Holder | None = None
 
     # The machine
@@ -50,9 +52,9 @@ class World:
 
     def reboot(self) -> None:
         self.crash()
-        self.chunks_lost += max(0, self.ceiling - self.up - self.down)
+        self.chunks_lost += max(0, max(self.ceiling, self.promised) - self.up - self.down)
         self.boot += 1
-        self.up = self.down = self.ceiling = 0
+        self.up = self.down = self.ceiling = self.promised = 0
 
     def pass_octets(self, *, up: int, down: int) -> None:
         """Offer so many octets to the gate, whether or not an agent is alive."""
@@ -83,6 +85,8 @@ class World:
             if self.crash_in is not None:
                 self.crash_in -= 1
                 if self.crash_in < 0:
+                    raises = [action.ceiling for action in queue if isinstance(action, Raise)]
+                    self.promised = max([self.promised, *raises])
                     self.crash()
                     return
             match queue.pop(0):
@@ -91,8 +95,9 @@ class World:
                         remember(self.disk, change)
                 case Raise(ceiling):
                     assert ceiling >= self.ceiling, "a ceiling only rises"
-                    self.ceiling = ceiling
+                    self.ceiling, self.promised = ceiling, 0
                 case Shut():
+                    self.promised = max(self.promised, self.ceiling)
                     self.ceiling = self.up + self.down
                     assert self.holder is not None
                     queue += self.holder.fenced(self.clock.now(), self.reading())

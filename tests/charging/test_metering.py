@@ -26,7 +26,7 @@ class Server:
 
     def take(self, *rows: UsageRow, floor: int = 0, journal: str = "j") -> int:
         report = UsageReport(journal=journal, floor=floor, rows=list(rows))
-        used, acked = self.desk.decide(lambda work: ingest(work, ALICE, holder="trm", report=report))
+        used, acked = self.desk.decide(lambda work: ingest(work, ALICE, journal=journal, report=report))
         self.posted += sum(used.values())
         return acked
 
@@ -76,7 +76,7 @@ def test_many_quotas_later_an_old_row_still_counts_nothing() -> None:
         server.take(row(seq, 10, quota=f"q{seq}"))
     server.take(row(1, 10, quota="q1"))
     assert server.posted == 1000
-    mark = server.desk.get(JournalMark, ALICE, "trm/j")
+    mark = server.desk.get(JournalMark, ALICE, "j")
     assert mark is not None
     assert len(mark.totals) <= 33
 

@@ -12,7 +12,7 @@ import http.client
 import socket
 import struct
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -33,18 +33,25 @@ class Server:
     scheme: str
     host: str
     port: int
+    _known: list[tuple[int, str]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def authority(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def addresses(self) -> list[tuple[int, str]]:
-        """Resolve to (address family, address). Raises Unreachable."""
+        """Resolve to (address family, address). Raises Unreachable.
+
+        While the name has no address the last ones stand: the DNS may lie behind the gate that is shut.
+        """
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
-        return [(int(family), str(address[0])) for family, _, _, _, address in found]
+            if not self._known:
+                raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
+        else:
+            self._known[:] = [(int(family), str(address[0])) for family, _, _, _, address in found]
+        return list(self._known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ ASK_AGAIN_S: Final = (0, 2, 4, 8, 15, 30, 60)
 TRY_AGAIN_S: Final = (1, 2, 4, 8, 15, 30, 60)
 """Waits after the first, second, … failure to reach the server over any channel."""
 REJECTED_AGAIN_S: Final = 30
+RETRY_WITHIN: Final = Millis(375_000)
+"""The longest wait that a server can ask for, with its spread: ``RETRY_AFTER_MAX_S`` of the reporter and a quarter."""
 GSO_OCTETS: Final = 65_536
 """The largest packet a gate can meet: nearer than this to its ceiling it may be dry without being full."""
 TERMINAL: Final = Manner()
@@ -39,6 +41,8 @@ IDLE_WAKE: Final = Millis(30_000)
 RETURNS_MAX: Final = 64
 SESSION_UNKNOWN: Final = frozenset({404, 409, 410})
 """Statuses after which repeating a question is useless: the server knows another history (RFC 9110 §15.5)."""
+SESSION_GONE: Final = frozenset({"unknown_session", "session_closed", "session_open", "request_reused"})
+"""The same, said as refusals: nobody will be granted anything in this session any more."""
 
 
 class Holder:
@@ -67,7 +71,8 @@ class Holder:
 
     def start(self, now: Instant, reading: Reading | None, *, link: bool) -> list[Action]:
         """Begin, or resume after a crash: what passed meanwhile is in the reading if its source is still the same."""
-        self._link, self._looked_at, self._retry_at = link, now, now
+        self._link, self._looked_at = link, now
+        self._retry_at = None if self.outstanding is None else now
         self._report_at = now if self.book.kept.rows else later(now, Millis(self._interval_s * 1000))
         if self.book.kept.session is None:
             self.book.begin_epoch(reading)
@@ -107,6 +112,8 @@ class Holder:
             self.book.clear(asked.returns)
             if asked.kind == "final":
                 self._close_session(Event.CLOSED)
+            elif answer.refusal is not None and answer.refusal.reason in SESSION_GONE:
+                self._lost = True
             else:
                 self._learn(now, asked, answer)
         self.book.commit()
@@ -188,6 +195,11 @@ class Holder:
         return self._manner.session is not None
 
     @property
+    def _is_ending(self) -> bool:
+        """Nothing more may pass in this session. It is ended even if it is wanted again meanwhile; the next one serves."""
+        return not self._wanted or self.state is State.ENDING
+
+    @property
     def _is_asking(self) -> bool:
         return isinstance(self.outstanding, Interrogation)
 
@@ -199,8 +211,16 @@ class Holder:
         """
         return self._depleted and all(held.reserved >= held.octets for held in self.book.live)
 
+    def _bound_waits(self, now: Instant) -> None:
+        """The clock may have been set back: no wait is longer than it was meant to be."""
+        self._report_at = min(self._report_at, later(now, Millis(self._interval_s * 1000)))
+        self._ask_at = min(self._ask_at, later(now, Millis(ASK_AGAIN_S[-1] * 1000)))
+        if self._retry_at is not None:
+            self._retry_at = min(self._retry_at, later(now, RETRY_WITHIN))
+
     def _settle(self, now: Instant) -> list[Action]:
-        over = [held for held in self.book.live if not self._wanted or held.valid_until <= now]
+        self._bound_waits(now)
+        over = [held for held in self.book.live if self._is_ending or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
             if not self._fencing:
                 self._fencing = True
@@ -217,7 +237,7 @@ class Holder:
     def _advance(self, now: Instant) -> None:
         if self._lost:
             self._give_session_up(now)
-        elif not self._wanted:
+        elif self._is_ending:
             self._wind_up(now)
         elif self.state is State.IDLE:
             if now >= self._ask_at:
@@ -312,7 +332,7 @@ class Holder:
     def _learn(self, now: Instant, asked: Interrogation, answer: InterrogationAnswer) -> None:
         new = [grant for grant in answer.quotas if grant.quota not in self.book.kept.quotas]
         for grant in new:
-            self.book.put(hold(grant, epoch=self.book.epoch.number, ended=not self._wanted))
+            self.book.put(hold(grant, epoch=self.book.epoch.number, ended=self._is_ending))
             self.book.note("quota granted", quota=grant.quota, octets=grant.octets, final=int(grant.final))
         if new:
             self._move(Event.GRANTED)
@@ -373,16 +393,20 @@ class Holder:
             times.append(self._report_at)
         if self._retry_at is not None:
             times.append(self._retry_at)
-        if self._wanted and not self._is_asking and not live:
+        if self._wanted and not self._is_asking and self._needs_more():
             times.append(self._ask_at)
         return Instant(max(now, min(times)))
 
     def _look_after(self) -> Millis:
-        """Come back when half of the allowance will have passed at the present rate; the kernel tells when all has."""
+        """Come back when a quarter of a chunk will be left at the present rate; of the last one, when all of it is gone.
+
+        A gate that tells of halves is earlier than that; where the next quota waits already, the kernel tells.
+        """
         if self._manner.asks_ahead:
             return self._manner.look_every
-        spare = headroom(self.book.live) - self._manner.chunk_for(self._rate_per_s) // 2
-        span = spare * 1000 // max(1, self._rate_per_s)
+        ahead = headroom(self.book.live)
+        spare = ahead - self._manner.chunk_for(self._rate_per_s) // 4
+        span = (spare if spare > 0 else ahead) * 1000 // max(1, self._rate_per_s)
         return Millis(min(self._manner.look_every, max(LOOK_SOONEST, span)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -59,12 +60,12 @@ _encode: Final = msgspec.json.encode
 class Journal:
     """An open journal. Close it, or die: both leave it whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new_name: Callable[[str], str] = fresh_id) -> None:
         """Open or make the journal. Raises JournalInUse, JournalDamaged, JournalFault."""
         self.path = path
         self._lock = lock(path)
         try:
-            self._db = open_durable(path, version=VERSION, create=_create)
+            self._db = open_durable(path, version=VERSION, create=lambda db: _create(db, new_name("jnl")))
         except BaseException:
             os.close(self._lock)
             raise
@@ -137,9 +138,8 @@ def read_only(path: Path) -> Snapshot:
         db.close()
 
 
-def _create(db: sqlite3.Connection) -> None:
+def _create(db: sqlite3.Connection, name: str) -> None:
     """Make the tables and the journal's name in one transaction, so that a crash leaves either nothing or all of it."""
-    name = fresh_id("jnl")
     meta = f"INSERT INTO meta VALUES ('{name}', 0, 0, NULL, NULL, NULL);"  # noqa: S608  # a name made here
     db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {meta} PRAGMA user_version = {VERSION}; COMMIT;")
 

@@ -20,7 +20,7 @@ _QUOTAS_KEPT: Final = 32
 
 
 class JournalMark(Record, frozen=True, kw_only=True):
-    """What the server has counted from one journal; id is ``terminal/journal``."""
+    """What the server has counted from one journal of an owner's devices; id is what ``ingest`` was told."""
 
     acked: int = 0
     totals: dict[str, dict[int, tuple[int, int]]] = {}
@@ -29,13 +29,13 @@ class JournalMark(Record, frozen=True, kw_only=True):
     """quota → seq of its latest row."""
 
 
-def ingest(work: Work, owner: Owner, *, holder: str, report: UsageReport) -> tuple[dict[str, Octets], int]:
-    """Count a report's rows. Returns the octets to post for each quota, and the seq up to which rows are confirmed.
+def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport) -> tuple[dict[str, Octets], int]:
+    """Count a report's rows; ``journal`` is what makes its seqs unique on this page.
 
-    Repeating a report returns nothing to post and the same confirmation.
+    Returns the octets to post for each quota, and the seq up to which rows are confirmed. Repeating a report returns
+    nothing to post and the same confirmation.
     """
-    id = f"{holder}/{report.journal}"
-    mark = work.get(JournalMark, owner, id) or JournalMark(owner=owner, id=id)
+    mark = work.get(JournalMark, owner, journal) or JournalMark(owner=owner, id=journal)
     fresh = [row for row in report.rows if row.seq > mark.acked]
     acked = _unbroken(max(mark.acked, report.floor), fresh)
     if not fresh and acked == mark.acked:

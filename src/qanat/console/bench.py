@@ -72,6 +72,33 @@ def http(seconds: float, connections: int, in_flight: int, kill: bool, as_json: 
 
 
 @bench.command()
+@click.option("--seconds", type=click.FloatRange(5, 600), default=60, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def terminal(seconds: float, as_json: bool) -> None:
+    """Memory and processor of the agent on a device at 100 Mbit/s, in a lab of network namespaces."""
+    from qanat.bench.terminal import bench_terminal  # noqa: PLC0415 - as above
+
+    try:
+        measured = bench_terminal(seconds=seconds)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    machine = describe(Path(tempfile.gettempdir()))
+    if as_json:
+        both = {**msgspec.to_builtins(measured), "machine": msgspec.to_builtins(machine)}
+        click.echo(msgspec.json.encode(both).decode())
+    else:
+        click.echo(
+            f"{measured.rss_mb} MB resident, {measured.rss_highest_mb} MB at the highest; "
+            f"{measured.cpu_percent} % of a core\n"
+            f"at {measured.mbit_per_s} Mbit/s over {measured.seconds} s, a report every {measured.report_interval_s} s; "
+            f"octets conserved: {_yes(measured.conserved)}\n"
+            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+        )
+    if not measured.conserved:
+        click.get_current_context().exit(1)
+
+
+@bench.command()
 @click.option("--trades", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True)
 @click.option("--operators", type=click.IntRange(2, 99), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from qanat.console.lazy import absent
 from qanat.errors import Fault
 
 T = TypeVar("T")
@@ -28,7 +29,12 @@ def terminal() -> None:
 
 
 @terminal.command()
-@click.option("--server", required=True, metavar="URL", help="The Qanat server, as in http://10.0.0.1:8080.")
+@click.option(
+    "--server",
+    required=True,
+    metavar="URL",
+    help="The Qanat server, as in http://10.0.0.1:8080; for https, SSL_CERT_FILE may name an authority of your own.",
+)
 @click.option("--code", required=True, help="The one-time enrolment code.")
 @click.option("--interface", required=True, metavar="IFACE", help="The cloud SIM's interface: the one that is metered.")
 @click.option("--channel", "channels", multiple=True, metavar="IFACE", help="Another way to the server; repeatable.")
@@ -90,9 +96,14 @@ def run(
     as_json: bool,
     state: Path | None,
 ) -> None:
-    """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left."""
+    """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left.
+
+    Afterwards the interface stays shut: `qanat terminal release` opens it again.
+    """
     from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
-    from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
+
+    with absent("ssl"):  # asyncio and http.client would load it, 5 MB, even for a server without TLS
+        from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
 
@@ -113,13 +124,16 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_state_option
 def status(*, as_json: bool, state: Path | None) -> None:
-    """Show the session, what is left of the quota, and what is not reported yet."""
+    """Show the session, what is left of the quota and of the plans, and what is not reported yet."""
     import msgspec  # noqa: PLC0415
 
+    from qanat.agents.terminal.ask import ask  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.agents.terminal.status import status_of  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
 
-    found = _or_exit(lambda: status_of(state or state_folder()))
+    folder = state or state_folder()
+    found = _or_exit(lambda: status_of(folder, ask(folder, clock=SystemClock())))
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
         return
@@ -127,6 +141,31 @@ def status(*, as_json: bool, state: Path | None) -> None:
 
     for line in lines(found):
         click.echo(line)
+
+
+@terminal.command()
+@click.option("--interface", metavar="IFACE", help="Release this interface instead of the enrolled one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def release(*, interface: str | None, as_json: bool, state: Path | None) -> None:
+    """Open the interface again after a stop: it is as it was found, and nothing is metered any more.
+
+    What was counted and not reported yet waits in the journal for the next `qanat terminal run`.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.log import PlainLog  # noqa: PLC0415
+    from qanat.agents.terminal.identity import load, state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.release import release as let_go  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    folder, clock = state or state_folder(), SystemClock()
+    left = _or_exit(lambda: let_go(folder, interface=interface, log=PlainLog(clock), clock=clock))
+    name = interface or load(folder).interface
+    if as_json:
+        click.echo(msgspec.json.encode({"interface": name, "unreported": left}).decode())
+    else:
+        click.echo(f"{name} is open and no longer metered; {left} octets wait to be reported.")
 
 
 @terminal.command()

@@ -1,11 +1,12 @@
 """A desk: the store without waiting. Decisions are made and kept in memory at once, in one thread.
 
 For the simulator and for tests of the thinking rooms: the same pages, entries and records as everywhere, no event loop.
+Made from the entries of another desk it knows all that the other one knew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from qanat.clock import Clock
@@ -19,18 +20,24 @@ R = TypeVar("R", bound=Record)
 
 
 class Desk:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, entries: Iterable[tuple[Shard, int, Entry]] = ()) -> None:
         self.clock = clock
         self.entries: list[tuple[Shard, int, Entry]] = []
         self._heads: dict[Shard, int] = {}
         self._pages: dict[Owner, Page] = {}
+        for shard, _, entry in entries:
+            self._keep(shard, entry)
 
     def decide(self, decision: Callable[[Work], T]) -> T:
         work = Work(self._page_of, self.clock.now())
         result = decision(work)
-        for shard, entry in work.entries(shard_of).items():
-            self._keep(shard, decode_entry(encode(entry)))
+        self.append({shard: decode_entry(encode(entry)) for shard, entry in work.entries(shard_of).items()})
         return result
+
+    def append(self, entries: dict[Shard, Entry]) -> None:
+        """Keep what one decision did: all of it, or nothing if this raises."""
+        for shard, entry in entries.items():
+            self._keep(shard, entry)
 
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         return self.decide(lambda work: work.get(kind, owner, id))

@@ -15,7 +15,7 @@ import pytest
 from tests.agents.base_station.conftest import FAR, FAR6, SERVER, STATION, STATION6, Scene
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.operator import Operator
-from tests.agents.running import SOURCE, Running
+from tests.agents.processes import SOURCE, Running
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.agents.base_station.conftest import FAR, SERVER, STATION, Scene
-from tests.agents.running import SOURCE, Running
+from tests.agents.processes import SOURCE, Running
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive
 

@@ -2,8 +2,8 @@
 
 Two quota objects stand in the kernel: the serving one in map ``a_of``, the waiting one in ``b_of``. A renewal moves the
 waiting rung up and puts a new one behind it in one transaction that reads no kernel value, so nothing can be lost or
-counted twice. When no rung is left the gate is shut and what has passed stands still; then one rung is built from
-the ceiling and that exact figure, which also gives back the remainder, under one packet, of every rung before it.
+counted twice. When no rung is left the gate is shut and what has passed stands still; then it is built anew from the
+ceiling and that exact figure, which also gives back the remainder, under one packet, of every rung before it.
 
 Decides which messages to commit; committing them, hearing depletion and counting are the gate's. A *ceiling* is a
 running total: the octets that may have passed since the counters began. A rung's name carries its number and its
@@ -22,6 +22,8 @@ from qanat.agents.kernel.netlink import Message
 from qanat.agents.kernel.nft import NO_OCTETS, Table
 from qanat.units import Octets
 
+SPLIT_LEAST: Final = Octets(512 * 1024)
+"""Less is one rung: two small ones would be dry before anybody can have heard of the first."""
 _NAME: Final = re.compile(r"rung_(.+)_(\d+)_(\d+)")
 
 
@@ -88,9 +90,17 @@ class Ladder:
         return changes + self.extend()
 
     def rebuild(self, *, passed: Octets) -> list[Message]:
-        """Open a shut gate with one rung from what has passed, exactly, to the ceiling."""
+        """Open a shut gate from what has passed, exactly, to the ceiling.
+
+        In two rungs, if there is enough for two: the owner hears of the first one's end while the second serves.
+        """
         assert self.is_shut, "only a shut gate has an exact figure to build on"
-        return self._add("a_of", limit=self.ceiling, used=passed)
+        whole = self.ceiling
+        if whole - passed >= SPLIT_LEAST:
+            self.ceiling = Octets((passed + whole) // 2)
+        changes = self._add("a_of", limit=self.ceiling, used=passed)
+        self.ceiling = whole
+        return changes + self.extend()
 
     def fence(self) -> list[Message]:
         """Take every rung away: after this commit no new packet passes."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
@@ -33,7 +33,7 @@ from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import GateEvent, Reading, Server
+from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, Server
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -45,14 +45,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RULESET: Final = """
 create table inet {table} {{ comment "{comment}"; }}
 table inet {table} {{
-  counter passed_up {{}}
-  counter passed_down {{}}
-  counter signalling_up {{}}
-  counter signalling_down {{}}
-  counter upkeep_up {{}}
-  counter upkeep_down {{}}
-  counter refused_up {{}}
-  counter refused_down {{}}
+  counter passed_up {{ packets 0 bytes {counts[passed_up]} }}
+  counter passed_down {{ packets 0 bytes {counts[passed_down]} }}
+  counter signalling_up {{ packets 0 bytes {counts[signalling_up]} }}
+  counter signalling_down {{ packets 0 bytes {counts[signalling_down]} }}
+  counter upkeep_up {{ packets 0 bytes {counts[upkeep_up]} }}
+  counter upkeep_down {{ packets 0 bytes {counts[upkeep_down]} }}
+  counter refused_up {{ packets 0 bytes {counts[refused_up]} }}
+  counter refused_down {{ packets 0 bytes {counts[refused_down]} }}
   map a_of {{ type iface_index : quota; }}
   map b_of {{ type iface_index : quota; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
@@ -89,6 +89,7 @@ table inet {table} {{
   }}
 }}
 """
+_KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 _MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 
@@ -106,14 +107,14 @@ class Laid:
 class KernelGate:
     """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Server]) -> None:
+    def __init__(self, interface: str, *, signalling: Iterable[Server], carried: Carried | None = None) -> None:
         self._table = table_for(interface)
         self._built_on: tuple[Octets, Octets] | None = None
         with ExitStack() as sockets:
             self._links = sockets.enter_context(closing(Links()))
             self._link = self._links.find(interface)
             self._nft = sockets.enter_context(closing(Nft()))
-            self._laid = self._read_laid() or self._lay()
+            self._laid = self._read_laid() or self._lay(carried)
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
@@ -132,6 +133,10 @@ class KernelGate:
     @property
     def meter(self) -> str:
         return self._laid.meter
+
+    @property
+    def stays_shut(self) -> bool:
+        return True
 
     @property
     def ceiling(self) -> Octets:
@@ -154,12 +159,7 @@ class KernelGate:
         octets = {name: counter.octets for name, counter in self._nft.counters(self._table).items()}
         if not octets:
             raise TableGone(self._table)
-        return Reading(
-            **{
-                kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
-                for kind in ("passed", "signalling", "upkeep", "refused")
-            }
-        )
+        return Reading(**{kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"]) for kind in _KINDS})
 
     def close(self) -> Reading:
         self._climb.fence()
@@ -167,6 +167,9 @@ class KernelGate:
         final = self.reading()
         self._ladder.ceiling = final.passed.total
         return final
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        self._allow_signalling(set(servers))
 
     def fileno(self) -> int:
         return self._depletions.fileno()
@@ -209,9 +212,9 @@ class KernelGate:
             )
         return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
 
-    def _lay(self) -> Laid:
+    def _lay(self, carried: Carried | None) -> Laid:
         found = OffloadState.of(self._link)
-        laid = Laid(meter=fresh_id("mtr"), index=self._link.index, found=found)
+        laid = Laid(meter=carried.meter if carried else fresh_id("mtr"), index=self._link.index, found=found)
         comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
         run_nft(
             _RULESET.format(
@@ -220,6 +223,7 @@ class KernelGate:
                 interface=self._link.name,
                 discovery=_DISCOVERY,
                 membership=_MEMBERSHIP,
+                counts=_counts(carried.reading if carried else Reading(passed=NOTHING)),
             )
         )
         return laid
@@ -277,6 +281,12 @@ def table_for(interface: str) -> Table:
             field="interface",
         )
     return Table(nft.INET, f"qanat_terminal_{interface}")
+
+
+def _counts(reading: Reading) -> dict[str, Octets]:
+    """Return the figure of each counter by its name."""
+    both = {kind: getattr(reading, kind) for kind in _KINDS}
+    return {f"{kind}_{way}": getattr(octets, way) for kind, octets in both.items() for way in ("up", "down")}
 
 
 def _index_key(link: Link) -> bytes:

@@ -13,8 +13,9 @@ from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path, state_path
 from qanat.agents.terminal.state_file import State, read_state
+from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant
-from qanat.wire.agent import CloudSim, RefusalBody
+from qanat.wire.agent import CloudSim, PlanView, RefusalBody, TerminalView
 
 
 class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +45,23 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     reported_at: Instant | None
     refusal: RefusalBody | None
+    available: int | None
+    """What the plans still hold, by the server; null when it did not answer."""
+    plans: list[PlanView] | None
+    server_silent: str
+    """Why the server did not answer; then subscriber and binding code are those of the enrolment."""
+    witness: Testimony | None
+    """What the interface itself counted beside the gate, when they were last compared."""
 
 
-def status_of(state: Path) -> Status:
-    """Look, without disturbing a running agent. Raises NotEnrolled, JournalFault, JournalDamaged."""
+def status_of(state: Path, said: TerminalView | str) -> Status:
+    """Look, without disturbing a running agent, and add what the server said, or why it said nothing.
+
+    Raises NotEnrolled, JournalFault, JournalDamaged.
+    """
     identity = identities.load(state)
+    view = None if isinstance(said, str) else said
+    known = view or identity
     path = journal_path(state)
     book = journal.read_only(path) if path.exists() else Snapshot(journal="")
     seen = read_state(state_path(state))
@@ -58,8 +71,8 @@ def status_of(state: Path) -> Status:
         server=identity.server,
         interface=identity.interface,
         sim=identity.sim,
-        subscriber=identity.subscriber,
-        binding_code=identity.binding_code,
+        subscriber=known.subscriber,
+        binding_code=known.binding_code,
         running=is_running,
         state=seen.state if seen is not None and is_running else "stopped",
         session=None if book.session is None else book.session.name,
@@ -70,6 +83,10 @@ def status_of(state: Path) -> Status:
         channel="" if seen is None else seen.channel,
         reported_at=None if seen is None else seen.reported_at,
         refusal=None if seen is None else seen.refusal,
+        available=None if view is None else view.available,
+        plans=None if view is None else view.plans,
+        server_silent=said if isinstance(said, str) else "",
+        witness=None if seen is None else seen.witness,
     )
 
 

@@ -33,7 +33,7 @@ def interrogation(
     if not terminal.subscriber:
         return Refused(Refusal.TERMINAL_UNBOUND, {"terminal": terminal.id})
     owner = subscriber_owner(terminal.subscriber)
-    acked = _count_rows(work, owner, terminal, message.report)
+    acked = _count_rows(work, owner, message.report)
     answer = interrogate(work, policy, _question(work, owner, terminal, message))
     refused = refusal_of(answer)
     if refused is not None:
@@ -53,7 +53,7 @@ def usage(work: Work, terminal: Terminal, message: agent.UsageReport) -> agent.U
     """Count the rows of a report and confirm them. Repeating confirms the same and counts nothing."""
     if not terminal.subscriber:
         return Refused(Refusal.TERMINAL_UNBOUND, {"terminal": terminal.id})
-    acked = _count_rows(work, subscriber_owner(terminal.subscriber), terminal, message)
+    acked = _count_rows(work, subscriber_owner(terminal.subscriber), message)
     return agent.UsageConfirmation(journal=message.journal, acked=acked)
 
 
@@ -73,8 +73,9 @@ def session_of(quota: str) -> SessionId:
     return SessionId(quota.rpartition(".")[0])
 
 
-def _count_rows(work: Work, owner: Owner, terminal: Terminal, message: agent.UsageReport) -> int:
-    used, acked = ingest(work, owner, holder=terminal.id, report=message)
+def _count_rows(work: Work, owner: Owner, message: agent.UsageReport) -> int:
+    # By the journal's own name: a device that lost its key and enrolled anew goes on with its journal.
+    used, acked = ingest(work, owner, journal=message.journal, report=message)
     by_session: dict[SessionId, list[Use]] = defaultdict(list)
     for quota, octets in used.items():
         if octets:

@@ -106,7 +106,7 @@ def rows_by_supplier(work: Work, base_station: str, message: agent.UsageReport) 
 def count_rows(work: Work, base_station: str, supplier: str, message: agent.UsageReport) -> None:
     """Count rows on one supplier's page: within what was granted against its buckets, beyond it against the reporter."""
     owner = subscriber_owner(supplier)
-    reported, _ = ingest(work, owner, holder=base_station, report=message)
+    reported, _ = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message)
     by_trade: dict[SessionId, dict[str, Octets]] = defaultdict(dict)
     for quota, octets in reported.items():
         if octets:
@@ -122,7 +122,7 @@ def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.
     station = base_station_or_refused(work, base_station)
     if isinstance(station, Refused):
         return station
-    reported, acked = ingest(work, station.owner, holder=base_station, report=message)
+    reported, acked = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message)
     for quota, octets in reported.items():
         if octets and trades.trade_at(work, base_station, session_of(quota)) is None:
             book.post(work, station.owner, (), octets)

@@ -1,0 +1,355 @@
+"""A simulated device with a cloud SIM: the real holder, on a simulated kernel, disk and road.
+
+Carries actions out as ``agents/terminal/run`` does. The agent may die between any two of them; kernel and disk live on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
+from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.durable import JournalFault
+from qanat.agents.holder import Holder
+from qanat.agents.holding import Epoch, Reading
+from qanat.clock import Clock
+from qanat.simulation.agenda import Agenda
+from qanat.simulation.disk import Disk
+from qanat.simulation.kernel import Kernel
+from qanat.simulation.road import Road, Sender
+from qanat.simulation.server import Answer
+from qanat.simulation.tally import Tally
+from qanat.simulation.truth import Discrepancy, Truth
+from qanat.units import Instant
+from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport, UsageRow
+
+JOURNAL_AGAIN_MS: Final = 2_000
+DOZE_MS: Final = (1_000, 60_000)
+SLEEP_MS: Final = (1_000, 900_000)
+"""A device on which nothing happens sleeps, deeply without a link, and its timers come late."""
+EVENTS_KEPT: Final = 40
+AMBUSH_WITHIN_MS: Final = 6_000
+WAKES_AT_ONCE: Final = 20
+
+
+class SkewedClock:
+    """A device's own clock, off by so much."""
+
+    def __init__(self, clock: Clock, skew_ms: int) -> None:
+        self._clock = clock
+        self.skew_ms = skew_ms
+
+    def now(self) -> Instant:
+        return Instant(self._clock.now() + self.skew_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all devices share."""
+
+    clock: Clock
+    agenda: Agenda
+    random: Random
+    road: Road
+    truth: Truth
+    tally: Tally
+
+
+class Device:
+    def __init__(self, name: str, disk: Disk, around: Surroundings, *, skew_ms: int) -> None:
+        self.name = name
+        self.disk = disk
+        self.kernel = Kernel(around.agenda.now, passed=lambda octets: around.truth.passed(name, octets))
+        self.events: deque[tuple[Instant, str]] = deque(maxlen=EVENTS_KEPT)
+        """The last things that happened here, for whoever looks for a bug."""
+        self.link = False
+        self.other_channel = True
+        self.is_walled_off = False
+        """The link is there, and no way leads from it to the server."""
+        self.holds_still = False
+        """In a drawer: nobody takes it online."""
+        self.ambush: Callable[[], None] | None = None
+        """Something that will go wrong in the middle of the next use."""
+        self.holder: Holder | None = None
+        self.dies_after: int | None = None
+        """The agent is killed after so many more actions."""
+        self._around = around
+        self._clock = SkewedClock(around.clock, skew_ms)
+        self._corrected = CorrectedClock(self._clock)
+        self._demand = (0, 1500)
+        self._life = 0
+        """Counts processes: what was meant for an earlier one finds nobody."""
+        self._alarm = 0
+        self._woken_at, self._woken_now = Instant(0), 0
+        self._is_paused = False
+        self._passed_at_reading = 0
+        self._mark = 0
+
+    # The agent's life
+
+    @property
+    def is_alive(self) -> bool:
+        return self.holder is not None
+
+    def start_agent(self) -> None:
+        if self.holder is None:
+            self._corrected = CorrectedClock(self._clock)
+            self.disk.open()
+            self._begin()
+
+    def kill_agent(self) -> None:
+        """End it as kill -9 does: the gate stands, and the journal keeps what was committed."""
+        if self.holder is not None:
+            self._note("agent killed")
+            self._around.tally.count("crashes")
+            self._end_agent()
+            self._start_in_a_while()
+
+    def cut_power(self) -> None:
+        """Totals and gate are gone; the disk keeps what was committed."""
+        self._note("power cut")
+        self._around.tally.count("power cuts")
+        self._end_agent()
+        self._cut(self.kernel.reboot)
+        self._start_in_a_while()
+
+    def make_interface_anew(self) -> None:
+        self._note("interface made anew")
+        self._around.tally.count("interfaces made anew")
+        self._cut(self.kernel.make_interface_anew)
+        self.look()
+
+    def turn_counters_back(self) -> None:
+        """The same source begins again. Only where something of it was recorded can anybody see it."""
+        if self._mark and self.holder is not None:
+            self._note("counters go backwards")
+            self._around.tally.count("counters that went backwards")
+            self._cut(self.kernel.reset_counters)
+            self.look()
+
+    def wipe_journal(self) -> None:
+        self._note("journal wiped")
+        self._around.tally.count("wiped journals")
+        self._end_agent()
+        self.kernel.flow(self._now)
+        self._around.truth.wiped(self.name)
+        self.disk.wipe()
+        self._mark = 0
+        self._start_in_a_while()
+
+    def correct_clock(self, skew_ms: int) -> None:
+        self._note(f"clock off by {skew_ms} ms")
+        self._clock.skew_ms = skew_ms
+
+    def _begin(self) -> None:
+        snapshot = self.disk.load()
+        self._note(f"agent started with journal {snapshot.journal}")
+        self.kernel.flow(self._now)
+        self._around.truth.keeps(self.name, snapshot.journal)
+        self.holder = Holder(snapshot)
+        self._do(self.holder.start(self._corrected.now(), self._reading(), link=self.link))
+
+    def _start_in_a_while(self) -> None:
+        """Mostly somebody looks after it at once, sometimes only after hours."""
+        random = self._around.random
+        self._around.agenda.after(
+            random.choice((1, 1, 5, 60, 600, 7200)) * random.randrange(500, 1500), self.start_agent
+        )
+
+    def _end_agent(self) -> None:
+        self.disk.crash()
+        self.holder = None
+        self.dies_after = None
+        self._is_paused = False
+        self._life += 1
+        self._alarm += 1
+
+    def _cut(self, take: Callable[[], None]) -> None:
+        self.kernel.flow(self._now)
+        self._around.truth.cut(self.name, self.kernel.at_stake)
+        take()
+        self._mark = 0
+
+    # Events
+
+    def set_link(self, *, up: bool) -> None:
+        self.link = up
+        self._note(f"link {'up' if up else 'away'}")
+        self._flow_as_wanted()
+        if self.holder is not None and not self._is_paused:
+            self._do(self.holder.link(self._corrected.now(), present=up))
+
+    def want(self, *, octets_per_s: int, packet: int) -> None:
+        """Somebody begins to use the link, or stops."""
+        self._demand = (octets_per_s, packet)
+        self._flow_as_wanted()
+        self.look()
+        if octets_per_s and self.ambush is not None:
+            self._around.agenda.after(self._around.random.randrange(1, AMBUSH_WITHIN_MS), self.ambush)
+            self.ambush = None
+
+    def look(self) -> None:
+        """Let the holder look at its totals now."""
+        if self.holder is None or self._is_paused:
+            return
+        self.kernel.flow(self._now)
+        self._do(self.holder.tick(self._corrected.now(), self._reading(), depleted=self.kernel.says_dry()))
+
+    def _flow_as_wanted(self) -> None:
+        octets_per_s, packet = self._demand
+        self.kernel.want(self._now, octets_per_s=octets_per_s if self.link else 0, packet=packet)
+
+    def _reading(self) -> Reading:
+        self.kernel.flow(self._now)
+        self._passed_at_reading = self._around.truth.passed_by(self.name)
+        return self.kernel.reading()
+
+    # Carrying out
+
+    def _do(self, actions: Iterable[Action]) -> None:
+        queue = deque(actions)
+        while queue:
+            if self._dies(queue):
+                return
+            try:
+                self._carry_out(queue.popleft(), queue)
+            except JournalFault:
+                self._pause()
+                return
+
+    def _dies(self, queue: deque[Action]) -> bool:
+        if self.dies_after is None:
+            return False
+        self.dies_after -= 1
+        if self.dies_after >= 0:
+            return False
+        for action in queue:
+            if isinstance(action, Raise):  # the journal may allow it already
+                self.kernel.may_pass = max(self.kernel.may_pass, action.ceiling)
+        self.kill_agent()
+        return True
+
+    def _carry_out(self, action: Action, queue: deque[Action]) -> None:
+        assert self.holder is not None, "only a living agent acts"
+        match action:
+            case Commit():
+                self._commit(action)
+            case Raise(ceiling):
+                self.kernel.flow(self._now)
+                self.kernel.raise_to(max(ceiling, self.kernel.total))
+            case Shut():
+                self.kernel.flow(self._now)
+                self.kernel.shut()
+                queue.extend(self.holder.fenced(self._corrected.now(), self._reading()))
+            case Send(message):
+                self._send(message)
+            case Wake(at):
+                self._wake_at(Instant(at - self._corrected.offset_ms - self._clock.skew_ms))
+            case Note(event, facts):
+                self._note(event, **{name: fact for name, fact in facts.items() if name not in ("sentence", "cure")})
+
+    def _commit(self, action: Commit) -> None:
+        self.disk.commit(action.changes)
+        for change in action.changes:
+            if isinstance(change, UsageRow):
+                self._around.truth.stated(self.name, change.seq, passed=self._passed_at_reading)
+            elif isinstance(change, Epoch):
+                self._mark = change.total
+
+    def _pause(self) -> None:
+        """What was not written did not happen: begin again from the journal in a while. The gate keeps its limit."""
+        self._around.tally.count("writes a terminal's disk refused")
+        self._note("journal cannot be written")
+        self._is_paused = True
+        self._alarm += 1
+        life = self._life
+        self._around.agenda.after(JOURNAL_AGAIN_MS, lambda: self._go_on(life))
+
+    def _go_on(self, life: int) -> None:
+        if life == self._life:
+            self._is_paused = False
+            self._begin()
+
+    def _wake_at(self, at: Instant) -> None:
+        """Wake when it was asked for, or when the gate says that it is dry; later if the device sleeps."""
+        self._alarm += 1
+        alarm = self._alarm
+        at = max(at, self._now)
+        if not self.kernel.demand:
+            at = Instant(at + self._around.random.randrange(*(DOZE_MS if self.link else SLEEP_MS)))
+        dry_in = self.kernel.refuses_in()
+        if dry_in is not None:
+            at = Instant(min(at, self._now + dry_in))
+        self._around.agenda.at(at, lambda: self._woken(alarm))
+
+    def _woken(self, alarm: int) -> None:
+        if alarm != self._alarm:
+            return
+        self._woken_now = self._woken_now + 1 if self._woken_at == self._now else 0
+        self._woken_at = self._now
+        if self._woken_now > WAKES_AT_ONCE:
+            raise Discrepancy("the holder spins: it wants to be woken without end", terminal=self.name)
+        self.look()
+
+    # Sending
+
+    def _send(self, message: Interrogation | UsageReport) -> None:
+        self._note(_name_of(message))
+        life = self._life
+        sender = Sender(
+            terminal=self.name,
+            channels=lambda: self._channels() if life == self._life else [],
+            answered=lambda answer: self._arrived(life, message, answer),
+            rejected=lambda problem: self._rejected(life, message, problem),
+            unreachable=lambda retry_after_s: self._missed(life, message, retry_after_s),
+        )
+        self._around.road.send(sender, message)
+
+    def _channels(self) -> list[bool]:
+        return [] if self.is_walled_off else [self.link, self.other_channel]
+
+    def _arrived(self, life: int, message: Interrogation | UsageReport, answer: Answer) -> None:
+        holder = self._listening(life)
+        if holder is None:
+            return
+        if isinstance(answer, InterrogationAnswer):
+            self._note(f"answer {answer.number}: {len(answer.quotas)} quotas, confirmed to {answer.acked}")
+            self._corrected.learn(answer.server_time)
+            self._do(holder.answered(self._corrected.now(), answer))
+        elif isinstance(message, UsageReport) and isinstance(answer, UsageConfirmation):
+            self._note(f"confirmed to {answer.acked}")
+            self._do(holder.confirmed(self._corrected.now(), message, answer))
+
+    def _rejected(self, life: int, message: Interrogation | UsageReport, problem: Problem) -> None:
+        holder = self._listening(life)
+        if holder is not None:
+            self._do(holder.rejected(self._corrected.now(), message, problem))
+
+    def _missed(self, life: int, message: Interrogation | UsageReport, retry_after_s: int) -> None:
+        holder = self._listening(life)
+        if holder is not None:
+            self._do(holder.unreachable(self._corrected.now(), message, retry_after_s=retry_after_s))
+
+    def _listening(self, life: int) -> Holder | None:
+        """Return the holder if it is still the same process and not waiting for its disk."""
+        return self.holder if life == self._life and not self._is_paused else None
+
+    # Helpers
+
+    @property
+    def _now(self) -> Instant:
+        return self._around.agenda.now
+
+    def _note(self, event: str, **facts: int | str) -> None:
+        words = [event, *(f"{name}={fact}" for name, fact in facts.items())]
+        self.events.append((self._now, " ".join(words)))
+
+
+def _name_of(message: Interrogation | UsageReport) -> str:
+    report = message.report if isinstance(message, Interrogation) else message
+    what = f"asks {message.kind} {message.number}" if isinstance(message, Interrogation) else "reports"
+    return f"{what}: rows {[row.seq for row in report.rows]}"

@@ -1,0 +1,199 @@
+"""The auditor of a simulated world: follows the octets that really passed, and believes nobody's sums.
+
+It stands at three places. In the kernels it counts what passes, and how much a cut can cost. At the server's door it reads
+the rows that were durably taken: what the books must hold is the sum over (quota, epoch) of the largest row. At the log it
+sums the postings of every entry. What may differ between kernel and door is only what EDGE allows: a cut over-records at
+most what was allowed and had not passed; a wiped journal loses what no row that arrived had stated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from qanat.agents.holding import CHUNK_MAX
+from qanat.charging.session import Session, State
+from qanat.ids import Owner, Shard
+from qanat.ledger.book import GUARDED, Account
+from qanat.ledger.work import Entry
+from qanat.simulation.tally import Tally
+from qanat.store.desk import Desk
+from qanat.wire.agent import InterrogationAnswer, QuotaGrant, UsageReport
+
+
+class Discrepancy(Exception):
+    """Something differs that must not."""
+
+    def __init__(self, what: str, *, terminal: str = "") -> None:
+        super().__init__(what)
+        self.terminal = terminal
+
+
+@dataclass(slots=True)
+class JournalTruth:
+    """What one journal was there to see, and what the server heard of it."""
+
+    terminal: str
+    passed: int = 0
+    may_be_over: int = 0
+    """How much its cuts may have over-recorded at most."""
+    wiped: bool = False
+    stated: dict[int, int] = field(default_factory=dict)
+    """seq → what had passed when the figures of that row were read."""
+    heard_up_to: int = 0
+    """What had passed at the last of the rows that the server took."""
+    heard: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def booked(self) -> int:
+        return sum(up + down for up, down in self.heard.values())
+
+
+class Truth:
+    def __init__(self, tally: Tally) -> None:
+        self.journals: dict[str, JournalTruth] = {}
+        self._tally = tally
+        self._current: dict[str, JournalTruth] = {}
+        self._granted: dict[str, QuotaGrant] = {}
+        self._granted_to: Counter[str] = Counter()
+        self._passed_by: Counter[str] = Counter()
+        self._used_of: Counter[str] = Counter()
+        self._subscriber_of: dict[str, Owner] = {}
+        self._sums: Counter[str] = Counter()
+
+    def bound(self, terminal: str, subscriber: Owner) -> None:
+        self._subscriber_of[terminal] = subscriber
+
+    # In the kernels
+
+    def keeps(self, terminal: str, journal: str) -> None:
+        """From here this journal is the terminal's memory."""
+        self._current[terminal] = self.journals.setdefault(journal, JournalTruth(terminal))
+
+    def passed(self, terminal: str, octets: int) -> None:
+        self._current[terminal].passed += octets
+        self._passed_by[terminal] += octets
+        self._tally.count("octets", octets)
+        if self._passed_by[terminal] > self._granted_to[terminal]:
+            over = self._passed_by[terminal] - self._granted_to[terminal]
+            raise Discrepancy(f"{over} octets passed that nobody granted", terminal=terminal)
+
+    def passed_by(self, terminal: str) -> int:
+        return self._passed_by[terminal]
+
+    def cut(self, terminal: str, at_stake: int) -> None:
+        """Totals were lost while so much was allowed and had not passed."""
+        if at_stake > CHUNK_MAX:
+            raise Discrepancy(f"{at_stake} octets were allowed ahead: more than one chunk", terminal=terminal)
+        if terminal in self._current:
+            self._current[terminal].may_be_over += at_stake
+
+    def wiped(self, terminal: str) -> None:
+        self._current[terminal].wiped = True
+
+    def stated(self, terminal: str, seq: int, *, passed: int) -> None:
+        """A row was committed; the figures in it were read when so much had passed in this terminal's life."""
+        journal = self._current[terminal]
+        journal.stated[seq] = passed - (self._passed_by[terminal] - journal.passed)
+
+    # At the server's door
+
+    def granted(self, terminal: str, answer: InterrogationAnswer) -> None:
+        for grant in answer.quotas:
+            before = self._granted.setdefault(grant.quota, grant)
+            if before is grant:
+                self._granted_to[terminal] += grant.octets
+            elif before != grant:
+                raise Discrepancy(f"quota {grant.quota} was granted twice: {before}, then {grant}", terminal=terminal)
+
+    def heard(self, terminal: str, report: UsageReport) -> None:
+        """The server durably took these rows."""
+        journal = self.journals[report.journal]
+        for row in report.rows:
+            up, down = journal.heard.get((row.quota, row.epoch), (0, 0))
+            journal.heard[row.quota, row.epoch] = grown = (max(up, row.up), max(down, row.down))
+            self._used_of[row.quota] += sum(grown) - up - down
+            journal.heard_up_to = max(journal.heard_up_to, journal.stated[row.seq])
+            over = self._used_of[row.quota] - self._granted[row.quota].octets
+            if over > 0:
+                raise Discrepancy(f"quota {row.quota} was used by {over} octets too many", terminal=terminal)
+
+    # At the log
+
+    def appended(self, desk: Desk, entries: dict[Shard, Entry]) -> None:
+        """Check what one decision did: balanced, every image the sum of its postings, nobody overdrawn."""
+        units: Counter[str] = Counter()
+        for entry in entries.values():
+            amounts: Counter[str] = Counter()
+            for label, amount in entry.postings:
+                amounts[label] += amount
+            self._sums.update(amounts)
+            for record in entry.put:
+                if isinstance(record, Account):
+                    units[record.unit] += amounts[record.label]
+                    self._check_account(record)
+            for owner in {record.owner: None for record in entry.put if isinstance(record, Session | Account)}:
+                _check_reservations(desk, owner)
+        if any(units.values()):
+            raise Discrepancy(f"one decision moved {dict(units)}, which is not nothing")
+
+    def _check_account(self, account: Account) -> None:
+        if account.balance != self._sums[account.label]:
+            sums = self._sums[account.label]
+            raise Discrepancy(f"account {account.label} says {account.balance}, its postings {sums}")
+        if account.role in GUARDED and not account.balance >= account.reserved >= 0:
+            raise Discrepancy(f"account {account.label} holds {account.balance} with {account.reserved} reserved")
+
+    # At the end
+
+    def check(self, desk: Desk) -> None:
+        """Everything came home: now the books must hold what passed."""
+        for name, journal in self.journals.items():
+            self._check_journal(name, journal)
+        for owner in dict.fromkeys(self._subscriber_of.values()):
+            self._check_subscriber(desk, owner)
+        verdict = desk.audit()
+        if not verdict.balanced:
+            raise Discrepancy(f"the audit found: {verdict.problems[0]}")
+
+    def _check_journal(self, name: str, journal: JournalTruth) -> None:
+        over = journal.booked - journal.passed
+        if over > journal.may_be_over:
+            raise Discrepancy(
+                f"journal {name}: {journal.passed} octets passed, {journal.booked} were reported, {over} too many"
+                f" where {journal.may_be_over} are allowed",
+                terminal=journal.terminal,
+            )
+        least = journal.heard_up_to if journal.wiped else journal.passed
+        if journal.booked < least:
+            raise Discrepancy(
+                f"journal {name}: {least} octets passed, {journal.booked} were reported, {least - journal.booked} lost",
+                terminal=journal.terminal,
+            )
+        self._tally.count("octets over-recorded by cuts", max(0, over))
+        self._tally.count("octets lost with wiped journals", max(0, -over))
+
+    def _check_subscriber(self, desk: Desk, owner: Owner) -> None:
+        journals = [one for one in self.journals.values() if self._subscriber_of[one.terminal] == owner]
+        reported = sum(journal.booked for journal in journals)
+        used = desk.get(Account, owner, "used")
+        booked = used.balance if used else 0
+        if booked != reported:
+            raise Discrepancy(
+                f"{owner}: {reported} octets were reported and {booked} are in the books",
+                terminal=journals[0].terminal if journals else "",
+            )
+        stuck = [account.id for account in desk.all(Account, owner) if account.reserved]
+        still_open = [session.id for session in desk.all(Session, owner) if session.state is State.OPEN]
+        if stuck or still_open:
+            raise Discrepancy(f"{owner}: still reserved on {stuck}, still open {still_open} after every deadline")
+
+
+def _check_reservations(desk: Desk, owner: Owner) -> None:
+    held: Counter[str] = Counter()
+    for session in desk.all(Session, owner):
+        for account, octets in session.reservations:
+            held[account] += octets
+    for bucket in desk.all(Account, owner):
+        if bucket.reserved != held[bucket.id]:
+            raise Discrepancy(f"{bucket.label} has {bucket.reserved} reserved, its sessions {held[bucket.id]}")

@@ -31,7 +31,7 @@ PORTAL = 8910
 def server(scene: Scene) -> Iterator[FakeExchange]:
     with scene.internet.inside():
         operator = Operator(bought=50_000_000, quota_octets=5_000_000, report_interval_s=1)
-        made = FakeExchange(operator, host=SERVER, port=7443)
+        made = FakeExchange(operator, host=SERVER, port=7443, clock=SystemClock())
     yield made
     made.close()
 

@@ -17,7 +17,7 @@ from qanat.agents.kernel.ladder import Key, Ladder
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.kernel.netlink import Message
 from qanat.agents.kernel.nft import TableGone
-from qanat.units import Octets
+from qanat.units import MAX_OCTETS, Octets
 
 
 class Metered:
@@ -29,7 +29,7 @@ class Metered:
         self._gateway = gateway
         self.label = label
         self.link_address = link_address
-        ladder = Ladder(table=gateway.table, label=label, keys=keys, ceiling=Octets(0))
+        ladder = Ladder(table=gateway.table, label=label, keys=keys, ceiling=Octets(0), split_least=MAX_OCTETS)
         self._climb = Climb(gateway.nft, ladder)
         self._built_on: tuple[Octets, Octets] | None = None
         self.exact: Octets | None = None

@@ -60,6 +60,8 @@ class Ladder:
     """Serving, waiting: at most two, and none when the gate is shut."""
     numbered: int = 0
     """The highest number used so far."""
+    split_least: Octets = SPLIT_LEAST
+    """A shut gate opens in two rungs from here on; whoever has a rung for each grant never splits."""
 
     @property
     def is_shut(self) -> bool:
@@ -96,7 +98,7 @@ class Ladder:
         """
         assert self.is_shut, "only a shut gate has an exact figure to build on"
         whole = self.ceiling
-        if whole - passed >= SPLIT_LEAST:
+        if whole - passed >= self.split_least:
             self.ceiling = Octets((passed + whole) // 2)
         changes = self._add("a_of", limit=self.ceiling, used=passed)
         self.ceiling = whole

@@ -7,7 +7,7 @@ nothing goes on after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from qanat.lab.exchange_report import TradeCounts
@@ -47,7 +47,7 @@ class ExchangeScenario:
             "The supplier stops her order in mid-download": self.stop_order,
             "A plain browser: captive page, passcode, and the end of an order to the octet": self.browse,
             "Offset: what he receives later pays for what he supplied": self.offset,
-            "The base station stops": self.stop,
+            "Stop the base station": self.stop,
         }
 
     # The steps
@@ -65,7 +65,9 @@ class ExchangeScenario:
         self._stage.qanat("pay-in", "--subscriber", "alice", "--amount", "10")
         bought = self._type("buy", "--subscriber", "alice", "--plan", PLAN)["size"]
         enrolled = self._enrol_terminal(PHONE, subscriber="alice", interface="cell0")
-        self._say(f"alice owns {size(bought)} and terminal {enrolled['terminal']}; her identity code: {self._codes['alice']}.")
+        self._say(
+            f"alice owns {size(bought)} and terminal {enrolled['terminal']}; her identity code: {self._codes['alice']}."
+        )
 
     def open_base_station(self) -> None:
         code = self._type("station", "code", "--subscriber", "carol")["code"]
@@ -105,25 +107,32 @@ class ExchangeScenario:
         self._refused("a code that was replaced", passcode, "carol")
 
     def go_online(self) -> None:
-        self._join("bob on alice's traffic")
+        self._join("bob from alice")
         for file in ("page.html", "photo.jpg"):
             self._say(f"Downloaded {file} through the base station: {size(self._download(GUEST, file).finish())}.")
         listed = self._type("sessions")["sessions"]
         running = next(one for one in listed if one["session"] == self._trade)
-        self._say(f"{self._trade} is one of the server's sessions: {running['state']}, {size(running['used'])} posted so far.")
+        self._say(f"It is one of the server's sessions: {running['state']}, {size(running['used'])} posted so far.")
 
     def crash(self) -> None:
         film = self._download(GUEST, "film.mp4")
         film.reach(5_000_000)
         self._base_station().kill()
-        at_death = self._passed()
+        at_death = self._exchange.passed()
         dropped = self._exchange.refused_on_the_way_down()
-        until(lambda: self._exchange.refused_on_the_way_down() > dropped, "the gate shuts at its last grant", within_s=_SOON_S)
-        self._say(f"Dead after {size(at_death)}; the kernel let {size(self._passed() - at_death)} more pass, as granted, and shut.")
+        until(
+            lambda: self._exchange.refused_on_the_way_down() > dropped,
+            "the gate shuts at its last grant",
+            within_s=_SOON_S,
+        )
+        alone = self._exchange.passed() - at_death
+        self._say(f"Dead after {size(at_death)}; the kernel let {size(alone)} more pass, as granted, and shut.")
         agent = self._exchange.start_base_station()
         film.finish()
         found = agent.events("base station runs")[-1]["sessions"]
-        self._say(f"A new agent found {found} session in kernel and journal, and film.mp4 came whole: {size(film.size)}.")
+        self._say(
+            f"A new agent found {found} session in kernel and journal, and film.mp4 came whole: {size(film.size)}."
+        )
 
     def stop_order(self) -> None:
         film = self._download(GUEST, "film.mp4")
@@ -143,7 +152,7 @@ class ExchangeScenario:
         self._say(f"Whoever opens a page is led to {self._exchange.browse('/page.html')}.")
         self._offer("alice", "--octets", "1500kB", "--price", "80.00")
         passcode = self._demand("dora", "--octets", "10MB", "--price", "100.00")
-        session = self._fill_in("dora on alice's traffic, for money", passcode)
+        session = self._fill_in("dora from alice", passcode)
         self._say(f"dora is online in her browser for {session['price_per_gb'] / 100:.2f} {session['currency']} a GB.")
         self._say(f"Downloaded page.html: {size(self._download(LAPTOP, 'page.html').finish())}.")
         photo = self._download(LAPTOP, "photo.jpg")
@@ -158,12 +167,12 @@ class ExchangeScenario:
         self._type("top-up", "--subscriber", "bob", "--octets", "20MB")
         self._offer("bob", "--octets", "10MB", "--to", "alice")
         passcode = self._demand("alice", "--octets", "10MB")
-        self._fill_in("alice on bob's traffic", passcode, "bob")
+        self._fill_in("alice from bob", passcode, "bob")
         self._say(f"alice, at the laptop, downloaded song.ogg: {size(self._download(LAPTOP, 'song.ogg').finish())}.")
         self._exchange.press_leave()
         received = self._exchange.ended(self._trade)["octets"]
         self._screen.typed("trades", "--statement", "--subscriber", "alice")
-        self._say(f"She received {size(received)} and owes none of it: it is offset against the oldest that bob owes.")
+        self._say(f"She received {size(received)} and owes nothing for it: that much of what bob owes her is offset.")
         self._say(f"After: {self._owed('alice', 'bob')}.")
 
     def stop(self) -> None:
@@ -219,7 +228,10 @@ class ExchangeScenario:
         self._screen.typed("terminal", "join", *words)
         trade = self._exchange.join(*words)
         self._trades[trade] = who
-        self._say(f"Server, base station, terminals and subscribers agree: {trade} is open, on alice's traffic.")
+        bound = self._exchange.bound(trade)
+        self._say(
+            f"bob, alice, their terminals and carol's base station are in order: {trade} is open for {size(bound)}."
+        )
 
     def _fill_in(self, who: str, passcode: str, supplier: str = "") -> Json:
         here = self._exchange.fill_in(passcode=passcode, supplier=self._codes.get(supplier, supplier))
@@ -249,21 +261,12 @@ class ExchangeScenario:
     def _base_station(self) -> Program:
         return self._stage.programs[BASE_STATION]
 
-    def _passed(self) -> int:
-        return sum(octets for name, octets in self._exchange.gate().items() if name.startswith(("u_s", "d_s")))
-
     def _say(self, sentence: str) -> None:
         self._screen.say(sentence)
 
     def _type(self, *words: str) -> Json:
         self._screen.typed(*words)
         return self._stage.qanat(*words)
-
-
-def totals(trades: Iterable[TradeCounts]) -> tuple[int, int]:
-    """Return what base station and ledger counted over all trades."""
-    listed = list(trades)
-    return sum(trade.base_station.total for trade in listed), sum(trade.ledger for trade in listed)
 
 
 def _misspelt(code: str) -> str:

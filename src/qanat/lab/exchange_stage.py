@@ -12,16 +12,16 @@ from typing import Any, Final
 
 import msgspec
 
-from qanat.agents.base_station.ruleset import table_for
+from qanat.agents.base_station.ruleset import LABEL, table_for
+from qanat.agents.kernel.link import UpDown
 from qanat.lab.exchange_report import TradeCounts
 from qanat.lab.namespaces import LabFault
 from qanat.lab.programs import QANAT, Program
 from qanat.lab.stage import Json, Stage
-from qanat.lab.topology import ACCESS, PORTAL, UPLINK
+from qanat.lab.topology import ACCESS, PORTAL
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 from qanat.units import Octets
-from qanat.agents.kernel.link import UpDown
 
 GUEST, LAPTOP, PHONE, BASE_STATION = "guest", "laptop", "phone", "base-station"
 PORTAL_URL: Final = f"http://{PORTAL}:8910"
@@ -57,9 +57,9 @@ class ExchangeStage:
         self._joined[trade] = terminal
         return trade
 
-    def leave(self, trade: str) -> None:
-        """End the guest's stay, as Ctrl-C does."""
-        self._joined[trade].stop()
+    def bound(self, trade: str) -> Octets:
+        """What the guest was told that the trade may come to."""
+        return Octets(self._joined[trade].events("online")[-1]["octets"])
 
     def download(self, host: str, file: str) -> Download:
         return self._stage.download(file, host=host)
@@ -88,12 +88,12 @@ class ExchangeStage:
 
     # Counting
 
-    def gate(self) -> dict[str, Octets]:
-        """What the base station's kernel has counted, by the names of its counters."""
-        return self._stage.counters(BASE_STATION, table_for(ACCESS))
+    def passed(self) -> Octets:
+        """What the base station's kernel has let pass for those who are online now."""
+        return Octets(sum(octets for name, octets in self._gate().items() if LABEL.fullmatch(name)))
 
     def refused_on_the_way_down(self) -> Octets:
-        return self.gate()["refused_dn"]
+        return self._gate()["refused_dn"]
 
     def trade(self, trade: str) -> Json:
         listed = self._stage.ask("/v1/trades")["trades"]
@@ -131,6 +131,9 @@ class ExchangeStage:
 
     # Where things are
 
+    def _gate(self) -> dict[str, Octets]:
+        return self._stage.counters(BASE_STATION, table_for(ACCESS))
+
     def _last_count(self, trade: str) -> UpDown | None:
         for event in self._stage.programs[BASE_STATION].events("trade ended"):
             self._ended[event["trade"]] = UpDown(Octets(event["up"]), Octets(event["down"]))
@@ -150,7 +153,9 @@ def _terminal_count(terminal: Program) -> UpDown:
 
 def _agreed(terminal: Program) -> bool:
     compared: list[dict[str, Any]] = until(
-        lambda: terminal.events("counts compared"), "the server has held the counts against each other", within_s=_SOON_S
+        lambda: terminal.events("counts compared"),
+        "the server has held the counts against each other",
+        within_s=_SOON_S,
     )
     if compared[-1]["agrees"] == "not yet":
         raise LabFault("the server has not held the terminal's count against the base station's")

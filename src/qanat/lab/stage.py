@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
@@ -61,10 +62,10 @@ class Stage:
         if self.lab is not None:
             self.lab.lay()
             self._stack.callback(self.lab.clear)
-        internet.make_files(self.folder / "files")
-        self.web = self._listening(
-            "internet", *PYTHON, "qanat.lab.internet", str(self.folder / "files"), self._at(INTERNET, 80)
-        )
+        files = self.folder / "files"
+        self._stack.callback(shutil.rmtree, files, ignore_errors=True)
+        internet.make_files(files)
+        self.web = self._listening("internet", *PYTHON, "qanat.lab.internet", str(files), self._at(INTERNET, 80))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -45,7 +45,7 @@ class ExchangeScenario:
             "A terminal goes online on somebody else's traffic": self.go_online,
             "Kill the base station's agent (kill -9) in mid-download, and start it again": self.crash,
             "The supplier stops her order in mid-download": self.stop_order,
-            "A plain browser: captive page, passcode, and the end of an order to the octet": self.browse,
+            "A plain browser: captive page, passcode, an order's end to the octet": self.browse,
             "Offset: what he receives later pays for what he supplied": self.offset,
             "Stop the base station": self.stop,
         }
@@ -55,14 +55,14 @@ class ExchangeScenario:
     def gather(self) -> None:
         for operator, network in OPERATORS.items():
             self._type("operator", "create", operator)
-            numbers = ("--imsi-prefix", f"001{network}", "--issuer", f"890{network}")
-            self._stage.qanat("sim", "make", "--count", "2", "--operator", operator, *numbers)
+            numbers = {"imsi_prefix": f"001{network}", "issuer": f"890{network}"}
+            self._stage.do("/v1/sims", count=2, operator=operator, **numbers)
         for name, operator in PEOPLE.items():
             self._type("subscriber", "create", name, "--operator", operator)
-            self._codes[name] = self._stage.qanat("identity", "--subscriber", name)["code"]
+            self._codes[name] = self._stage.ask(f"/v1/subscribers/{name}/identity")["code"]
         terms = ("--octets", "60MB", "--valid-days", "30", "--price", "6.00", "--quota", "2MB", "--operator", "north")
         self._type("plan", "create", PLAN, *terms)
-        self._stage.qanat("pay-in", "--subscriber", "alice", "--amount", "10")
+        self._stage.do("/v1/subscribers/alice/pay-ins", amount=1000)
         bought = self._type("buy", "--subscriber", "alice", "--plan", PLAN)["size"]
         enrolled = self._enrol_terminal(PHONE, subscriber="alice", interface="cell0")
         self._say(
@@ -100,10 +100,10 @@ class ExchangeScenario:
         self._stop_order(order, "bob")
         self._refused("a stopped order", passcode, "bob")
         self._refused("one's own traffic", self._demand("bob", "--octets", "1MB"), "bob")
-        self._stage.qanat("subscriber", "suspend", "dora")
+        self._stage.do("/v1/subscribers/dora/status", status="suspended")
         self._refused("a suspended demander", passcode, "alice")
-        self._stage.qanat("subscriber", "activate", "dora")
-        self._stage.qanat("identity", "--subscriber", "carol", "--revoke")
+        self._stage.do("/v1/subscribers/dora/status", status="active")
+        self._stage.do("/v1/subscribers/carol/identity/revocation")
         self._refused("a code that was replaced", passcode, "carol")
 
     def go_online(self) -> None:
@@ -145,8 +145,7 @@ class ExchangeScenario:
         self._say(f"The terminal is told ({refusal['reason']}): {refusal['sentence']} {refusal['cure']}")
         self._say(f"The gate shut at {size(ended['octets'])}; {self._exchange.reserved('alice')} octets stay reserved.")
         why = self._type("why", self._trade)
-        reasons = ", ".join(dict.fromkeys(one["reason"] for one in why["refusals"]))
-        self._say(f"The server has it on record: {reasons or 'recalled by the base station'}.")
+        self._say(f"It is on record: {', '.join(one['reason'] for one in why['refusals'])}.")
 
     def browse(self) -> None:
         self._say(f"Whoever opens a page is led to {self._exchange.browse('/page.html')}.")
@@ -200,7 +199,7 @@ class ExchangeScenario:
         return next(reversed(self._trades))
 
     def _enrol_terminal(self, host: str, *, subscriber: str, interface: str) -> Json:
-        code = self._stage.qanat("terminal", "code", "--subscriber", subscriber)["code"]
+        code = self._stage.do(f"/v1/subscribers/{subscriber}/codes")["code"]
         words = ("--server", self._stage.server_url, "--code", code, "--interface", interface)
         self._screen.typed("terminal", "enrol", *words)
         return self._exchange.enrol_terminal(host, *words)
@@ -210,7 +209,7 @@ class ExchangeScenario:
         return order
 
     def _stop_order(self, order: str, name: str) -> None:
-        self._stage.qanat("supply", "stop", order, "--subscriber", name)
+        self._stage.do(f"/v1/subscribers/{name}/supply-orders/{order}/stop")
 
     def _demand(self, name: str, *terms: str) -> str:
         passcode: str = self._type("demand", "open", "--subscriber", name, *terms)["passcode"]

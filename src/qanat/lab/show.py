@@ -86,7 +86,7 @@ def _exchange(stage: Stage, screen: Screen) -> bool:
     for title, step in scenario.steps().items():
         with screen.step(title):
             step()
-    with screen.step("Reckon: three meters for each trade, and what the operators owe each other"):
+    with screen.step("Reckon: three meters, and what the operators owe each other"):
         counts = scenario.counts()
         screen.table(exchange_report.rows(counts))
         _say_differences(screen, exchange_report.differences(counts))

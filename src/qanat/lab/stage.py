@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,22 +185,30 @@ class Stage:
 
     def ask(self, path: str) -> Json:
         """Ask the server's HTTP interface for something. Raises LabFault."""
+        return self._converse("GET", path, b"")
+
+    def do(self, path: str, **body: object) -> Json:
+        """Have the server's HTTP interface do something that is not worth showing. Raises LabFault."""
+        return self._converse("POST", path, msgspec.json.encode(body))
+
+    def _converse(self, method: str, path: str, body: bytes) -> Json:
         name, port = _split(self.server_url.removeprefix("http://"))
         token = (self.data / "admin.token").read_text().strip()
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         connection = http.client.HTTPConnection(name, port, timeout=10)
         try:
             with self._inside("server"):
                 connection.sock = socket.create_connection((name, port), timeout=10)
-            connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            body = answer.read()
+            shown = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise LabFault(f"the server does not answer: {error}") from error
         finally:
             connection.close()
-        if answer.status != 200:
-            raise LabFault(f"{path}: {answer.status} {body.decode(errors='replace')}")
-        return _json(body.decode())
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise LabFault(f"{path}: {answer.status} {shown.decode(errors='replace')}")
+        return _json(shown.decode())
 
     def booked(self, *, within_s: float = 20) -> Json:
         """Wait until the server has booked every octet that the gate let pass; return the balance then."""

@@ -21,7 +21,6 @@ def main() -> None:
     printed = io.StringIO()
     with Stage(Lab("test"), Path(sys.argv[1]), interface="cell0") as stage:
         stage.start_server()
-        stage.qanat("sim", "make", "--count", "10")
         scenario = ExchangeScenario(stage, Screen(Console(file=printed)))
         for step in scenario.steps().values():
             step()

@@ -143,13 +143,13 @@ def _folder() -> Path:
     home = Path("run")
     try:
         home.mkdir(exist_ok=True)
-        _prune(home)
+        prune(home)
         return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
     except OSError:
         return Path(tempfile.mkdtemp(prefix=f"qanat-{_PREFIX}"))
 
 
-def _prune(home: Path) -> None:
+def prune(home: Path) -> None:
     """Keep the folders of the last few shows."""
     shows = sorted(home.glob(f"{_PREFIX}*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in shows[_KEPT:]:

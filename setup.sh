@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 
-want="ip:iproute2 nft:nftables"
+want="ip:iproute2 nft:nftables curl:curl"
 # `./setup.sh test` adds other implementations that judge ours; their tests are skipped without them.
 [ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl"
 missing=""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from base64 import b64decode
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,23 +11,25 @@ from typing import Any
 import msgspec
 from tests.agents.operator import Operator
 
+from qanat.clock import Clock
 from qanat.errors import BadInput
 from qanat.units import Instant
-from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, UsageReport
+from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, TerminalView, UsageReport
 from qanat.wire.signature import is_genuine, public_key, read_signature
 
 WINDOW_S = 60
+ENROLMENTS = ("/v1/terminals", "/v1/base-stations")
 
 
 class FakeServer:
     """Listens until it is closed. ``fail_next`` makes it answer so many requests with 503."""
 
-    def __init__(self, operator: Operator, *, host: str = "127.0.0.1", port: int = 0, ahead_s: int = 0) -> None:
+    def __init__(self, operator: Operator, *, host: str = "127.0.0.1", port: int = 0, clock: Clock) -> None:
         self.operator = operator
         self.keys: dict[str, str] = {}
         self.codes = {"CODE-1": ""}
         self.nonces: set[str] = set()
-        self.ahead_s = ahead_s
+        self.clock = clock
         self.fail_next = 0
         self.lock = threading.Lock()
         self.http = ThreadingHTTPServer((host, port), _handler(self))
@@ -41,10 +42,7 @@ class FakeServer:
         self.http.shutdown()
         self.http.server_close()
 
-    def now_s(self) -> float:
-        return time.time() + self.ahead_s
-
-    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:  # noqa: PLR0911
+    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> msgspec.Struct:
         if self.fail_next:
             self.fail_next -= 1
             return Problem(status=503, reason="busy")
@@ -52,19 +50,31 @@ class FakeServer:
             signed = read_signature(method=method, path=path, body=body, headers=headers)
         except BadInput as error:
             return Problem(status=401, reason="bad_signature", detail=str(error))
-        key = signed.key_id if path == "/v1/terminals" else self.keys.get(signed.key_id)
+        key = signed.key_id if path in ENROLMENTS else self.keys.get(signed.key_id)
         if key is None:
             return Problem(status=401, reason="unknown_terminal")
         if not is_genuine(signed, public_key(key)) or signed.nonce in self.nonces:
             return Problem(status=401, reason="bad_signature")
-        if abs(signed.created_s - self.now_s()) > WINDOW_S:
+        if abs(signed.created_s - self.clock.now() // 1000) > WINDOW_S:
             return Problem(status=401, reason="clock_skew", detail="Your clock is off.", cure="Set the clock.")
         self.nonces.add(signed.nonce)
-        now = Instant(int(self.now_s() * 1000))
+        return self.decide(path, body, self.clock.now())
+
+    def decide(self, path: str, body: bytes, now: Instant) -> msgspec.Struct:
+        """Answer a genuine request."""
         if path == "/v1/terminals":
             return self.enrol(msgspec.json.decode(body, type=Enrolment), now)
         if path == "/v1/agent/interrogations":
             return self.operator.interrogate(msgspec.json.decode(body, type=Interrogation), now)
+        if path == "/v1/agent/terminal":
+            return TerminalView(
+                terminal="trm-1",
+                sim=None,
+                subscriber=None,
+                binding_code="BIND-1",
+                available=self.operator.available,
+                plans=[],
+            )
         return self.operator.report(msgspec.json.decode(body, type=UsageReport))
 
     def enrol(self, asked: Enrolment, now: Instant) -> msgspec.Struct:
@@ -87,15 +97,21 @@ class FakeServer:
 def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            self.converse()
+
+        def do_GET(self) -> None:
+            self.converse()
+
+        def converse(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             with server.lock:
-                answer = server.answer("POST", self.path, body, headers)
+                answer = server.answer(self.command, self.path, body, headers)
             refused = isinstance(answer, Problem)
             content = msgspec.json.encode(answer)
             self.send_response_only(answer.status if isinstance(answer, Problem) else 200)
             self.send_header("content-type", "application/problem+json" if refused else "application/json")
-            self.send_header("date", formatdate(server.now_s(), usegmt=True))
+            self.send_header("date", formatdate(server.clock.now() // 1000, usegmt=True))
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from qanat.agents.actions import Acked, CurrentSession, Gone, Pending, remember
+from qanat.agents.durable import JournalDamaged, JournalFault, JournalInUse
 from qanat.agents.holding import Epoch, Held, Session, Snapshot
-from qanat.agents.journal import Journal, JournalDamaged, JournalFault, JournalInUse, read_only
+from qanat.agents.journal import Journal, read_only
 from qanat.units import Instant, Octets
 from qanat.wire.agent import Interrogation, UsageReport, UsageRow
 

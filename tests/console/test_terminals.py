@@ -21,3 +21,28 @@ def test_a_device_enrols_with_a_code_and_is_bound_listed_and_revoked(shell: Shel
     assert json.loads(shell.qanat("sim", "list", "--json"))["pools"][0]["free"] == 2
     refused = shell.qanat(*enrol[:-1], "imei-2", "--state", "other", status=1)
     assert "each is good once" in refused
+
+
+def test_the_devices_own_status_shows_what_was_bound_and_bought_later_and_what_it_knows_offline(
+    shell: Shell, server: Serving
+) -> None:
+    shell.qanat("sim", "make", "--count", "1")
+    shell.qanat("subscriber", "create", "alice")
+    shell.qanat("plan", "create", "day", "--octets", "1GB", "--valid-days", "1", "--price", "0")
+    code = json.loads(shell.qanat("terminal", "code", "--operator", "home", "--json"))["code"]
+    device = ("--state", "device", "--json")
+    enrol = ("terminal", "enrol", "--server", server.url, "--code", code, "--interface", "lo")
+    enrolled = json.loads(shell.qanat(*enrol, *device))
+    unbound = json.loads(shell.qanat("terminal", "status", *device))
+    assert (unbound["subscriber"], unbound["binding_code"]) == (None, enrolled["binding_code"])
+    shell.qanat("terminal", "bind", enrolled["binding_code"], "--subscriber", "alice")
+    shell.qanat("buy", "--subscriber", "alice", "--plan", "day")
+    bound = json.loads(shell.qanat("terminal", "status", *device))
+    assert (bound["subscriber"], bound["available"], bound["server_silent"]) == ("alice", 10**9, "")
+    assert [plan["plan"] for plan in bound["plans"]] == ["day"]
+    assert "day: 1.00 GB left of 1.00 GB, until" in shell.qanat("terminal", "status", "--state", "device")
+    server.stop()
+    offline = json.loads(shell.qanat("terminal", "status", *device))
+    assert offline["available"] is None
+    assert "refused" in offline["server_silent"]
+    assert offline["sim"] == enrolled["sim"]

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from qanat.agents.actions import Acked, Change, CurrentSession, Gone, Pending
+from qanat.agents.durable import JournalFault
 from qanat.agents.holding import Epoch, Held, Session
-from qanat.agents.journal import JournalFault
 from qanat.simulation.disk import Disk, FileDisk, MemoryDisk
 from qanat.units import Instant, Octets
 from qanat.wire.agent import Interrogation, UsageReport, UsageRow

@@ -12,8 +12,8 @@ import http.client
 import socket
 import struct
 from contextlib import closing
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,18 +33,25 @@ class Server:
     scheme: str
     host: str
     port: int
+    _known: list[tuple[int, str]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def authority(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def addresses(self) -> list[tuple[int, str]]:
-        """Resolve to (address family, address). Raises Unreachable."""
+        """Resolve to (address family, address). Raises Unreachable.
+
+        While the name has no address the last ones stand: the DNS may lie behind the gate that is shut.
+        """
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
-        return [(int(family), str(address[0])) for family, _, _, _, address in found]
+            if not self._known:
+                raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
+        else:
+            self._known[:] = [(int(family), str(address[0])) for family, _, _, _, address in found]
+        return list(self._known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +129,22 @@ def _leave_through(sock: socket.socket, interface: str) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
     except PermissionError:
-        answer = fcntl.ioctl(sock, _GET_ADDRESS, struct.pack("256s", name[:15]))
-        sock.bind((socket.inet_ntoa(answer[20:24]), 0))
+        own = ipv4_address(interface)
+        if own is None:
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface} has no IPv4 address") from None
+        sock.bind((str(own), 0))
+
+
+def ipv4_address(interface: str) -> IPv4Address | None:
+    """Return the interface's first IPv4 address, None when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        try:
+            answer = fcntl.ioctl(handle, _GET_ADDRESS, struct.pack("256s", interface.encode()[:15]))
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                return None
+            raise
+    return IPv4Address(answer[20:24])
 
 
 def _secured(sock: socket.socket, server: Server) -> socket.socket:

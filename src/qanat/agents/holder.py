@@ -13,10 +13,10 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
-from qanat.agents.holding import Reading, Session, Snapshot, chunk_for, headroom, hold, reserve
+from qanat.agents.holding import Manner, Reading, Session, Snapshot, headroom, hold, reserve
 from qanat.agents.notebook import Notebook
 from qanat.agents.states import TRANSITIONS, Event, State
-from qanat.units import SECOND, Instant, Millis, Octets, later
+from qanat.units import Instant, Millis, Octets, later
 from qanat.wire.agent import (
     Interrogation,
     InterrogationAnswer,
@@ -35,7 +35,7 @@ RETRY_WITHIN: Final = Millis(375_000)
 """The longest wait that a server can ask for, with its spread: ``RETRY_AFTER_MAX_S`` of the reporter and a quarter."""
 GSO_OCTETS: Final = 65_536
 """The largest packet a gate can meet: nearer than this to its ceiling it may be dry without being full."""
-LOOK_EVERY: Final = SECOND
+TERMINAL: Final = Manner()
 LOOK_SOONEST: Final = Millis(50)
 IDLE_WAKE: Final = Millis(30_000)
 RETURNS_MAX: Final = 64
@@ -48,8 +48,9 @@ SESSION_GONE: Final = frozenset({"unknown_session", "session_closed", "session_o
 class Holder:
     """One gate, one journal, one session at a time. Every event returns the actions to carry out, in order."""
 
-    def __init__(self, snapshot: Snapshot, *, report_interval_s: int | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, *, report_interval_s: int | None = None, manner: Manner = TERMINAL) -> None:
         """Go on from what the journal remembers. ``report_interval_s`` overrules the server's wish."""
+        self._manner = manner
         self.book = Notebook(snapshot)
         self.state = _resumed(snapshot)
         self.refusal: RefusalBody | None = None
@@ -57,7 +58,7 @@ class Holder:
         self.outstanding: Interrogation | UsageReport | None = snapshot.pending
         self._wish_s = report_interval_s
         self._interval_s = report_interval_s or 10
-        self._link = self._stopping = self._broken = self._lost = False
+        self._link = self._stopping = self._broken = self._lost = self._over = False
         self._gate_open = True  # a crashed predecessor may have left it so
         self._fencing = self._depleted = False
         self._ceiling = Octets(-1)
@@ -167,7 +168,7 @@ class Holder:
 
     def _allow(self) -> None:
         """Raise the gate ahead of the traffic; the journal says so first."""
-        chunk = chunk_for(self._rate_per_s)
+        chunk = self._manner.chunk_for(self._rate_per_s)
         if headroom(self.book.live) <= chunk // 2 or self._depleted:
             for before, held in zip(self.book.live, reserve(self.book.live, chunk), strict=True):
                 if held != before:
@@ -182,7 +183,16 @@ class Holder:
 
     @property
     def _wanted(self) -> bool:
-        return self._link and not (self._stopping or self._broken or self._lost)
+        return self._link and not (self._stopping or self._broken or self._lost or self._over or self._is_at_its_end)
+
+    @property
+    def _is_at_its_end(self) -> bool:
+        """An agreed session ends where nothing more is granted; in one's own the next purchase is waited for."""
+        return self._is_agreed and self.refusal is not None and (not self.book.live or self._is_dry)
+
+    @property
+    def _is_agreed(self) -> bool:
+        return self._manner.session is not None
 
     @property
     def _is_ending(self) -> bool:
@@ -237,7 +247,8 @@ class Holder:
 
     def _open_session(self, now: Instant) -> None:
         kept = self.book.kept
-        self.book.put(CurrentSession(Session(name=f"{kept.journal}.{kept.sessions + 1}", next_number=0)))
+        name = self._manner.session or f"{kept.journal}.{kept.sessions + 1}"
+        self.book.put(CurrentSession(Session(name=name, next_number=0)))
         self._move(Event.WANTED)
         self._ask(now, "first", wants=None)
 
@@ -256,8 +267,13 @@ class Holder:
     def _needs_more(self) -> bool:
         """One quota serves and one may wait: ask when the only one has run down to its threshold; a final one, dry."""
         live = self.book.live
+        if live and live[-1].final:
+            return self._is_dry
+        if self._manner.asks_ahead:
+            # A rung runs dry with less than a packet left over: that quota is spent, though not to the octet.
+            return len(live) < 2 or (len(live) == 2 and live[0].left < GSO_OCTETS)
         if len(live) == 1:
-            return self._is_dry or (not live[0].final and live[0].left <= live[0].threshold)
+            return self._is_dry or live[0].left <= live[0].threshold
         return not live
 
     def _wind_up(self, now: Instant) -> None:
@@ -266,7 +282,8 @@ class Holder:
         if self.state is State.IDLE:
             self._broken = False
         elif self.state is State.ENDING and not self._is_asking:
-            if self.book.has_usage_to_report or any(held.left for held in self.book.ended):
+            is_owed = self.book.has_usage_to_report or any(held.left for held in self.book.ended)
+            if is_owed or self._is_agreed:
                 self._move(Event.FREED)
                 self._ask(now, "final", wants=0)
             else:
@@ -288,6 +305,7 @@ class Holder:
         self.book.put(CurrentSession(None))
         self._move(event)
         self._broken = False
+        self._over = self._is_agreed
 
     def _move(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state, event]
@@ -380,11 +398,16 @@ class Holder:
         return Instant(max(now, min(times)))
 
     def _look_after(self) -> Millis:
-        """Come back when half of the allowance will have passed at the present rate; of the last one, all of it."""
+        """Come back when a quarter of a chunk will be left at the present rate; of the last one, when all of it is gone.
+
+        A gate that tells of halves is earlier than that; where the next quota waits already, the kernel tells.
+        """
+        if self._manner.asks_ahead:
+            return self._manner.look_every
         ahead = headroom(self.book.live)
-        spare = ahead - chunk_for(self._rate_per_s) // 2
+        spare = ahead - self._manner.chunk_for(self._rate_per_s) // 4
         span = (spare if spare > 0 else ahead) * 1000 // max(1, self._rate_per_s)
-        return Millis(min(LOOK_EVERY, max(LOOK_SOONEST, span)))
+        return Millis(min(self._manner.look_every, max(LOOK_SOONEST, span)))
 
 
 def _facts(refusal: RefusalBody) -> dict[str, int | str]:

@@ -6,11 +6,12 @@ quotas first in, first out. Only whole totals are compared, so a reading that is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from qanat.units import Instant, Octets
+from qanat.units import MAX_OCTETS, SECOND, Instant, Millis, Octets
 from qanat.wire.agent import Interrogation, QuotaGrant, UsageRow
 
 CHUNK_MIN: Final = Octets(1 << 20)
@@ -153,3 +154,20 @@ def close_at_reserved(held: Held) -> Held:
 def chunk_for(rate_per_s: int) -> Octets:
     """Return the allowance for about half a second of traffic: few commits when fast, little to lose when slow."""
     return Octets(min(CHUNK_MAX, max(CHUNK_MIN, rate_per_s // 2)))
+
+
+def whole_quotas(_rate_per_s: int) -> Octets:
+    """Allow all that is held at once, so that each quota is one object in the kernel."""
+    return MAX_OCTETS
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How a holder goes about it: what fits one terminal that may lose power, or a base station with thousands."""
+
+    session: str | None = None
+    """The one session to hold, which was agreed on before; null opens one after another, as long as they are wanted."""
+    chunk_for: Callable[[int], Octets] = chunk_for
+    """The allowance ahead of the traffic, by octets per second: as much is charged too much at most after a power cut."""
+    asks_ahead: bool = False
+    """Have a second quota waiting at all times; if not, ask when the only one has run down to its threshold."""
+    look_every: Millis = SECOND

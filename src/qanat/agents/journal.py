@@ -7,7 +7,6 @@ Why it looks like this is in ``docs/decisions/usage-journal.md``.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
@@ -17,8 +16,8 @@ from typing import Final
 import msgspec
 
 from qanat.agents.actions import Acked, Change, CurrentSession, Gone, Pending
+from qanat.agents.durable import JournalFault, cure, damaged, lock, open_durable
 from qanat.agents.holding import Epoch, Held, Session, Snapshot
-from qanat.errors import Fault
 from qanat.system import fresh_id
 from qanat.wire.agent import Interrogation, UsageRow
 
@@ -58,27 +57,15 @@ _QUOTA_COLUMNS: Final = (
 _encode: Final = msgspec.json.encode
 
 
-class JournalFault(Fault):
-    """The journal cannot be written; nothing of the commit is in it. The gate keeps its last limit."""
-
-
-class JournalInUse(Fault):
-    """Another agent holds this journal."""
-
-
-class JournalDamaged(Fault):
-    """The file is no journal that can be read."""
-
-
 class Journal:
     """An open journal. Close it, or die: both leave it whole."""
 
     def __init__(self, path: Path, *, new_name: Callable[[str], str] = fresh_id) -> None:
         """Open or make the journal. Raises JournalInUse, JournalDamaged, JournalFault."""
         self.path = path
-        self._lock = _lock(path)
+        self._lock = lock(path)
         try:
-            self._db = _open(path, new_name)
+            self._db = open_durable(path, version=VERSION, create=lambda db: _create(db, new_name("jnl")))
         except BaseException:
             os.close(self._lock)
             raise
@@ -97,14 +84,14 @@ class Journal:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.rollback()
-            raise JournalFault(f"{self.path}: {error}; {_cure(error)}") from error
+            raise JournalFault(f"{self.path}: {error}; {cure(error)}") from error
 
     def load(self) -> Snapshot:
         """Read everything back, as ``Holder`` wants it. Raises JournalDamaged."""
         try:
             return _load(self._db)
         except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
-            raise _damaged(self.path, error) from error
+            raise damaged(self.path, error) from error
 
     def _write(self, change: Change) -> None:
         run = self._db.execute
@@ -142,51 +129,13 @@ def read_only(path: Path) -> Snapshot:
     try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
     except sqlite3.Error as error:
-        raise JournalFault(f"{path}: {error}; {_cure(error)}") from error
+        raise JournalFault(f"{path}: {error}; {cure(error)}") from error
     try:
         return _load(db)
     except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     finally:
         db.close()
-
-
-def _lock(path: Path) -> int:
-    """Take the journal for this process; the kernel gives it back when the process ends, however it ends."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise JournalFault(f"{error}; name a writable folder with --state") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise JournalInUse(f"{path} is in use by another agent; stop that one, or name another --state") from error
-    return lock
-
-
-def _open(path: Path, new_name: Callable[[str], str]) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -256")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            _create(db, new_name("jnl"))
-            os.chmod(path, 0o600)
-        elif version != VERSION:
-            raise JournalDamaged(
-                f"{path} has version {version}, this agent writes {VERSION}; use the agent that made it"
-            )
-        if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            raise _damaged(path, "quick_check found errors")
-    except sqlite3.OperationalError as error:
-        raise JournalFault(f"{path}: {error}; {_cure(error)}") from error
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, error) from error
-    return db
 
 
 def _create(db: sqlite3.Connection, name: str) -> None:
@@ -222,23 +171,3 @@ def _held(row: tuple[object, ...]) -> Held:
 
 def _row(row: tuple[object, ...]) -> UsageRow:
     return msgspec.convert(dict(zip(UsageRow.__struct_fields__, row, strict=True)), UsageRow)
-
-
-def _cure(error: sqlite3.Error) -> str:
-    name = getattr(error, "sqlite_errorname", "")
-    cures = {
-        "SQLITE_FULL": "the disk is full: free some space, the agent goes on by itself",
-        "SQLITE_READONLY": "make the folder writable for the agent",
-        "SQLITE_CANTOPEN": "name a folder that exists and is writable with --state",
-        "SQLITE_BUSY": "another program holds the file open for writing: close it",
-    }
-    return next(
-        (cure for prefix, cure in cures.items() if name.startswith(prefix)), "look at the disk and its free space"
-    )
-
-
-def _damaged(path: Path, error: object) -> JournalDamaged:
-    return JournalDamaged(
-        f"{path} cannot be read ({error}); move it aside and start again: the server releases what was reserved"
-        " when its time is over, and usage that was not reported is in the moved file"
-    )

@@ -1,4 +1,8 @@
-"""Watches whether the cloud-SIM interface is in use: up, and with a default route if it ever had one."""
+"""Watches whether the cloud-SIM interface is in use: up, and with a default route if it ever had one.
+
+A default route of lower metric through another interface that is up takes the traffic away: that is leaving the link,
+as a network manager does it when a better network comes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Final
 from qanat.agents.kernel import netlink
 from qanat.agents.kernel.link import Link, Links, NoSuchInterface
 from qanat.agents.kernel.netlink import EventsLost
-from qanat.agents.kernel.route import PARKED, Routes
+from qanat.agents.kernel.route import PARKED, Route, Routes
 
 _LINK_GROUP: Final = 1
 _ROUTE4_GROUP: Final = 7
@@ -40,9 +44,18 @@ class LinkWatch:
             link = self._links.find(self._interface)
         except NoSuchInterface:
             return None
-        has_default_route = bool(self._routes.defaults(link) or self._routes.defaults(link, table=PARKED))
-        self._had_default_route = self._had_default_route or has_default_route
-        return link if link.is_up and has_default_route == self._had_default_route else None
+        own = [*self._routes.defaults(link), *self._routes.defaults(link, table=PARKED)]
+        self._had_default_route = self._had_default_route or bool(own)
+        is_chosen = not self._had_default_route or any(self._is_preferred(route) for route in own)
+        return link if link.is_up and is_chosen else None
+
+    def _is_preferred(self, own: Route) -> bool:
+        better = {
+            route.interface
+            for route in self._routes.all_defaults()
+            if route.family == own.family and route.interface != own.interface and route.metric < own.metric
+        }
+        return not any(link.is_up for link in self._links.all() if link.index in better)
 
     def close(self) -> None:
         for each in (self._events, self._links, self._routes):

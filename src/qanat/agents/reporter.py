@@ -81,10 +81,10 @@ class Reporter:
 
     def _over(self, channel: str, method: str, path: str, body: bytes, answer: type[T]) -> T:
         reply = self._exchange(channel, method, path, body)
-        problem = _problem(reply)
+        problem = problem_of(reply)
         if problem is not None and problem.reason == "clock_skew" and self._learn_time(reply):
             reply = self._exchange(channel, method, path, body)
-            problem = _problem(reply)
+            problem = problem_of(reply)
         if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
             raise NoAnswer(f"the server is busy ({reply.status})", retry_after_s=_retry_after(reply))
         if problem is not None and 400 <= reply.status < 500:
@@ -119,7 +119,7 @@ class Reporter:
         return True
 
 
-def _problem(reply: Reply) -> Problem | None:
+def problem_of(reply: Reply) -> Problem | None:
     """Read an RFC 9457 body; None when it is none, as from a portal or a proxy."""
     if not reply.headers.get("content-type", "").startswith(_PROBLEM):
         return None

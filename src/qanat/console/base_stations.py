@@ -44,6 +44,3 @@ def revoke(client: Client, base_station: str) -> Json:
     ended = client.post(f"/v1/base-stations/{segment(base_station)}/revocation")
     say(f"Base station {base_station} is revoked.")
     return ended
-
-
-COMMANDS = (code, list_base_stations, revoke)

@@ -95,6 +95,33 @@ def gy(as_json: bool, **wanted: Any) -> None:
 
 
 @bench.command()
+@click.option("--seconds", type=click.FloatRange(5, 600), default=60, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def terminal(seconds: float, as_json: bool) -> None:
+    """Memory and processor of the agent on a device at 100 Mbit/s, in a lab of network namespaces."""
+    from qanat.bench.terminal import bench_terminal  # noqa: PLC0415 - as above
+
+    try:
+        measured = bench_terminal(seconds=seconds)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    machine = describe(Path(tempfile.gettempdir()))
+    if as_json:
+        both = {**msgspec.to_builtins(measured), "machine": msgspec.to_builtins(machine)}
+        click.echo(msgspec.json.encode(both).decode())
+    else:
+        click.echo(
+            f"{measured.rss_mb} MB resident, {measured.rss_highest_mb} MB at the highest; "
+            f"{measured.cpu_percent} % of a core\n"
+            f"at {measured.mbit_per_s} Mbit/s over {measured.seconds} s, a report every {measured.report_interval_s} s; "
+            f"octets conserved: {_yes(measured.conserved)}\n"
+            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+        )
+    if not measured.conserved:
+        click.get_current_context().exit(1)
+
+
+@bench.command()
 @click.option("--trades", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True)
 @click.option("--operators", type=click.IntRange(2, 99), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -117,6 +144,37 @@ def settlement(trades: int, operators: int, as_json: bool) -> None:
         )
     if not measured.preserved:
         click.get_current_context().exit(1)
+
+
+@bench.command()
+@click.option("--grants", type=click.IntRange(2, 10_000), default=40, show_default=True)
+@click.option("--octets", type=click.IntRange(1_000_000), default=50_000_000, show_default=True, help="Of one grant.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def gate(grants: int, octets: int, as_json: bool) -> None:
+    """A base station's gate: octets, renewal, and ten thousand terminals. Needs root."""
+    from qanat.bench.gate import bench_gate  # noqa: PLC0415 - as above
+
+    try:
+        measured = bench_gate(grants=grants, octets=octets)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    if as_json:
+        click.echo(msgspec.json.encode(measured).decode())
+        return
+    conserved, renewed, crowd = measured.conservation, measured.renewal, measured.crowd
+    replaced = measured.replacement
+    click.echo(
+        f"passed - granted: {conserved.before_rebuild:,} of {conserved.granted:,} octets in {conserved.grants} grants "
+        f"at {conserved.mbit_per_s:,} Mbit/s; {conserved.after_rebuild:,} after the closed rebuild\n"
+        f"polled every second instead: {conserved.polled_overshoot:+,} of {conserved.polled_granted:,} octets\n"
+        f"renewal: p50 {conserved.commit_p50_ms} ms under that load; with {renewed.terminals:,} terminals p50 "
+        f"{renewed.p50_ms} ms, p99 {renewed.p99_ms} ms\n"
+        f"a grant runs dry until the next is in place: p50 {replaced.p50_ms} ms, p99 {replaced.p99_ms} ms "
+        f"({replaced.renewals} times, through a durable server)\n"
+        f"{crowd.terminals:,} terminals: all counters read in {crowd.read_all_ms} ms, {crowd.kernel_octets_each:,} octets "
+        f"of kernel memory each, agent {crowd.agent_rss_mb} MB resident, resumed in {crowd.agent_resumed_in_s} s\n"
+        f"forwarding: {crowd.mbit_per_s_with_all:,} Mbit/s with all of them, {crowd.mbit_per_s_with_one:,} with one"
+    )
 
 
 def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:

@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from qanat.console import (
-    base_stations,
-    bench,
-    exchange,
-    lab,
-    offices,
-    peers,
-    people,
-    serving,
-    settling,
-    simulate,
-    terminals,
-    watching,
-)
-from qanat.console.terminal import terminal as on_device
+from qanat.console.lazy import LazyGroup
 
-CHAPTERS: Final[Mapping[str, tuple[click.Command, ...]]] = {
-    "Run the server": (serving.serve, serving.check_config),
-    "Work for an operator": (
-        offices.operator,
-        offices.plan,
-        people.subscriber,
-        offices.sim,
-        peers.peer,
-        people.pay_in,
-        people.top_up,
-    ),
-    "Subscribers and their terminals": (people.sign_up, people.sign_in, people.buy, people.balance),
-    "Exchange traffic": (
-        exchange.supply,
-        exchange.demand,
-        exchange.trades,
-        exchange.disputes,
-        exchange.pay,
-        exchange.identity,
-        settling.settle,
-    ),
-    "Look into it": (watching.sessions, watching.refusals, watching.why, watching.audit),
-    "Try and measure": (lab.lab, simulate.simulate_world, bench.bench),
+CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Run the server": {
+        "serve": "qanat.console.serving:serve",
+        "check-config": "qanat.console.serving:check_config",
+    },
+    "Work for an operator": {
+        "operator": "qanat.console.offices:operator",
+        "plan": "qanat.console.offices:plan",
+        "subscriber": "qanat.console.people:subscriber",
+        "sim": "qanat.console.offices:sim",
+        "peer": "qanat.console.peers:peer",
+        "pay-in": "qanat.console.people:pay_in",
+        "top-up": "qanat.console.people:top_up",
+    },
+    "Subscribers and their terminals": {
+        "sign-up": "qanat.console.people:sign_up",
+        "sign-in": "qanat.console.people:sign_in",
+        "buy": "qanat.console.people:buy",
+        "balance": "qanat.console.people:balance",
+        "terminal": "qanat.console.device_groups:terminal",
+    },
+    "Exchange traffic": {
+        "supply": "qanat.console.exchange:supply",
+        "demand": "qanat.console.exchange:demand",
+        "trades": "qanat.console.exchange:trades",
+        "disputes": "qanat.console.exchange:disputes",
+        "pay": "qanat.console.exchange:pay",
+        "identity": "qanat.console.exchange:identity",
+        "settle": "qanat.console.settling:settle",
+        "station": "qanat.console.device_groups:station",
+    },
+    "Look into it": {
+        "sessions": "qanat.console.watching:sessions",
+        "refusals": "qanat.console.watching:refusals",
+        "why": "qanat.console.watching:why",
+        "audit": "qanat.console.watching:audit",
+    },
+    "Try and measure": {
+        "lab": "qanat.console.lab:lab",
+        "simulate": "qanat.console.simulate:simulate_world",
+        "bench": "qanat.console.bench:bench",
+    },
 }
 
 
-class Chapters(click.Group):
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        shown: set[str] = set()
-        chapters = {title: [command.name or "" for command in commands] for title, commands in CHAPTERS.items()}
-        chapters["Subscribers and their terminals"].append("terminal")
-        chapters["Exchange traffic"].append("station")
-        for title, names in chapters.items():
-            shown.update(names)
-            self._chapter(formatter, title, names)
-        rest = [name for name in self.list_commands(ctx) if name not in shown]
-        if rest:
-            self._chapter(formatter, "More", rest)
+class Chapters(LazyGroup):
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        where = {name: place for chapter in CHAPTERS.values() for name, place in chapter.items()}
+        super().__init__(*arguments, where=where, **more)
 
-    def _chapter(self, formatter: click.HelpFormatter, title: str, names: list[str]) -> None:
-        with formatter.section(title):
-            formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, chapter in CHAPTERS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self._help(ctx, name)) for name in chapter])
+
+    def _help(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        assert command is not None, f"{name} is in a chapter"
+        return command.get_short_help_str(80)
 
 
 @click.group(cls=Chapters, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,27 +84,6 @@ def main() -> None:
       qanat balance --subscriber alice
     """
 
-
-def _terminal_group() -> click.Group:
-    """Put what the server and what the device does with terminals under one name."""
-    group = click.Group("terminal", help="Terminals: at the server, and on the device itself.")
-    for command in (*terminals.COMMANDS, *on_device.commands.values()):
-        group.add_command(command)
-    return group
-
-
-def _station_group() -> click.Group:
-    group = click.Group("station", help="Base stations: at the server, and on the device itself.")
-    for command in base_stations.COMMANDS:
-        group.add_command(command)
-    return group
-
-
-for _commands in CHAPTERS.values():
-    for _command in _commands:
-        main.add_command(_command)
-main.add_command(_terminal_group())
-main.add_command(_station_group())
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from qanat.console.lazy import absent
 from qanat.errors import Fault
 
 T = TypeVar("T")
@@ -28,7 +29,12 @@ def terminal() -> None:
 
 
 @terminal.command()
-@click.option("--server", required=True, metavar="URL", help="The Qanat server, as in http://10.0.0.1:8080.")
+@click.option(
+    "--server",
+    required=True,
+    metavar="URL",
+    help="The Qanat server, as in http://10.0.0.1:8080; for https, SSL_CERT_FILE may name an authority of your own.",
+)
 @click.option("--code", required=True, help="The one-time enrolment code.")
 @click.option("--interface", required=True, metavar="IFACE", help="The cloud SIM's interface: the one that is metered.")
 @click.option("--channel", "channels", multiple=True, metavar="IFACE", help="Another way to the server; repeatable.")
@@ -90,10 +96,15 @@ def run(
     as_json: bool,
     state: Path | None,
 ) -> None:
-    """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left."""
-    from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
+    """Meter the interface within quotas until SIGTERM or Ctrl-C, which return what is left.
+
+    Afterwards the interface stays shut: `qanat terminal release` opens it again.
+    """
+    from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
+
+    with absent("ssl"):  # asyncio and http.client would load it, 5 MB, even for a server without TLS
+        from qanat.agents.terminal.assemble import run_terminal  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
-    from qanat.agents.terminal.log import JsonLog, PlainLog  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
@@ -113,13 +124,16 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_state_option
 def status(*, as_json: bool, state: Path | None) -> None:
-    """Show the session, what is left of the quota, and what is not reported yet."""
+    """Show the session, what is left of the quota and of the plans, and what is not reported yet."""
     import msgspec  # noqa: PLC0415
 
+    from qanat.agents.terminal.ask import ask  # noqa: PLC0415
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.agents.terminal.status import status_of  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
 
-    found = _or_exit(lambda: status_of(state or state_folder()))
+    folder = state or state_folder()
+    found = _or_exit(lambda: status_of(folder, ask(folder, clock=SystemClock())))
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
         return
@@ -127,6 +141,83 @@ def status(*, as_json: bool, state: Path | None) -> None:
 
     for line in lines(found):
         click.echo(line)
+
+
+@terminal.command()
+@click.option("--interface", metavar="IFACE", help="Release this interface instead of the enrolled one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def release(*, interface: str | None, as_json: bool, state: Path | None) -> None:
+    """Open the interface again after a stop: it is as it was found, and nothing is metered any more.
+
+    What was counted and not reported yet waits in the journal for the next `qanat terminal run`.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.log import PlainLog  # noqa: PLC0415
+    from qanat.agents.terminal.identity import load, state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.release import release as let_go  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    folder, clock = state or state_folder(), SystemClock()
+    left = _or_exit(lambda: let_go(folder, interface=interface, log=PlainLog(clock), clock=clock))
+    name = interface or load(folder).interface
+    if as_json:
+        click.echo(msgspec.json.encode({"interface": name, "unreported": left}).decode())
+    else:
+        click.echo(f"{name} is open and no longer metered; {left} octets wait to be reported.")
+
+
+@terminal.command()
+@click.option("--station", required=True, metavar="URL", help="The base station's page, as in http://10.0.0.1:8910.")
+@click.option("--supplier", metavar="CODE", help="Identity code of the supplier; without it, the best offer there.")
+@click.option("--octets", metavar="SIZE", help="Need so many at least, and use no more: 1GB, 500MB.")
+@click.option("--most-per-gb", metavar="AMOUNT", help="The highest price for 1 GB; without it, octet for octet only.")
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--interface", metavar="IFACE", help="The one towards the base station; found when not given.")
+@click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
+@_state_option
+def join(
+    *,
+    station: str,
+    supplier: str | None,
+    octets: str | None,
+    most_per_gb: str | None,
+    currency: str,
+    interface: str | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Go online at a base station on somebody else's traffic, until Ctrl-C or its end."""
+    from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
+    from qanat.agents.reporter import Rejected  # noqa: PLC0415
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.join import join as go_online  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+    from qanat.units import parse_money, parse_size  # noqa: PLC0415
+    from qanat.wire.base_station import Wish  # noqa: PLC0415
+
+    try:
+        wish = Wish(
+            supplier=supplier,
+            octets=None if octets is None else parse_size(octets),
+            most_per_gb=None if most_per_gb is None else parse_money(most_per_gb),
+            currency=currency.upper(),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    clock = SystemClock()
+    log = JsonLog(clock) if as_json else PlainLog(clock)
+    try:
+        go_online(state or state_folder(), station=station, wish=wish, interface=interface, log=log, clock=clock)
+    except Rejected as fault:
+        problem = fault.problem
+        for line in (f"refused: {problem.detail}", problem.cure, problem.detail_zh, problem.cure_zh, problem.reason):
+            click.echo(line, err=True)
+        sys.exit(1)
+    except Fault as fault:
+        click.echo(f"qanat terminal: {fault}", err=True)
+        sys.exit(1)
 
 
 def _or_exit(action: Callable[[], T]) -> T:

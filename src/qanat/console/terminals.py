@@ -62,6 +62,3 @@ def revoke(client: Client, terminal: str) -> Json:
     ended = client.post(f"/v1/terminals/{segment(terminal)}/revocation")
     say(f"Terminal {terminal} is revoked.")
     return ended
-
-
-COMMANDS = (code, bind, list_terminals, revoke)

@@ -13,9 +13,9 @@ from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Epoch, Reading
-from qanat.agents.journal import JournalFault
 from qanat.clock import Clock
 from qanat.simulation.agenda import Agenda
 from qanat.simulation.disk import Disk

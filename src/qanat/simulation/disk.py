@@ -14,8 +14,9 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from qanat.agents.actions import Change, remember
+from qanat.agents.durable import JournalFault
 from qanat.agents.holding import Snapshot
-from qanat.agents.journal import Journal, JournalFault
+from qanat.agents.journal import Journal
 
 
 class Disk(Protocol):

@@ -18,10 +18,11 @@ from tests.agents.conftest import World
 from tests.namespaces import Namespace, join
 from tests.traffic import connected, datagrams, flows, receive, until
 
-from qanat.agents.kernel.ladder import Ladder
+from qanat.agents.kernel.ladder import Key, Ladder
+from qanat.agents.kernel.lay import ForeignTable
 from qanat.agents.kernel.link import Links, NoSuchInterface, UpDown
 from qanat.agents.kernel.nft import Nft, TableGone
-from qanat.agents.terminal.gate import ForeignTable, GateEvent, Reading
+from qanat.agents.terminal.gate import GateEvent, Reading
 from qanat.agents.terminal.kernel_gate import KernelGate, table_for
 from qanat.errors import BadInput
 from qanat.units import Octets
@@ -251,6 +252,18 @@ def test_a_ceiling_raised_many_times_at_once_is_reached(world: World) -> None:
         assert 0 <= gate.ceiling - gate.reading().passed.total < 1500
 
 
+def test_the_owner_hears_that_half_is_gone_while_the_other_half_still_serves(world: World) -> None:
+    """Whoever raises then is in time: at 100 Mbit/s a gate that first had to be dry passed 43."""
+    with opened(world.terminal) as gate:
+        gate.raise_to(Octets(8 * MIB))
+        with connected(world.terminal, world.internet, FAR) as (near, far):
+            upload(far, near, 4 * MIB)
+            assert next(events(gate)) is GateEvent.LOWER
+            gate.raise_to(Octets(12 * MIB))
+            upload(far, near, 5 * MIB)
+            assert gate.reading().refused.total == 0
+
+
 AGENT = """
 import sys
 from qanat.agents.terminal.kernel_gate import KernelGate
@@ -286,7 +299,7 @@ def test_a_gate_whose_process_was_killed_is_adopted_with_its_counts_and_its_ceil
             far.sendall(bytes(100_000))
             receive(near, 100_000)
 
-    meter = killed_agent(world.terminal, MIB, 3 * MIB, meanwhile=download)
+    meter = killed_agent(world.terminal, 400_000, 3 * MIB, meanwhile=download)
     with opened(world.terminal) as gate:
         assert (gate.meter, gate.ceiling) == (meter, 3 * MIB)
         assert gate.reading().passed.down > 100_000
@@ -306,7 +319,7 @@ def test_a_gate_that_ran_dry_while_nobody_lived_stays_shut_and_is_taken_up_at_on
 @contextmanager
 def flows_after_kill(world: World) -> Iterator[int]:
     """Let flows hammer a gate whose process is dead until it refuses; gives its ceiling."""
-    killed_agent(world.terminal, MIB, 2 * MIB, meanwhile=lambda: None)
+    killed_agent(world.terminal, 400_000, 2 * MIB, meanwhile=lambda: None)
     with world.terminal.inside(), closing(Nft()) as nft, flows(world.terminal, world.internet, FAR, up=1, down=1):
         until(lambda: nft.counter(table_for("wwan0"), "refused_up").octets > 0)
         yield 2 * MIB
@@ -392,6 +405,6 @@ def test_signalling_servers_follow_the_settings(world: World) -> None:
 
 
 def test_a_ladder_with_nothing_to_allow_changes_nothing() -> None:
-    ladder = Ladder(table=table_for("wwan0"), label="terminal", key=b"\0\0\0\1", ceiling=Octets(0))
+    ladder = Ladder(table=table_for("wwan0"), label="terminal", keys=[Key("", b"\0\0\0\1")], ceiling=Octets(0))
     assert ladder.extend() == []
     assert ladder.fence() == []

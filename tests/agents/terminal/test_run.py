@@ -2,113 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.operator import Operator
-from tests.traffic import connected, flows, receive, until
+from tests.agents.running import FAR, PATIENCE_S, SERVER, SOURCE, Running, download, passed, status
+from tests.traffic import datagrams, flows, until
 
-from qanat.agents.terminal.enrol import enrol
 from qanat.system import SystemClock
 
 pytestmark = pytest.mark.namespaces
-
-SERVER = "10.9.0.1"
-FAR = "10.7.0.2"
-SOURCE = Path(__file__).parents[3] / "src"
-PATIENCE_S = 20.0
-
-
-class Running:
-    """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
-
-    def __init__(self, world: World, state: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "qanat.console.terminal", "run", "--state", str(state), "--json", *more]
-        with world.terminal.inside():
-            self.process = subprocess.Popen(
-                command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-            )
-        self.lines: list[dict[str, Any]] = []
-        self.buffer = b""
-
-    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE_S
-        assert self.process.stderr is not None
-        while True:
-            while b"\n" in self.buffer:
-                line, _, self.buffer = self.buffer.partition(b"\n")
-                assert line.startswith(b"{"), (line + self.buffer + self.process.stderr.read()).decode()
-                self.lines.append(json.loads(line))
-                if self.lines[-1]["event"] == event and facts.items() <= self.lines[-1].items():
-                    return self.lines[-1]
-            ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"no {event!r} within {PATIENCE_S} s: {self.lines}"
-            came = os.read(self.process.stderr.fileno(), 65536)
-            assert came, f"the agent ended without {event!r}: {self.lines}"
-            self.buffer += came
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE_S) == 0, self.lines
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-
-
-@pytest.fixture
-def server(world: World) -> Iterator[FakeServer]:
-    world.internet.run("ip", "address", "add", f"{SERVER}/32", "dev", "lo")
-    world.terminal.run("ip", "route", "add", "default", "via", FAR, "dev", "wwan0", "metric", "10")
-    world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "20")
-    with world.internet.inside():
-        made = FakeServer(Operator(bought=50_000_000, quota_octets=5_000_000, report_interval_s=1), host=SERVER)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def state(world: World, server: FakeServer, tmp_path: Path) -> Path:
-    folder = tmp_path / "state"
-    with world.terminal.inside():
-        enrol(
-            folder,
-            server=server.url,
-            code="CODE-1",
-            interface="wwan0",
-            channels=["lan0"],
-            serial=None,
-            clock=SystemClock(),
-        )
-    return folder
-
-
-def download(world: World, octets: int) -> None:
-    with connected(world.terminal, world.internet, FAR) as (near, far):
-        far.settimeout(PATIENCE_S)
-        near.settimeout(PATIENCE_S)
-        for _ in range(octets // 100_000):
-            far.sendall(bytes(100_000))
-            receive(near, 100_000)
-
-
-def passed(world: World) -> int:
-    """Read the gate's own counters through nft."""
-    listed = json.loads(world.terminal.run("nft", "-j", "list", "counters"))["nftables"]
-    return sum(
-        item["counter"]["bytes"] for item in listed if item.get("counter", {}).get("name", "").startswith("passed_")
-    )
 
 
 def test_traffic_flows_through_renewals_and_the_remainder_returns_at_stop(
@@ -201,16 +108,86 @@ def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: F
 def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path) -> None:
     agent = Running(world, state)
     agent.wait_for("quota granted")
-    command = [sys.executable, "-m", "qanat.console.terminal", "status", "--state", str(state), "--json"]
-
-    def status() -> dict[str, Any]:
-        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    assert status()["running"] is True
-    assert [quota["octets"] for quota in status()["quotas"]] == [5_000_000]
+    assert status(world, state)["running"] is True
+    assert [quota["octets"] for quota in status(world, state)["quotas"]] == [5_000_000]
     agent.stop()
-    until(lambda: status()["running"] is False)
-    assert status()["quotas"] == []
-    assert status()["unreported"] == 0
+    until(lambda: status(world, state)["running"] is False)
+    assert status(world, state)["quotas"] == []
+    assert status(world, state)["unreported"] == 0
+
+
+def release(world: World, state: Path, *, ends: int = 0) -> str:
+    command = [sys.executable, "-m", "qanat.console.main", "terminal", "release", "--state", str(state)]
+    with world.terminal.inside():
+        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == ends, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_after_a_stop_the_interface_stays_shut_until_it_is_released(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    assert "stop that one" in release(world, state, ends=1)
+    agent.stop()
+    assert "qanat terminal release" in agent.wait_for("terminal agent stopped")["gate"]
+    with datagrams(world.terminal, world.internet, FAR) as (near, _):
+        with pytest.raises(PermissionError):
+            near.send(b"x")
+        assert "wwan0 is open and no longer metered; 0 octets" in release(world, state)
+        near.send(b"x")
+    assert world.terminal.run("nft", "list", "ruleset") == ""
+    again = Running(world, state)
+    again.wait_for("quota granted")
+    download(world, 1_000_000)
+    again.stop()
+    assert server.operator.used >= 1_000_000
+
+
+def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server: FakeServer, state: Path) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    server.fail_next = 1_000_000
+    download(world, 3_000_000)
+    agent.kill()
+    truth = passed(world)
+    assert f"{truth} octets wait to be reported" in release(world, state)
+    server.fail_next = 0
+    again = Running(world, state)
+    again.wait_for("usage reported")
+    again.stop()
+    assert server.operator.used == truth + passed(world)
+
+
+HOSTS = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh")
+
+
+def test_a_server_whose_name_leads_elsewhere_by_now_is_let_through_a_shut_gate(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    server.operator.bought = 2_000_000
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{SERVER} qanat.test\n")
+    port = server.http.server_address[1]
+    identity = state / "identity.json"
+    identity.write_text(identity.read_text().replace(server.url, f"http://qanat.test:{port}"))
+    world.terminal.run("ip", "link", "set", "lan0", "down")
+    agent = Running(world, state, before=(*HOSTS, str(hosts)))
+    agent.wait_for("quota granted", final=1)
+    with flows(world.terminal, world.internet, FAR, down=1):
+        agent.wait_for("refused")
+    server.close()
+    world.internet.run("ip", "address", "add", "10.9.0.2/32", "dev", "lo")
+    with world.internet.inside():
+        moved = FakeServer(server.operator, host="10.9.0.2", port=int(port), clock=SystemClock())
+    moved.keys = server.keys
+    agent.wait_for("no channel works")
+    server.operator.bought += 10_000_000
+    hosts.write_text("10.9.0.2 qanat.test\n")
+    agent.wait_for("quota granted", final=0)
+    agent.stop()
+    assert server.operator.used == passed(world)
+    assert f"10.9.0.2 . {port}" in world.terminal.run("nft", "list", "ruleset")
+    moved.close()

@@ -2,8 +2,8 @@
 
 Two quota objects stand in the kernel: the serving one in map ``a_of``, the waiting one in ``b_of``. A renewal moves the
 waiting rung up and puts a new one behind it in one transaction that reads no kernel value, so nothing can be lost or
-counted twice. When no rung is left the gate is shut and what has passed stands still; then one rung is built from
-the ceiling and that exact figure, which also gives back the remainder, under one packet, of every rung before it.
+counted twice. When no rung is left the gate is shut and what has passed stands still; then it is built anew from the
+ceiling and that exact figure, which also gives back the remainder, under one packet, of every rung before it.
 
 Decides which messages to commit; committing them, hearing depletion and counting are the gate's. A *ceiling* is a
 running total: the octets that may have passed since the counters began. A rung's name carries its number and its
@@ -22,7 +22,15 @@ from qanat.agents.kernel.netlink import Message
 from qanat.agents.kernel.nft import NO_OCTETS, Table
 from qanat.units import Octets
 
+SPLIT_LEAST: Final = Octets(512 * 1024)
+"""Less is one rung: two small ones would be dry before anybody can have heard of the first."""
 _NAME: Final = re.compile(r"rung_(.+)_(\d+)_(\d+)")
+
+
+def label_of(name: str) -> str | None:
+    """Return whose rung a quota is; None for a quota that is no rung."""
+    match = _NAME.fullmatch(name)
+    return None if match is None else match[1]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,19 +39,29 @@ class Rung:
     ceiling: Octets
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One name under which the party is found: the element, in the maps whose names end so (``a_of4``, ``a_of6``)."""
+
+    suffix: str
+    octets: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class Ladder:
-    """One metered party's rungs. ``key`` is its element in both maps, ``label`` makes its quota names unique."""
+    """One metered party's rungs. ``keys`` are its elements in the maps, ``label`` makes its quota names unique."""
 
     table: Table
     label: str
-    key: bytes
+    keys: list[Key]
     ceiling: Octets
     """What the owner allows; the rungs reach it as soon as one of the two places is free."""
     rungs: list[Rung] = field(default_factory=list)
     """Serving, waiting: at most two, and none when the gate is shut."""
     numbered: int = 0
     """The highest number used so far."""
+    split_least: Octets = SPLIT_LEAST
+    """A shut gate opens in two rungs from here on; whoever has a rung for each grant never splits."""
 
     @property
     def is_shut(self) -> bool:
@@ -66,27 +84,37 @@ class Ladder:
     def rotate(self) -> list[Message]:
         """The serving rung is dry: the waiting one takes its place, and a new one waits if there is more to allow."""
         dry = self.rungs[0]
-        changes = [self.table.delete_element("a_of", self.key)]
+        changes = self._clear("a_of")
         if len(self.rungs) == 2:
-            waiting = self.name(self.rungs[1])
-            changes.append(self.table.delete_element("b_of", self.key))
-            changes.append(self.table.add_element("a_of", self.key, target=waiting))
+            changes += self._clear("b_of") + self._fill("a_of", self.rungs[1])
         changes.append(self.table.delete_quota(self.name(dry)))
         del self.rungs[0]
         return changes + self.extend()
 
     def rebuild(self, *, passed: Octets) -> list[Message]:
-        """Open a shut gate with one rung from what has passed, exactly, to the ceiling."""
+        """Open a shut gate from what has passed, exactly, to the ceiling.
+
+        In two rungs, if there is enough for two: the owner hears of the first one's end while the second serves.
+        """
         assert self.is_shut, "only a shut gate has an exact figure to build on"
-        return self._add("a_of", limit=self.ceiling, used=passed)
+        whole = self.ceiling
+        if whole - passed >= self.split_least:
+            self.ceiling = Octets((passed + whole) // 2)
+        changes = self._add("a_of", limit=self.ceiling, used=passed)
+        self.ceiling = whole
+        return changes + self.extend()
 
     def fence(self) -> list[Message]:
         """Take every rung away: after this commit no new packet passes."""
-        places = zip(("a_of", "b_of"), self.rungs, strict=False)
-        elements = [self.table.delete_element(place, self.key) for place, _ in places]
+        elements = [change for place, _ in self._places() for change in self._clear(place)]
         quotas = [self.table.delete_quota(self.name(rung)) for rung in self.rungs]
         self.rungs.clear()
         return elements + quotas
+
+    def add_key(self, key: Key) -> list[Message]:
+        """Let the party be found under this name too."""
+        self.keys.append(key)
+        return [self._element(place, key, rung) for place, rung in self._places()]
 
     def adopt(self, names: Collection[str]) -> None:
         """Take over the rungs that the kernel holds under this label."""
@@ -100,7 +128,16 @@ class Ladder:
         self.numbered += 1
         rung = Rung(self.numbered, self.ceiling)
         self.rungs.append(rung)
-        return [
-            self.table.add_quota(self.name(rung), limit=limit, used=used),
-            self.table.add_element(place, self.key, target=self.name(rung)),
-        ]
+        return [self.table.add_quota(self.name(rung), limit=limit, used=used), *self._fill(place, rung)]
+
+    def _places(self) -> list[tuple[str, Rung]]:
+        return list(zip(("a_of", "b_of"), self.rungs, strict=False))
+
+    def _fill(self, place: str, rung: Rung) -> list[Message]:
+        return [self._element(place, key, rung) for key in self.keys]
+
+    def _element(self, place: str, key: Key, rung: Rung) -> Message:
+        return self.table.add_element(place + key.suffix, key.octets, target=self.name(rung))
+
+    def _clear(self, place: str) -> list[Message]:
+        return [self.table.delete_element(place + key.suffix, key.octets) for key in self.keys]

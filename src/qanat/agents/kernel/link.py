@@ -60,6 +60,8 @@ class Link:
     """Switched on by the administrator and able to carry traffic."""
     mtu: int
     gso_max_segs: int
+    master: int = 0
+    """Index of the bridge or bond it is a port of; 0 for none."""
 
     @property
     def frame_header_octets(self) -> int:
@@ -162,6 +164,7 @@ def link_of(payload: bytes) -> Link:
         is_up=bool(flags & _IF_UP) and state.value in _ANSWERS_UP,
         mtu=netlink.number_of(found.get(4, bytes(4)), "=I"),
         gso_max_segs=netlink.number_of(found.get(40, bytes(4)), "=I"),
+        master=netlink.number_of(found.get(10, bytes(4)), "=I"),
     )
 
 

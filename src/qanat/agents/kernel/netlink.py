@@ -125,17 +125,19 @@ def be64(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("!Q", value))
 
 
-def attribute_list(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each attribute in order. Raises Malformed when a length points outside of the data."""
-    place = 0
-    while place < len(data):
-        if len(data) - place < 4:
-            raise Malformed(f"netlink attribute cut short at octet {place} of {len(data)}")
-        length, kind = _ATTRIBUTE.unpack_from(data, place)
-        if not 4 <= length <= len(data) - place:
-            raise Malformed(f"netlink attribute at octet {place} says {length} octets, {len(data) - place} are there")
-        yield kind & _TYPE_MASK, data[place + 4 : place + length]
-        place += length + -length % 4
+def attribute_list(data: bytes) -> list[tuple[int, bytes]]:
+    """Return each attribute in order. Raises Malformed when a length points outside of the data."""
+    found, place, end = [], 0, len(data)
+    unpack = _ATTRIBUTE.unpack_from
+    while end - place >= 4:
+        length, kind = unpack(data, place)
+        if length < 4 or length > end - place:
+            raise Malformed(f"netlink attribute at octet {place} says {length} octets, {end - place} are there")
+        found.append((kind & _TYPE_MASK, data[place + 4 : place + length]))
+        place += (length + 3) & ~3
+    if place < end:
+        raise Malformed(f"netlink attribute cut short at octet {place} of {end}")
+    return found
 
 
 class Attributes(dict[int, bytes]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from qanat.agents.kernel import netlink
@@ -23,13 +24,16 @@ INET: Final = 1
 IP: Final = 2
 
 _SUBSYSTEM: Final = 10
-_EVENT_GROUP: Final = 7  # NFNLGRP_NFTABLES
+EVENT_GROUP: Final = 7  # NFNLGRP_NFTABLES
 
 _GET_TABLE, _DELETE_TABLE = 0x0A01, 0x0A02
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 0x0A0C, 0x0A0D, 0x0A0E
 _NEW_OBJECT, _GET_OBJECT, _DELETE_OBJECT = 0x0A12, 0x0A13, 0x0A14
 
 _COUNTER: Final = 1
+_COUNTED: Final = struct.Struct("!4sQ4sQ")
+_COUNTED_HEADS: Final = (struct.pack("=HH", 12, 1), struct.pack("=HH", 12, 2))
+"""How kernels write a counter's octets and packets, one behind the other; any other order is read all the same."""
 _QUOTA: Final = 2
 _DEPLETED: Final = 2
 
@@ -129,14 +133,18 @@ class Nft:
             for key, target in elements_of(answer.payload)
         }
 
+    def make_hold(self, table: Table, collection: str, wanted: set[bytes]) -> None:
+        """Make a set hold these elements and no others, in one transaction."""
+        present = set(self.elements(table, collection))
+        removed = [table.delete_element(collection, key) for key in sorted(present - wanted)]
+        self.commit(removed + [table.add_element(collection, key) for key in sorted(wanted - present)])
+
     def close(self) -> None:
         self._netlink.close()
 
     def _objects(self, table: Table, kind: int) -> list[tuple[str, bytes]]:
         wanted = table._frame() + netlink.text(1, table.name) + netlink.be32(3, kind)
-        answers = self._netlink.dump(Message(_GET_OBJECT, wanted))
-        found = (netlink.attributes(answer.payload[4:]) for answer in answers)
-        return [(netlink.text_of(each[2]), each[4]) for each in found]
+        return [_name_and_data(answer.payload) for answer in self._netlink.dump(Message(_GET_OBJECT, wanted))]
 
     def _object_data(self, table: Table, kind: int, name: str) -> bytes:
         (answer,) = self._netlink.ask(table._object(_GET_OBJECT, kind, name))
@@ -155,7 +163,7 @@ class Depletions:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._events = netlink.Events(netlink.NETFILTER, [_EVENT_GROUP])
+        self._events = netlink.Events(netlink.NETFILTER, [EVENT_GROUP])
 
     def fileno(self) -> int:
         return self._events.fileno()
@@ -191,7 +199,22 @@ def _deletes(message: Message, table: Table) -> bool:
     return netlink.text_of(netlink.attributes(message.payload[4:])[1]) == table.name
 
 
+def _name_and_data(payload: bytes) -> tuple[str, bytes]:
+    """Read an object without unpacking the rest of it: a base station reads tens of thousands at once."""
+    name, data = b"", b""
+    for kind, value in netlink.attribute_list(payload[4:]):
+        if kind == 2:
+            name = value
+        elif kind == 4:
+            data = value
+    return netlink.text_of(name), data
+
+
 def counter_of(data: bytes) -> Counter:
+    if len(data) == _COUNTED.size:
+        first, octets, second, packets = _COUNTED.unpack(data)
+        if (first, second) == _COUNTED_HEADS:
+            return Counter(octets, packets)
     found = netlink.attributes(data)
     return Counter(Octets(netlink.number_of(found[1], "!Q")), netlink.number_of(found[2], "!Q"))
 
@@ -223,6 +246,11 @@ def comment_of(userdata: bytes) -> str:
             return netlink.text_of(userdata[place + 2 : place + 2 + length])
         place += 2 + length
     return ""
+
+
+def service_key(address: IPv4Address | IPv6Address, port: int) -> bytes:
+    """Pack an element of a set of ``address . inet_service``; nftables fills each part up to four octets."""
+    return address.packed + struct.pack("!Hxx", port)
 
 
 def _key(key: bytes) -> bytes:

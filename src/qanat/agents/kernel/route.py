@@ -26,7 +26,7 @@ _MAIN: Final = 254
 _UNSPECIFIED: Final = 0
 _NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
 _RTMSG: Final = struct.Struct("=BBBBBBBBI")
-_DST, _OIF, _CACHE, _TABLE = 1, 4, 12, 15
+_DST, _OIF, _PRIORITY, _CACHE, _TABLE = 1, 4, 6, 12, 15
 _ON_LINK: Final = 4
 _FIB_MATCH: Final = 0x2000
 _UNICAST: Final = 1
@@ -52,6 +52,11 @@ class Route:
     def is_default(self) -> bool:
         return self.prefix == 0
 
+    @property
+    def metric(self) -> int:
+        """The lower one is preferred."""
+        return netlink.number_of(dict(self.rest).get(_PRIORITY, bytes(4)), "=I")
+
 
 class Routes:
     """Asks and changes in the network namespace it was made in. Raises KernelFault."""
@@ -61,7 +66,10 @@ class Routes:
 
     def defaults(self, link: Link, *, table: int = _MAIN) -> list[Route]:
         """Return the default routes of both families that leave through the interface."""
-        wanted = [(family, link.index, table) for family in _VERSION.values()]
+        return [route for route in self.all_defaults(table=table) if route.interface == link.index]
+
+    def all_defaults(self, *, table: int = _MAIN) -> list[Route]:
+        """Return the default routes of both families, through whichever interface."""
         answers = (
             answer
             for family in _VERSION.values()
@@ -73,7 +81,7 @@ class Routes:
             dict.fromkeys(
                 route
                 for route in found
-                if route and route.is_default and (route.family, route.interface, route.table) in wanted
+                if route and route.is_default and route.family in _VERSION.values() and route.table == table
             )
         )
 

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from qanat.agents.channel import Server, read_server
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
+from qanat.agents.log import Log
 from qanat.agents.reporter import Reporter
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
+from qanat.agents.terminal.gate import Carried, Gate
 from qanat.agents.terminal.gate import Server as GateServer
-from qanat.agents.terminal.log import Log
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
-from qanat.agents.terminal.state_file import StateFile
+from qanat.agents.terminal.state_file import StateFile, read_state
 from qanat.clock import Clock
 from qanat.errors import Unreachable
 
@@ -39,23 +41,29 @@ def run_terminal(
     server = read_server(identity.server)
     reporter = Reporter(
         server,
-        key=identities.key_of(state),
+        key=key_of(state),
         key_id=identity.terminal,
         channels=channels_of(interface, channels or identity.channels),
         clock=corrected,
     )
+    before = read_state(state_path(state))
+
+    def open_gate(carried: Carried | None) -> Gate:
+        return choose_gate(interface, signalling=signalling_with(server, log), carried=carried)
+
     journal = Journal(journal_path(state))
     watch = LinkWatch(interface)
     try:
         agent = Agent(
             journal=journal,
-            meter=Meter(lambda: choose_gate(interface, signalling=signalling_with(server, log))),
+            meter=Meter(open_gate, log, earlier=None if before is None else before.witness),
             watch=watch,
             reporter=reporter,
             clock=corrected,
             log=log,
             state_file=StateFile(state_path(state), clock),
             report_interval_s=report_interval_s,
+            resolve=lambda: signalling_with(server, log),
         )
         asyncio.run(agent.run())
     finally:

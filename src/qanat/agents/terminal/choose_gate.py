@@ -6,8 +6,9 @@ import errno
 from collections.abc import Collection
 from typing import Final
 
+from qanat.agents.kernel.lay import NftMissing
 from qanat.agents.kernel.netlink import KernelFault
-from qanat.agents.terminal.gate import Gate, NftMissing, Server
+from qanat.agents.terminal.gate import Carried, Gate, Server
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
@@ -16,13 +17,15 @@ _FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-def choose_gate(interface: str, *, signalling: Collection[Server]) -> Gate:
+def choose_gate(interface: str, *, signalling: Collection[Server], carried: Carried | None = None) -> Gate:
     """Open the gate of this interface, or go on with the one that stands. It is shut until it is raised.
+
+    With ``carried`` a gate that has to be laid goes on with these counts.
 
     Raises NoSuchInterface, BadInput and ForeignTable: what no other gate could cure.
     """
     try:
-        return KernelGate(interface, signalling=signalling)
+        return KernelGate(interface, signalling=signalling, carried=carried)
     except NftMissing as fault:
         because = str(fault)
     except KernelFault as fault:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
-from typing import Final
 
 from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.device_key import key_of, public_text
+from qanat.agents.hardware import VERSION, hardware, serial_of
 from qanat.agents.reporter import ANY_ROUTE, Reporter
-from qanat.agents.terminal.identity import Identity, key_of, public_text, store
+from qanat.agents.terminal.identity import Identity, store
 from qanat.clock import Clock
 from qanat.wire.agent import Enrolled, Enrolment
-
-VERSION: Final = "qanat 0.1.0"
 
 
 def enrol(
@@ -30,7 +27,7 @@ def enrol(
         code=code,
         public_key=public,
         hardware=hardware(),
-        serial=serial or f"key-{hashlib.sha256(public.encode()).hexdigest()[:16]}",
+        serial=serial or serial_of(public),
         version=VERSION,
     )
     answer = reporter.post("/v1/terminals", request, Enrolled)
@@ -50,14 +47,3 @@ def enrol(
 def channels_of(interface: str, others: list[str]) -> list[str]:
     """Return the ways to the server in order: the cloud SIM's interface, those named, then any route."""
     return [*dict.fromkeys((interface, *others, ANY_ROUTE))]
-
-
-def hardware() -> str:
-    """Return make and model as the firmware tells them, or the kind of machine."""
-    parts = []
-    for name in ("sys_vendor", "product_name"):
-        try:
-            parts.append(Path(f"/sys/class/dmi/id/{name}").read_text(errors="replace").strip())
-        except OSError:
-            continue
-    return " ".join(filter(None, parts))[:256] or os.uname().machine

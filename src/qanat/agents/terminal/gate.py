@@ -8,28 +8,19 @@ What a gate can promise depends on the machine; ``describe`` says it in words. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Protocol
 
 from qanat.agents.kernel.link import UpDown
-from qanat.errors import Fault
 from qanat.units import Octets
 
 NOTHING: Final = UpDown(Octets(0), Octets(0))
 
 Server = tuple[IPv4Address | IPv6Address, int]
 """Address and TCP port of a Qanat server: signalling with it is never charged."""
-
-
-class NftMissing(Fault):
-    """The ``nft`` command is not installed."""
-
-
-class ForeignTable(Fault):
-    """A table of our name is there that this program did not lay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +38,14 @@ class Reading:
     """What was dropped for want of quota. Down: it did come over the interface. Up: it never left."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """The counts with which a gate is laid that another program deleted: its meter goes on under the same name."""
+
+    meter: str
+    reading: Reading
+
+
 class GateEvent(Enum):
     LOWER = "lower"
     """A rung ran dry and the next one serves: raise the ceiling soon."""
@@ -61,6 +60,11 @@ class Gate(Protocol):
     @property
     def meter(self) -> str:
         """Names the counters behind ``reading``: another name means that they began again, at a base of their own."""
+        ...
+
+    @property
+    def stays_shut(self) -> bool:
+        """Whether nothing passes after this program has ended."""
         ...
 
     @property
@@ -81,6 +85,10 @@ class Gate(Protocol):
 
     def close(self) -> Reading:
         """Let no service octet pass any more; return the final count. The ceiling comes down to what has passed."""
+        ...
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        """Let these servers be reached from now on, and no others."""
         ...
 
     def fileno(self) -> int | None:

@@ -16,25 +16,24 @@ The layout of the table is decided here, renewal in ``ladder``.
 from __future__ import annotations
 
 import errno
-import os
 import re
-import shutil
 import struct
-import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
 
 from qanat.agents.kernel import nft
+from qanat.agents.kernel.climb import Climb
 from qanat.agents.kernel.fence import wait_for_packets_in_flight
-from qanat.agents.kernel.ladder import Ladder
+from qanat.agents.kernel.ladder import Key, Ladder
+from qanat.agents.kernel.lay import ForeignTable, run_nft
 from qanat.agents.kernel.link import Link, Links, UpDown
-from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
+from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import ForeignTable, GateEvent, NftMissing, Reading, Server
+from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, Server
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -46,14 +45,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RULESET: Final = """
 create table inet {table} {{ comment "{comment}"; }}
 table inet {table} {{
-  counter passed_up {{}}
-  counter passed_down {{}}
-  counter signalling_up {{}}
-  counter signalling_down {{}}
-  counter upkeep_up {{}}
-  counter upkeep_down {{}}
-  counter refused_up {{}}
-  counter refused_down {{}}
+  counter passed_up {{ packets 0 bytes {counts[passed_up]} }}
+  counter passed_down {{ packets 0 bytes {counts[passed_down]} }}
+  counter signalling_up {{ packets 0 bytes {counts[signalling_up]} }}
+  counter signalling_down {{ packets 0 bytes {counts[signalling_down]} }}
+  counter upkeep_up {{ packets 0 bytes {counts[upkeep_up]} }}
+  counter upkeep_down {{ packets 0 bytes {counts[upkeep_down]} }}
+  counter refused_up {{ packets 0 bytes {counts[refused_up]} }}
+  counter refused_down {{ packets 0 bytes {counts[refused_down]} }}
   map a_of {{ type iface_index : quota; }}
   map b_of {{ type iface_index : quota; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
@@ -90,6 +89,7 @@ table inet {table} {{
   }}
 }}
 """
+_KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 _MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 
@@ -107,21 +107,21 @@ class Laid:
 class KernelGate:
     """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Server]) -> None:
+    def __init__(self, interface: str, *, signalling: Iterable[Server], carried: Carried | None = None) -> None:
         self._table = table_for(interface)
-        self._dry: set[str] = set()
         self._built_on: tuple[Octets, Octets] | None = None
         with ExitStack() as sockets:
             self._links = sockets.enter_context(closing(Links()))
             self._link = self._links.find(interface)
             self._nft = sockets.enter_context(closing(Nft()))
-            self._laid = self._read_laid() or self._lay()
+            self._laid = self._read_laid() or self._lay(carried)
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
             sockets.enter_context(closing(Routes())).refresh()
             self._allow_signalling(set(signalling))
-            self._ladder = self._adopt_ladder()
+            self._climb = self._adopt_ladder()
+            self._ladder = self._climb.ladder
             self._follow_interface()
             self._advance()
             self._sockets = sockets.pop_all()
@@ -133,6 +133,10 @@ class KernelGate:
     @property
     def meter(self) -> str:
         return self._laid.meter
+
+    @property
+    def stays_shut(self) -> bool:
+        return True
 
     @property
     def ceiling(self) -> Octets:
@@ -149,36 +153,34 @@ class KernelGate:
         if self._ladder.is_shut:
             self._rebuild(least=1)
         else:
-            self._commit(self._ladder.extend())
+            self._climb.extend()
 
     def reading(self) -> Reading:
         octets = {name: counter.octets for name, counter in self._nft.counters(self._table).items()}
         if not octets:
             raise TableGone(self._table)
-        return Reading(
-            **{
-                kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
-                for kind in ("passed", "signalling", "upkeep", "refused")
-            }
-        )
+        return Reading(**{kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"]) for kind in _KINDS})
 
     def close(self) -> Reading:
-        self._commit(self._ladder.fence())
+        self._climb.fence()
         wait_for_packets_in_flight()
         final = self.reading()
         self._ladder.ceiling = final.passed.total
         return final
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        self._allow_signalling(set(servers))
 
     def fileno(self) -> int:
         return self._depletions.fileno()
 
     def take_events(self) -> list[GateEvent]:
         try:
-            self._dry.update(self._depletions.take())
+            self._climb.heard(self._depletions.take())
         except EventsLost:
             if self._read_laid() is None:
                 raise TableGone(self._table) from None
-            self._look()
+            self._climb.look()
         return self._advance()
 
     def describe(self) -> str:
@@ -210,9 +212,9 @@ class KernelGate:
             )
         return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
 
-    def _lay(self) -> Laid:
+    def _lay(self, carried: Carried | None) -> Laid:
         found = OffloadState.of(self._link)
-        laid = Laid(meter=fresh_id("mtr"), index=self._link.index, found=found)
+        laid = Laid(meter=carried.meter if carried else fresh_id("mtr"), index=self._link.index, found=found)
         comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
         run_nft(
             _RULESET.format(
@@ -221,48 +223,37 @@ class KernelGate:
                 interface=self._link.name,
                 discovery=_DISCOVERY,
                 membership=_MEMBERSHIP,
+                counts=_counts(carried.reading if carried else Reading(passed=NOTHING)),
             )
         )
         return laid
 
     def _allow_signalling(self, servers: set[Server]) -> None:
-        """Make the sets hold these servers and no others, in one transaction."""
-        changes: list[Message] = []
         for collection, version in (("servers4", 4), ("servers6", 6)):
-            wanted = {_server_key(server) for server in servers if server[0].version == version}
-            present = set(self._nft.elements(self._table, collection))
-            changes += [self._table.delete_element(collection, key) for key in sorted(present - wanted)]
-            changes += [self._table.add_element(collection, key) for key in sorted(wanted - present)]
-        self._nft.commit(changes)
+            wanted = {nft.service_key(*server) for server in servers if server[0].version == version}
+            self._nft.make_hold(self._table, collection, wanted)
 
-    def _adopt_ladder(self) -> Ladder:
+    def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""
         standing = self._nft.elements(self._table, "a_of")
-        key = next(iter(standing), _index_key(self._link))
-        ladder = Ladder(table=self._table, label=_LABEL, key=key, ceiling=self.reading().passed.total)
-        quotas = self._nft.quotas(self._table)
-        ladder.adopt(quotas)
-        self._dry.update(name for name, quota in quotas.items() if quota.depleted)
-        return ladder
+        key = Key("", next(iter(standing), _index_key(self._link)))
+        ladder = Ladder(table=self._table, label=_LABEL, keys=[key], ceiling=self.reading().passed.total)
+        climb = Climb(self._nft, ladder)
+        climb.adopt(self._nft.quotas(self._table))
+        return climb
 
     def _follow_interface(self) -> None:
         """If the interface was made anew it has been shut since: let it have the rungs of the old one."""
-        if self._ladder.key == _index_key(self._link):
+        key = Key("", _index_key(self._link))
+        if self._ladder.keys == [key]:
             return
-        self._commit(self._ladder.fence())
-        self._ladder.key = _index_key(self._link)
+        self._climb.fence()
+        self._ladder.keys = [key]
         self._rebuild(least=1)
 
     def _advance(self) -> list[GateEvent]:
         """Rotate past every dry rung; when none is left, give back the remainders or say that the gate is shut."""
-        events = []
-        while self._ladder.rungs and self._ladder.name(self._ladder.rungs[0]) in self._dry:
-            self._dry.remove(self._ladder.name(self._ladder.rungs[0]))
-            self._commit(self._ladder.rotate())
-            self._look(serving_only=True)
-            events.append(GateEvent.LOWER)
-        # A rung that was found dry by looking is heard of once more.
-        self._dry.intersection_update(map(self._ladder.name, self._ladder.rungs))
+        events = [GateEvent.LOWER] * self._climb.rotate()
         if events and self._ladder.is_shut and not self._rebuild(least=self._link.mtu):
             events[-1] = GateEvent.SHUT
         return events
@@ -278,21 +269,8 @@ class KernelGate:
         if ceiling - passed < least or figures == self._built_on:
             return False
         self._built_on = figures
-        self._commit(self._ladder.rebuild(passed=passed))
+        self._climb.rebuild(passed=passed)
         return True
-
-    def _look(self, *, serving_only: bool = False) -> None:
-        """Ask the kernel which rungs are dry: a rung may run dry in the moment in which it is moved."""
-        for rung in self._ladder.rungs[: 1 if serving_only else 2]:
-            if self._nft.quota(self._table, self._ladder.name(rung)).depleted:
-                self._dry.add(self._ladder.name(rung))
-
-    def _commit(self, changes: Sequence[Message]) -> None:
-        try:
-            self._nft.commit(changes)
-        except KernelFault:
-            self._ladder.adopt(self._nft.quotas(self._table))
-            raise
 
 
 def table_for(interface: str) -> Table:
@@ -305,21 +283,11 @@ def table_for(interface: str) -> Table:
     return Table(nft.INET, f"qanat_terminal_{interface}")
 
 
-def run_nft(ruleset: str) -> None:
-    """Lay a ruleset in one transaction. Raises NftMissing or KernelFault with what nft said."""
-    command = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-    if command is None:
-        raise NftMissing("the nft command is not installed: `apt install nftables`")
-    done = subprocess.run([command, "-f", "-"], input=ruleset, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise KernelFault(f"nft did not lay the gate: {done.stderr.strip()}", code=errno.EINVAL)
+def _counts(reading: Reading) -> dict[str, Octets]:
+    """Return the figure of each counter by its name."""
+    both = {kind: getattr(reading, kind) for kind in _KINDS}
+    return {f"{kind}_{way}": getattr(octets, way) for kind, octets in both.items() for way in ("up", "down")}
 
 
 def _index_key(link: Link) -> bytes:
     return struct.pack("=I", link.index)
-
-
-def _server_key(server: Server) -> bytes:
-    """Pack a set key; nftables fills each part up to four octets."""
-    address, port = server
-    return address.packed + struct.pack("!Hxx", port)

@@ -1,66 +1,120 @@
-"""The gate of one interface as a holder sees it: it may vanish with its interface, and come back."""
+"""The gate of one interface as a holder sees it: it may vanish with its interface, and come back.
+
+A gate that another program deletes is laid again at once: its counts go on where the interface's counters say, and it is
+open as far as it was before, which the journal already holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from qanat.agents.holding import Reading
 from qanat.agents.kernel.link import Link, NoSuchInterface
-from qanat.agents.terminal.gate import Gate, GateEvent
+from qanat.agents.kernel.netlink import KernelFault
+from qanat.agents.kernel.nft import TableGone
+from qanat.agents.log import Log
+from qanat.agents.terminal.gate import Carried, Gate, GateEvent, Server
+from qanat.agents.terminal.gate import Reading as GateReading
+from qanat.agents.terminal.witness import Testimony, Witness
 from qanat.units import Octets
+
+T = TypeVar("T")
 
 
 class Meter:
     """Opens the gate when the interface is there, and anew when the interface was made anew."""
 
-    def __init__(self, open_gate: Callable[[], Gate]) -> None:
+    def __init__(
+        self, open_gate: Callable[[Carried | None], Gate], log: Log, *, earlier: Testimony | None = None
+    ) -> None:
         self._open_gate = open_gate
-        self._index: int | None = None
+        self._log = log
+        self._earlier = earlier
+        self._link: Link | None = None
+        self._witness: Witness | None = None
+        self._was_credible = True
         self.gate: Gate | None = None
 
     def follow(self, link: Link) -> bool:
         """Have a gate on this interface; return whether it had to be opened. Raises what ``choose_gate`` raises."""
-        if self.gate is not None and self._index == link.index:
+        if self.gate is not None and self._link is not None and self._link.index == link.index:
             return False
         self.close()
-        self.gate = self._open_gate()
-        self._index = link.index
+        self._link = link
+        self.gate = self._open_gate(None)
+        self._witness = Witness(link, self.gate, earlier=self._earlier)
         return True
 
     def reading(self) -> Reading | None:
         """Return the charge so far; None when there is nothing to read it from."""
-        if self.gate is None:
-            return None
-        try:
-            passed = self.gate.reading().passed
-        except NoSuchInterface:
-            return None
-        return Reading(source=self.gate.meter, up=passed.up, down=passed.down)
+        return self._charge(lambda gate: self._witness.read(gate) if self._witness else gate.reading())
 
-    def take_events(self) -> bool:
-        """Do what the kernel asks for; return whether the ceiling was met. Raises TableGone."""
-        if self.gate is None:
-            return False
-        try:
-            return GateEvent.SHUT in self.gate.take_events()
-        except NoSuchInterface:
-            return False
+    def take_events(self) -> list[GateEvent]:
+        """Do what the kernel asks for and tell what happened."""
+        return self._at_gate(lambda gate: gate.take_events()) or []
 
     def raise_to(self, ceiling: Octets) -> None:
         """Let octets pass up to here. Where nothing can stop the traffic, more may have passed by now."""
-        if self.gate is not None:
-            self.gate.raise_to(Octets(max(ceiling, self.gate.ceiling)))
+        self._at_gate(lambda gate: gate.raise_to(Octets(max(ceiling, gate.ceiling))))
 
     def shut(self) -> Reading | None:
-        if self.gate is None:
+        return self._charge(lambda gate: gate.close())
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        self._at_gate(lambda gate: gate.allow_signalling(servers))
+
+    def testify(self) -> Testimony | None:
+        """Compare gate and interface, and say it once when they do not agree."""
+        witness = self._witness
+        if witness is None:
             return None
-        try:
-            passed = self.gate.close().passed
-        except NoSuchInterface:
-            return None
-        return Reading(source=self.gate.meter, up=passed.up, down=passed.down)
+        said = self._at_gate(witness.testify)
+        if said is not None:
+            if self._was_credible and not said.is_credible:
+                self._log("gate and interface differ", apart=said.apart, gate=said.gate, interface=said.interface)
+            self._was_credible = said.is_credible
+        return said
 
     def close(self) -> None:
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
         if self.gate is not None:
             self.gate.detach()
             self.gate = None
+
+    def _charge(self, read: Callable[[Gate], GateReading]) -> Reading | None:
+        found = self._at_gate(read)
+        if found is None or self.gate is None:
+            return None
+        return Reading(source=self.gate.meter, up=found.passed.up, down=found.passed.down)
+
+    def _at_gate(self, action: Callable[[Gate], T]) -> T | None:
+        """Do it; None without a gate or interface. A gate that was deleted is laid again first."""
+        try:
+            return None if self.gate is None else action(self.gate)
+        except NoSuchInterface:
+            return None
+        except TableGone as fault:
+            self._lay_again(str(fault))
+        except KernelFault as fault:
+            if fault.code != errno.ENOENT:
+                raise
+            self._lay_again(str(fault))
+        return None if self.gate is None else action(self.gate)
+
+    def _lay_again(self, because: str) -> None:
+        assert self.gate is not None, "only a gate that was there can be gone"
+        assert self._witness is not None, "every gate has its witness"
+        ceiling = self.gate.ceiling
+        try:
+            carried = self._witness.carry(self.gate)
+            self.gate.detach()
+            self.gate = self._open_gate(carried)
+        except NoSuchInterface:
+            self.close()
+            return
+        self.gate.raise_to(Octets(max(ceiling, self.gate.ceiling)))
+        self._log("gate laid again", sentence=because, passed=self.gate.reading().passed.total)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import still_merging
-from qanat.agents.terminal.gate import GateEvent, Reading
+from qanat.agents.terminal.gate import GateEvent, Reading, Server
 from qanat.units import Octets
 
 
@@ -28,6 +28,10 @@ class OpenGate:
     @property
     def meter(self) -> str:
         return self._meter
+
+    @property
+    def stays_shut(self) -> bool:
+        return False
 
     @property
     def ceiling(self) -> Octets:
@@ -52,6 +56,9 @@ class OpenGate:
         self._ceiling = final.passed.total
         self._is_over = True
         return final
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        """Everything is let through as it is."""
 
     def fileno(self) -> None:
         return None

@@ -7,7 +7,7 @@ them apart. A router advertisement may bring an IPv6 default route back; the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing
 
 from qanat.agents.kernel.link import Links, boot_id
@@ -46,6 +46,10 @@ class RouteGate:
         return self._meter
 
     @property
+    def stays_shut(self) -> bool:
+        return True
+
+    @property
     def ceiling(self) -> Octets:
         return self._ceiling
 
@@ -73,6 +77,12 @@ class RouteGate:
         final = Reading(passed=self._links.octets(self._link))
         self._ceiling = final.passed.total
         return final
+
+    def allow_signalling(self, servers: Collection[Server]) -> None:
+        before, self._servers = self._servers, [address for address, _ in servers]
+        if not self._is_open and self._servers != before:
+            self._routes.restore(self._link, kept=before)
+            self._routes.park(self._link, keep=self._servers)
 
     def fileno(self) -> None:
         return None

@@ -16,12 +16,13 @@ from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
-from qanat.agents.journal import Journal, JournalFault
-from qanat.agents.kernel.nft import TableGone
+from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
+from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
-from qanat.agents.terminal.log import Log
+from qanat.agents.terminal.gate import Gate, GateEvent, Server
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
 from qanat.errors import Fault
@@ -48,7 +49,10 @@ class Agent:
         log: Log,
         state_file: StateFile,
         report_interval_s: int | None,
+        resolve: Callable[[], list[Server]],
     ) -> None:
+        self._resolve = resolve
+        self._signalling: list[Server] = []
         self._journal = journal
         self._meter = meter
         self._watch = watch
@@ -60,6 +64,7 @@ class Agent:
         self._holder = Holder(journal.load(), report_interval_s=report_interval_s)
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._heard: Gate | None = None
         self._gate_fd: int | None = None
         self._is_stopping = False
         self._is_paused = False
@@ -80,13 +85,16 @@ class Agent:
         loop.remove_reader(self._watch.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        self._listen_to_gate(None)
+        self._listen_to(None)
         for task in self._sending:
             task.cancel()
         with suppress(Fault):  # a gate that cannot be shut is standing at its last ceiling
             self._meter.shut()
+        self._state_file.write(self._holder, self._meter, self._reporter.last_channel)
+        self._log(
+            "terminal agent stopped", unreported=self._holder.book.unreported, gate=_left_standing(self._meter.gate)
+        )
         self._meter.close()
-        self._state_file.write(self._holder, self._meter.gate, self._reporter.last_channel)
 
     # Events
 
@@ -103,32 +111,38 @@ class Agent:
     def _follow(self) -> bool:
         """Look at the link and have its gate; return whether the link is in use."""
         link = self._watch.look()
-        if link is not None and self._meter.follow(link):
-            self._listen_to_gate(self._meter.gate.fileno() if self._meter.gate else None)
+        if link is not None:
+            self._meter.follow(link)
+        self._listen_to(self._meter.gate)
         return link is not None
 
-    def _listen_to_gate(self, descriptor: int | None) -> None:
+    def _listen_to(self, gate: Gate | None) -> None:
+        if gate is self._heard:
+            return
         loop = asyncio.get_running_loop()
         if self._gate_fd is not None:
             loop.remove_reader(self._gate_fd)
-        if descriptor is not None:
-            loop.add_reader(descriptor, self._guarded, self._tick)
-        self._gate_fd = descriptor
+        self._heard, self._gate_fd = gate, None if gate is None else gate.fileno()
+        if self._gate_fd is not None:
+            loop.add_reader(self._gate_fd, self._guarded, self._gate_spoke)
 
     def _link_changed(self) -> None:
         self._watch.take()
         is_present = self._follow()
         self._do(self._holder.link(self._clock.now(), present=is_present))
 
+    def _gate_spoke(self) -> None:
+        """Every change of any ruleset is heard here, our own too: look further only when it concerns the gate."""
+        gate = self._meter.gate
+        events = self._meter.take_events()
+        if events or self._meter.gate is not gate:
+            self._look(events)
+
     def _tick(self) -> None:
-        try:
-            depleted = self._meter.take_events()
-        except TableGone as fault:
-            self._log("gate is gone", sentence=str(fault))
-            depleted = False
-            self._listen_to_gate(None)
-            self._meter.close()
-            self._follow()
+        self._look(self._meter.take_events())
+
+    def _look(self, events: list[GateEvent]) -> None:
+        depleted = GateEvent.SHUT in events
         self._do(self._holder.tick(self._clock.now(), self._meter.reading(), depleted=depleted))
 
     def _stop(self) -> None:
@@ -178,7 +192,8 @@ class Agent:
                     self._wake_after((at - self._clock.now()) / 1000)
                 case Note(event, facts):
                     self._log(event, **facts)
-        self._state_file.write_now_and_then(self._holder, self._meter.gate, self._reporter.last_channel)
+        self._listen_to(self._meter.gate)
+        self._state_file.write_now_and_then(self._holder, self._meter, self._reporter.last_channel)
         if self._is_stopping and self._holder.is_done:
             self._finish()
 
@@ -191,7 +206,7 @@ class Agent:
         """The gate keeps its last limit. What was not written did not happen: begin again from the journal."""
         self._is_paused = True
         self._log("journal cannot be written", sentence=str(fault), again_in_s=JOURNAL_AGAIN_S)
-        self._listen_to_gate(None)
+        self._listen_to(None)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._guarded, self._start_again)
@@ -200,7 +215,6 @@ class Agent:
         self._is_paused = False
         self._holder = Holder(self._journal.load(), report_interval_s=self._report_interval_s)
         link = self._follow()
-        self._listen_to_gate(self._meter.gate.fileno() if self._meter.gate else None)
         self._do(self._holder.start(self._clock.now(), self._meter.reading(), link=link))
         if self._is_stopping:
             self._stop_holder()
@@ -213,6 +227,7 @@ class Agent:
         task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, message: Interrogation | UsageReport) -> None:
+        self._guarded(partial(self._allow, await asyncio.to_thread(self._resolve)))
         try:
             answer = await asyncio.to_thread(self._post, message)
         except NoAnswer as fault:
@@ -222,6 +237,12 @@ class Agent:
             self._guarded(partial(self._rejected, message, fault))
         else:
             self._guarded(partial(self._arrived, message, answer))
+
+    def _allow(self, servers: list[Server]) -> None:
+        """The server's name may lead elsewhere by now: the gate must let the message through before it is sent."""
+        if servers and servers != self._signalling:
+            self._meter.allow_signalling(servers)
+            self._signalling = servers
 
     def _post(self, message: Interrogation | UsageReport) -> InterrogationAnswer | UsageConfirmation:
         if isinstance(message, Interrogation):
@@ -251,3 +272,9 @@ class Agent:
             self._do(self._holder.answered(self._clock.now(), answer))
         elif isinstance(message, UsageReport):
             self._do(self._holder.confirmed(self._clock.now(), message, answer))
+
+
+def _left_standing(gate: Gate | None) -> str:
+    if gate is None or not gate.stays_shut:
+        return ""
+    return f"{gate.interface} stays shut: `qanat terminal run` goes on, `qanat terminal release` opens it unmetered"

@@ -10,6 +10,8 @@ import msgspec
 
 from qanat.agents.holder import Holder
 from qanat.agents.terminal.gate import Gate, Reading
+from qanat.agents.terminal.meter import Meter
+from qanat.agents.terminal.witness import Testimony
 from qanat.clock import Clock
 from qanat.errors import Fault
 from qanat.units import Instant
@@ -30,6 +32,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     reported_at: Instant | None
     refusal: RefusalBody | None
+    witness: Testimony | None = None
 
 
 class StateFile:
@@ -44,13 +47,13 @@ class StateFile:
     def reported(self, now: Instant) -> None:
         self._reported_at = now
 
-    def write_now_and_then(self, holder: Holder, gate: Gate | None, channel: str) -> None:
+    def write_now_and_then(self, holder: Holder, meter: Meter, channel: str) -> None:
         if self._clock.now() - self._written_at >= EVERY_MS:
-            self.write(holder, gate, channel)
+            self.write(holder, meter, channel)
 
-    def write(self, holder: Holder, gate: Gate | None, channel: str) -> None:
+    def write(self, holder: Holder, meter: Meter, channel: str) -> None:
         self._written_at = self._clock.now()
-        reading = None if gate is None else _reading(gate)
+        gate, reading, testimony = _seen(meter)
         state = State(
             pid=os.getpid(),
             at=self._written_at,
@@ -63,6 +66,7 @@ class StateFile:
             channel=channel,
             reported_at=self._reported_at,
             refusal=holder.refusal,
+            witness=testimony,
         )
         draft = self._path.with_name(self._path.name + ".new")
         try:
@@ -72,11 +76,12 @@ class StateFile:
             return  # a full disk: the journal says so, and this file is only for looking at
 
 
-def _reading(gate: Gate) -> Reading | None:
+def _seen(meter: Meter) -> tuple[Gate | None, Reading | None, Testimony | None]:
     try:
-        return gate.reading()
+        testimony = meter.testify()
+        return meter.gate, None if meter.gate is None else meter.gate.reading(), testimony
     except Fault:
-        return None
+        return meter.gate, None, None
 
 
 def read_state(path: Path) -> State | None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
 import msgspec
 
 from qanat.agents import journal
+from qanat.agents.durable import is_locked
 from qanat.agents.holding import Held, Snapshot
 from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path, state_path
 from qanat.agents.terminal.state_file import State, read_state
+from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant
-from qanat.wire.agent import CloudSim, RefusalBody
+from qanat.wire.agent import CloudSim, PlanView, RefusalBody, TerminalView
 
 
 class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,22 +45,34 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     reported_at: Instant | None
     refusal: RefusalBody | None
+    available: int | None
+    """What the plans still hold, by the server; null when it did not answer."""
+    plans: list[PlanView] | None
+    server_silent: str
+    """Why the server did not answer; then subscriber and binding code are those of the enrolment."""
+    witness: Testimony | None
+    """What the interface itself counted beside the gate, when they were last compared."""
 
 
-def status_of(state: Path) -> Status:
-    """Look, without disturbing a running agent. Raises NotEnrolled, JournalFault, JournalDamaged."""
+def status_of(state: Path, said: TerminalView | str) -> Status:
+    """Look, without disturbing a running agent, and add what the server said, or why it said nothing.
+
+    Raises NotEnrolled, JournalFault, JournalDamaged.
+    """
     identity = identities.load(state)
+    view = None if isinstance(said, str) else said
+    known = view or identity
     path = journal_path(state)
     book = journal.read_only(path) if path.exists() else Snapshot(journal="")
     seen = read_state(state_path(state))
-    is_running = _is_locked(path)
+    is_running = is_locked(path)
     return Status(
         terminal=identity.terminal,
         server=identity.server,
         interface=identity.interface,
         sim=identity.sim,
-        subscriber=identity.subscriber,
-        binding_code=identity.binding_code,
+        subscriber=known.subscriber,
+        binding_code=known.binding_code,
         running=is_running,
         state=seen.state if seen is not None and is_running else "stopped",
         session=None if book.session is None else book.session.name,
@@ -71,6 +83,10 @@ def status_of(state: Path) -> Status:
         channel="" if seen is None else seen.channel,
         reported_at=None if seen is None else seen.reported_at,
         refusal=None if seen is None else seen.refusal,
+        available=None if view is None else view.available,
+        plans=None if view is None else view.plans,
+        server_silent=said if isinstance(said, str) else "",
+        witness=None if seen is None else seen.witness,
     )
 
 
@@ -87,18 +103,3 @@ def _quota(held: Held) -> QuotaStatus:
 
 def _unreported(book: Snapshot, seen: State | None) -> int:
     return Notebook(book).unreported if seen is None else seen.unreported
-
-
-def _is_locked(path: Path) -> bool:
-    """Tell whether an agent owns the journal now."""
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from qanat.agents.terminal.status import Status
+from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant, format_size
 
 
@@ -16,6 +17,15 @@ def lines(status: Status) -> Iterator[str]:
         yield f"subscriber    {status.subscriber}"
     elif status.binding_code is not None:
         yield f"binding code  {status.binding_code}"
+    if status.available is not None:
+        yield f"available     {format_size(status.available)} in {len(status.plans or [])} plans"
+    for plan in status.plans or []:
+        yield (
+            f"plan          {plan.plan}: {format_size(plan.available)} left of {format_size(plan.octets)},"
+            f" until {_moment(plan.expires_at)}"
+        )
+    if status.server_silent:
+        yield f"server        did not answer: {status.server_silent}"
     yield f"agent         {status.state if status.running else 'not running: start it with qanat terminal run'}"
     yield f"session       {status.session or 'none'}"
     for quota in status.quotas:
@@ -29,8 +39,18 @@ def lines(status: Status) -> Iterator[str]:
         yield f"last report   {_moment(status.reported_at)} over {status.channel}"
     if status.gate:
         yield f"gate          {status.gate}"
+    if status.witness is not None:
+        yield f"witness       {_compared(status.witness)}"
     if status.refusal is not None:
         yield f"refused       {status.refusal.sentence} {status.refusal.cure}"
+
+
+def _compared(said: Testimony) -> str:
+    verdict = "" if said.is_credible else f": more than the {said.tolerance} that go unseen"
+    return (
+        f"the interface counted {format_size(said.interface)}, the gate {format_size(said.gate)}:"
+        f" {abs(said.apart)} octets apart{verdict}"
+    )
 
 
 def _moment(at: Instant) -> str:

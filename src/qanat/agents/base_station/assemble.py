@@ -1,0 +1,98 @@
+"""Puts a base station's parts together from its state folder, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from pathlib import Path
+
+from qanat.agents.base_station import identity as identities
+from qanat.agents.base_station.gateway import Gateway
+from qanat.agents.base_station.gateway import Server as Signalling
+from qanat.agents.base_station.http import HttpServer
+from qanat.agents.base_station.office import Office
+from qanat.agents.base_station.portal import Portal
+from qanat.agents.base_station.run import BaseStation
+from qanat.agents.base_station.slots import Slots
+from qanat.agents.base_station.state_file import StateFile
+from qanat.agents.channel import Server, read_server
+from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.device_key import key_of
+from qanat.agents.log import Log
+from qanat.agents.reporter import ANY_ROUTE, Reporter
+from qanat.clock import Clock
+from qanat.errors import Unreachable
+
+PORTAL_PORT = 8910
+
+
+def run_base_station(
+    state: Path,
+    *,
+    access: str | None,
+    uplink: str | None,
+    portal_port: int,
+    free: list[str],
+    report_interval_s: int | None,
+    log: Log,
+    clock: Clock,
+) -> None:
+    """Run until SIGTERM or SIGINT. ``free`` names servers that demanders reach uncharged, besides the enrolled one.
+
+    Raises a Fault that names its cure.
+    """
+    identity = identities.load(state)
+    corrected = CorrectedClock(clock)
+    reporter = Reporter(
+        read_server(identity.server),
+        key=key_of(state),
+        key_id=identity.base_station,
+        channels=[ANY_ROUTE],
+        clock=corrected,
+    )
+    signalling = [each for url in [identity.server, *free] for each in _addresses(read_server(url), log)]
+    slots = Slots(slots_path(state))
+    try:
+        station = BaseStation(
+            slots=slots,
+            open_gateway=lambda: Gateway(
+                access=access or identity.access,
+                uplink=uplink or identity.uplink,
+                portal_port=portal_port,
+                signalling=signalling,
+            ),
+            office=Office(reporter, corrected),
+            clock=corrected,
+            log=log,
+            report_interval_s=report_interval_s,
+        )
+        portal = Portal(station, identity)
+        server = HttpServer(
+            portal.answer, failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}")
+        )
+        state_file = StateFile(state_path(state), station, corrected)
+
+        async def serve() -> None:
+            await server.listen(None, portal_port)
+            log("ready", portal=f"http://…:{portal_port}/", access=access or identity.access)
+            state_file.keep_up_to_date()
+
+        asyncio.run(station.run(serve))
+    finally:
+        slots.close()
+
+
+def slots_path(state: Path) -> Path:
+    return state / "slots.db"
+
+
+def state_path(state: Path) -> Path:
+    return state / "state.json"
+
+
+def _addresses(server: Server, log: Log) -> list[Signalling]:
+    try:
+        return [(ip_address(address), server.port) for _, address in server.addresses()]
+    except Unreachable as fault:
+        log("server has no address", sentence=str(fault))
+        return []

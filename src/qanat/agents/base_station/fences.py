@@ -1,0 +1,33 @@
+"""Fences of many sessions at once: one wait for packets in flight serves everyone who asked before it began."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+Wait = Callable[[], Awaitable[None]]
+
+
+class Fences:
+    def __init__(self, wait: Wait) -> None:
+        self._wait = wait
+        self._asked: list[Callable[[], None]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    def after(self, then: Callable[[], None]) -> None:
+        """Call this when every packet that is on its way now has arrived."""
+        self._asked.append(then)
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._asked:
+            served, self._asked = self._asked, []
+            await self._wait()
+            for then in served:
+                then()
+        self._running = None
+
+    def cancel(self) -> None:
+        if self._running is not None:
+            self._running.cancel()

@@ -1,0 +1,50 @@
+"""Who this base station is: its key, and what the server said when it enrolled. Both live in the state folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from qanat.agents.device_key import write_whole
+from qanat.errors import Fault
+
+
+class NotEnrolled(Fault):
+    """There is no identity in the state folder."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    server: str
+    base_station: str
+    identity: str
+    """Its identity code, for demanders to see."""
+    subscriber: str
+    operator: str
+    place: str
+    access: str
+    uplink: str
+
+
+def state_folder() -> Path:
+    """Return where a base station's files belong (FHS 3.0 §5.8)."""
+    return (
+        Path("/var/lib/qanat/base_station")
+        if os.geteuid() == 0
+        else Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qanat/base_station"
+    )
+
+
+def load(state: Path) -> Identity:
+    """Read the identity. Raises NotEnrolled."""
+    try:
+        return msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
+    except (OSError, msgspec.DecodeError) as error:
+        raise NotEnrolled(
+            f"{state} holds no enrolled base station ({error}); run `qanat station enrol` first"
+        ) from error
+
+
+def store(state: Path, identity: Identity) -> None:
+    write_whole(state / "identity.json", msgspec.json.format(msgspec.json.encode(identity)))

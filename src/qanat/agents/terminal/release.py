@@ -1,0 +1,48 @@
+"""``qanat terminal release``: after a stop the interface stays shut; this opens it again, unmetered, as it was found.
+
+What the gate has counted by then goes into the journal first and is reported by the next ``qanat terminal run``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from qanat.agents.actions import Action, Commit, Shut
+from qanat.agents.channel import read_server
+from qanat.agents.holder import Holder
+from qanat.agents.holding import Reading
+from qanat.agents.journal import Journal
+from qanat.agents.log import Log
+from qanat.agents.terminal import identity as identities
+from qanat.agents.terminal.assemble import journal_path, signalling_with
+from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.gate import Gate
+from qanat.agents.terminal.gate import Reading as GateReading
+from qanat.clock import Clock
+from qanat.units import Octets
+
+
+def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Octets:
+    """Take the gate down; return what the journal still has to report. Raises JournalInUse while an agent runs."""
+    identity = identities.load(state)
+    journal = Journal(journal_path(state))
+    try:
+        signalling = signalling_with(read_server(identity.server), log)
+        gate = choose_gate(interface or identity.interface, signalling=signalling)
+        holder = Holder(journal.load())
+        actions: deque[Action] = deque(holder.start(clock.now(), _charge(gate, gate.reading()), link=False))
+        while actions:
+            match actions.popleft():
+                case Commit(changes):
+                    journal.commit(changes)
+                case Shut():
+                    actions.extend(holder.fenced(clock.now(), _charge(gate, gate.close())))
+        gate.remove()
+        return holder.book.unreported
+    finally:
+        journal.close()
+
+
+def _charge(gate: Gate, reading: GateReading) -> Reading:
+    return Reading(source=gate.meter, up=reading.passed.up, down=reading.passed.down)

@@ -1,0 +1,147 @@
+"""``qanat station`` on the base station itself: enrol it, run its agent, look at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from qanat.errors import Fault
+
+T = TypeVar("T")
+
+
+def _state_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of the base station's key, identity and journal.",
+    )(function)
+
+
+@click.group()
+def station() -> None:
+    """The base station: admits demanders, meters and enforces each grant in the kernel, reports."""
+
+
+@station.command()
+@click.option("--server", required=True, metavar="URL", help="The Qanat server, as in http://10.0.0.1:8080.")
+@click.option("--code", required=True, help="The one-time code: `qanat station code`.")
+@click.option("--access", required=True, metavar="IFACE", help="The interface on which demanders are, as in br0.")
+@click.option("--uplink", required=True, metavar="IFACE", help="The interface on which the internet is.")
+@click.option("--place", default="", help="Where it stands, for people to read.")
+@click.option("--serial", help="A serial number; made from the key when not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def enrol(
+    *,
+    server: str,
+    code: str,
+    access: str,
+    uplink: str,
+    place: str,
+    serial: str | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Register this base station. Repeating with the same code is safe."""
+    import msgspec  # noqa: PLC0415  # each command loads what it needs: the agent is to stay small
+
+    from qanat.agents.base_station.enrol import enrol as register  # noqa: PLC0415
+    from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    folder = state or state_folder()
+    identity = _or_exit(
+        lambda: register(
+            folder,
+            server=server,
+            code=code,
+            access=access,
+            uplink=uplink,
+            place=place,
+            serial=serial,
+            clock=SystemClock(),
+        )
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(identity).decode())
+        return
+    click.echo(f"base station  {identity.base_station} of {identity.subscriber} at {identity.operator}")
+    click.echo(f"identity code {identity.identity}  (show it where demanders see it)")
+    click.echo("next          qanat station run")
+
+
+@station.command()
+@click.option("--access", metavar="IFACE", help="Instead of the enrolled one.")
+@click.option("--uplink", metavar="IFACE", help="Instead of the enrolled one.")
+@click.option("--portal-port", type=click.IntRange(1, 65_535), default=8910, show_default=True, metavar="PORT")
+@click.option("--free", multiple=True, metavar="URL", help="Another server that is reached uncharged; repeatable.")
+@click.option("--report-interval", type=click.IntRange(1, 86_400), metavar="SECONDS", help="Overrules the server's.")
+@click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
+@_state_option
+def run(
+    *,
+    access: str | None,
+    uplink: str | None,
+    portal_port: int,
+    free: tuple[str, ...],
+    report_interval: int | None,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    """Serve demanders until SIGTERM or Ctrl-C, which end every session and return what is left."""
+    from qanat.agents.base_station.assemble import run_base_station  # noqa: PLC0415
+    from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    clock = SystemClock()
+    _or_exit(
+        lambda: run_base_station(
+            state or state_folder(),
+            access=access,
+            uplink=uplink,
+            portal_port=portal_port,
+            free=list(free),
+            report_interval_s=report_interval,
+            log=JsonLog(clock) if as_json else PlainLog(clock),
+            clock=clock,
+        )
+    )
+
+
+@station.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def status(*, as_json: bool, state: Path | None) -> None:
+    """Show who is served, what is left, and what is not reported yet."""
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.base_station.status import status_of  # noqa: PLC0415
+
+    found = _or_exit(lambda: status_of(state or state_folder()))
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    from qanat.agents.base_station.status import lines  # noqa: PLC0415
+
+    for line in lines(found):
+        click.echo(line)
+
+
+def _or_exit(action: Callable[[], T]) -> T:
+    """Do it; a fault ends the command with what happened and how to cure it."""
+    try:
+        return action()
+    except Fault as fault:
+        click.echo(f"qanat station: {fault}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    station(prog_name="qanat station")

@@ -1,0 +1,375 @@
+"""The running base station: real traffic, real gate, real journal, browsers and terminals of our own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from tests.agents.base_station.conftest import FAR, FAR6, SERVER, STATION, STATION6, Scene
+from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.operator import Operator
+from tests.agents.processes import SOURCE, Running
+from tests.namespaces import Namespace
+from tests.traffic import connected, flows, receive, until
+
+from qanat.agents.base_station.enrol import enrol
+from qanat.system import SystemClock
+
+pytestmark = pytest.mark.namespaces
+
+PORTAL = 8910
+
+
+@pytest.fixture
+def server(scene: Scene) -> Iterator[FakeExchange]:
+    with scene.internet.inside():
+        operator = Operator(bought=50_000_000, quota_octets=5_000_000, report_interval_s=1)
+        made = FakeExchange(operator, host=SERVER, port=7443, clock=SystemClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def state(scene: Scene, server: FakeExchange, tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    with scene.station.inside():
+        enrol(
+            folder,
+            server=server.url,
+            code="CODE-1",
+            access="br0",
+            uplink="up0",
+            place="Café Zürich <1>",
+            serial=None,
+            clock=SystemClock(),
+        )
+    return folder
+
+
+@contextmanager
+def running(scene: Scene, state: Path) -> Iterator[Running]:
+    agent = Running(scene.station, "qanat.console.station", "run", "--state", str(state))
+    try:
+        agent.wait_for("ready")
+        yield agent
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
+
+
+def ask(
+    device: Namespace,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    host: str = STATION,
+    port: int = PORTAL,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    """Ask what the base station offers, with an ordinary HTTP client on the device."""
+    with device.inside():
+        connection = http.client.HTTPConnection(host, port, timeout=15)
+        connection.connect()
+    connection.request(method, path, body, headers or {})
+    answer = connection.getresponse()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
+def join(device: Namespace, passcode: str = "PASS-1") -> tuple[int, bytes]:
+    status, _, body = ask(device, "POST", "/join", urlencode({"passcode": passcode}).encode())
+    return status, body
+
+
+def captive(device: Namespace) -> dict[str, object]:
+    _, headers, body = ask(device, "GET", "/captive-portal")
+    assert headers["content-type"] == "application/captive+json"
+    found: dict[str, object] = json.loads(body)
+    return found
+
+
+def download(scene: Scene, octets: int, *, far: str = FAR) -> None:
+    with connected(scene.alice, scene.internet, far) as (near, end):
+        for _ in range(octets // 100_000):
+            end.sendall(bytes(100_000))
+            receive(near, 100_000)
+
+
+def counted(scene: Scene) -> int:
+    """Read what has passed through nft: sessions that ended have no counters any more."""
+    listed = json.loads(scene.station.run("nft", "-j", "list", "counters"))["nftables"]
+    return sum(
+        item["counter"]["bytes"] for item in listed if item.get("counter", {}).get("name", "")[:3] in ("u_s", "d_s")
+    )
+
+
+def standing(scene: Scene) -> list[int]:
+    """Read the grants that stand in the kernel."""
+    listed = json.loads(scene.station.run("nft", "-j", "list", "quotas"))["nftables"]
+    return [each["quota"]["bytes"] for each in listed if "quota" in each]
+
+
+def is_refused(device: Namespace, far: str = FAR) -> bool:
+    with device.inside():
+        try:
+            socket.create_connection((far, 9), timeout=2).close()
+        except ConnectionRefusedError:
+            return False  # it got through to where nobody listens
+        except OSError:
+            return True
+    return False
+
+
+def test_a_person_goes_online_with_a_passcode_downloads_and_leaves(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        assert is_refused(scene.alice)
+        assert captive(scene.alice)["captive"] is True
+        assert join(scene.alice)[0] == 303
+        agent.wait_for("quota granted")
+        until(lambda: captive(scene.alice)["captive"] is False)
+        download(scene, 12_000_000)
+        download(scene, 1_000_000, far=FAR6)
+        page = ask(scene.alice, "GET", "/")[2].decode()
+        assert "You are online" in page
+        assert "BOB-1" in page
+        assert ask(scene.alice, "POST", "/leave")[0] == 303
+        ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"] >= 13_000_000
+        assert server.operator.available == 50_000_000 - server.operator.used
+        assert is_refused(scene.alice)
+        assert "You went offline" in ask(scene.alice, "GET", "/")[2].decode()
+        agent.stop()
+
+
+def test_two_grants_are_held_and_the_next_follows_each_that_runs_dry(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        until(lambda: standing(scene) == [5_000_000, 5_000_000])
+        with flows(scene.alice, scene.internet, FAR, up=2, down=2):
+            agent.wait_for("trade ended")
+        assert server.operator.available < 1500
+        assert server.operator.used <= 50_000_000
+
+
+def test_kill_9_in_mid_download_loses_no_octet_and_doubles_none(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    server.operator.bought = 2_000_000_000
+    with running(scene, state) as agent:
+        join(scene.alice)
+        with flows(scene.alice, scene.internet, FAR, up=1, down=1):
+            agent.wait_for("quota used up")
+            agent.kill()
+            with running(scene, state) as again:
+                again.wait_for("quota used up")
+                ask(scene.alice, "POST", "/leave")
+                ended = again.wait_for("trade ended")
+    assert server.operator.used == ended["up"] + ended["down"]
+    assert [message.kind for message in server.operator.asked].count("first") == 1
+
+
+def test_the_gate_closes_by_itself_while_the_agent_is_dead(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        until(lambda: standing(scene) == [5_000_000, 5_000_000])
+        agent.kill()
+        with flows(scene.alice, scene.internet, FAR, up=1, down=1):
+            until(lambda: is_refused(scene.alice))
+        assert 10_000_000 - 3000 <= counted(scene) <= 10_000_000
+        with running(scene, state) as again:
+            again.wait_for("quota granted", quota="q3")
+            until(lambda: not is_refused(scene.alice))
+            download(scene, 1_000_000)
+
+
+def test_a_refusal_reaches_the_person_with_reason_and_cure_in_both_languages(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        status, body = join(scene.alice, "WRONG")
+        assert status == 403
+        for words in ("Nobody supplies traffic here.", "Ask somebody for an offer.", "这里没有供应方。", "no_supply"):
+            assert words in body.decode()
+        assert agent.wait_for("admission refused")["reason"] == "no_supply"
+        assert is_refused(scene.alice)
+
+
+def test_a_supplier_who_stops_is_heard_in_mid_download(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        server.operator.bought = 2_000_000_000
+        join(scene.alice)
+        with flows(scene.alice, scene.internet, FAR, down=1):
+            server.recalled.append("trd-1")
+            agent.wait_for("recalled")
+            ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"]
+        page = ask(scene.alice, "GET", "/")[2].decode()
+        assert "order_stopped" in page
+        assert "ord-1" in page
+
+
+def test_with_the_server_away_grants_run_out_nothing_is_free_and_the_reports_come_later(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        server.fail_next = 1_000_000
+        with flows(scene.alice, scene.internet, FAR, up=1, down=1):
+            agent.wait_for("server not reached")
+            until(lambda: is_refused(scene.alice))
+            assert counted(scene) <= 10_000_000
+            assert join(scene.mallory, "PASS-2")[0] == 403
+            server.fail_next = 0
+            agent.wait_for("quota granted", quota="q3")
+        ask(scene.alice, "POST", "/leave")
+        ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"]
+
+
+def test_while_the_uplink_is_cut_nothing_is_charged_and_afterwards_it_goes_on(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        download(scene, 1_000_000)
+        scene.station.run("ip", "link", "set", "up0", "down")
+        before = counted(scene)
+        assert is_refused(scene.alice)
+        assert counted(scene) == before
+        scene.station.run("ip", "link", "set", "up0", "up")
+        scene.station.run("ip", "route", "add", "default", "via", FAR)
+        until(lambda: not is_refused(scene.alice))
+        download(scene, 1_000_000)
+        ask(scene.alice, "POST", "/leave")
+        ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"]
+
+
+def test_a_browser_on_its_way_elsewhere_is_led_to_the_page(scene: Scene, state: Path) -> None:
+    with running(scene, state):
+        for host, portal in (("192.0.2.7", f"http://{STATION}:8910/"), ("2001:db8::7", f"http://[{STATION6}]:8910/")):
+            status, headers, _ = ask(scene.alice, "GET", "/news", host=host, port=80)
+            assert (status, headers["location"]) == (302, portal)
+
+
+def test_operating_systems_learn_how_much_is_left(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        assert captive(scene.alice) == {
+            "captive": True,
+            "user-portal-url": f"http://{STATION}:8910/",
+            "venue-info-url": f"http://{STATION}:8910/",
+        }
+        join(scene.alice)
+        agent.wait_for("quota granted")
+        download(scene, 1_000_000)
+        found = captive(scene.alice)
+        assert found["captive"] is False
+        assert found["bytes-remaining"] == 50_000_000 - counted(scene)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/nothing", {}, 404),
+        ("DELETE", "/", {}, 405),
+        ("POST", "/leave", {"origin": "http://evil.example"}, 403),
+        ("POST", "/join", {"content-length": "99999999"}, 413),
+        ("POST", "/join", {"content-length": "-1"}, 400),
+        ("GET", "/", {"cookie": "x" * 9000}, 431),
+    ],
+)
+def test_what_makes_no_sense_is_answered_with_a_status(
+    scene: Scene, state: Path, *, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    with running(scene, state):
+        assert ask(scene.alice, method, path, headers=headers)[0] == status
+
+
+def test_what_others_wrote_is_shown_and_not_run(scene: Scene, state: Path) -> None:
+    with running(scene, state):
+        page = ask(scene.alice, "GET", "/")[2].decode()
+        assert "Café Zürich &lt;1&gt;" in page
+        assert "<script" not in page
+
+
+def test_the_same_demander_from_another_device_moves_its_trade(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted")
+        download(scene, 1_000_000)
+        join(scene.mallory)
+        until(lambda: captive(scene.mallory)["captive"] is False)
+        assert is_refused(scene.alice)
+        assert not is_refused(scene.mallory)
+        ask(scene.mallory, "POST", "/leave")
+        ended = agent.wait_for("trade ended")
+        assert server.operator.used == ended["up"] + ended["down"] > 1_000_000
+
+
+def test_another_demander_at_the_same_device_ends_the_one_before(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice, "PASS-1")
+        agent.wait_for("quota granted", trade="trd-1")
+        join(scene.alice, "PASS-2")
+        agent.wait_for("trade ended", trade="trd-1")
+        download(scene, 1_000_000)
+
+
+def test_a_stop_ends_every_trade_and_returns_what_is_left(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice, "PASS-1")
+        join(scene.mallory, "PASS-2")
+        agent.wait_for("quota granted", trade="trd-2")
+        download(scene, 1_000_000)
+        agent.stop()
+    assert server.operator.available == 50_000_000 - server.operator.used
+    assert server.operator.used > 1_000_000
+
+
+def test_a_flushed_table_closes_what_ran_and_is_laid_anew(scene: Scene, server: FakeExchange, state: Path) -> None:
+    """What was allowed when the counters vanished is charged: never less than what passed."""
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        scene.station.run("nft", "flush", "ruleset")
+        agent.wait_for("beginning anew")
+        agent.wait_for("trade ended")
+        assert is_refused(scene.alice)
+        assert server.operator.used == 10_000_000
+        join(scene.alice, "PASS-2")
+        agent.wait_for("quota granted")
+        download(scene, 1_000_000)
+
+
+def test_status_says_who_is_served(scene: Scene, server: FakeExchange, state: Path) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted")
+        download(scene, 1_000_000)
+
+        def shown() -> dict[str, object]:
+            done = scene.station.run(*STATUS, "--state", str(state))
+            found: dict[str, object] = json.loads(done)
+            return found
+
+        until(lambda: bool(shown()["sessions"]))
+        assert shown()["trades"] == ["trd-1"]
+        assert shown()["running"] is True
+
+
+STATUS = ("env", f"PYTHONPATH={SOURCE}", sys.executable, "-m", "qanat.console.station", "status", "--json")

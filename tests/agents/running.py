@@ -1,0 +1,86 @@
+"""A running agent in a network namespace, and what can be done and counted beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.agents.conftest import World
+from tests.traffic import connected, receive
+
+SERVER = "10.9.0.1"
+FAR = "10.7.0.2"
+SOURCE = Path(__file__).parents[2] / "src"
+PATIENCE_S = 20.0
+
+
+class Running:
+    """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
+
+    def __init__(self, world: World, state: Path, *more: str, before: tuple[str, ...] = ()) -> None:
+        """``before`` are commands through which it is started, that take something away from it."""
+        command = [*before, sys.executable, "-m", "qanat.console.main", "terminal", "run"]
+        command += ["--state", str(state), "--json", *more]
+        with world.terminal.inside():
+            self.process = subprocess.Popen(
+                command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+            )
+        self.lines: list[dict[str, Any]] = []
+        self.buffer = b""
+
+    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_S
+        assert self.process.stderr is not None
+        while True:
+            while b"\n" in self.buffer:
+                line, _, self.buffer = self.buffer.partition(b"\n")
+                assert line.startswith(b"{"), (line + self.buffer + self.process.stderr.read()).decode()
+                self.lines.append(json.loads(line))
+                if self.lines[-1]["event"] == event and facts.items() <= self.lines[-1].items():
+                    return self.lines[-1]
+            ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"no {event!r} within {PATIENCE_S} s: {self.lines}"
+            came = os.read(self.process.stderr.fileno(), 65536)
+            assert came, f"the agent ended without {event!r}: {self.lines}"
+            self.buffer += came
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(PATIENCE_S) == 0, self.lines
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+
+def download(world: World, octets: int) -> None:
+    with connected(world.terminal, world.internet, FAR) as (near, far):
+        far.settimeout(PATIENCE_S)
+        near.settimeout(PATIENCE_S)
+        for _ in range(octets // 100_000):
+            far.sendall(bytes(100_000))
+            receive(near, 100_000)
+
+
+def passed(world: World) -> int:
+    """Read the gate's own counters through nft."""
+    listed = json.loads(world.terminal.run("nft", "-j", "list", "counters"))["nftables"]
+    return sum(
+        item["counter"]["bytes"] for item in listed if item.get("counter", {}).get("name", "").startswith("passed_")
+    )
+
+
+def status(world: World, state: Path) -> dict[str, Any]:
+    """What ``qanat terminal status`` shows on the terminal."""
+    command = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state), "--json"]
+    with world.terminal.inside():
+        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -1,0 +1,250 @@
+"""What happens to a running agent on a bad day: nothing is lost beyond what is stated, and it goes on by itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.agents.conftest import World
+from tests.agents.fake_server import FakeServer
+from tests.agents.running import FAR, PATIENCE_S, Running, download, passed, status
+from tests.namespaces import join
+from tests.traffic import connected, flows, until
+
+from qanat.agents import journal
+from qanat.agents.holding import CHUNK_MAX, Snapshot
+from qanat.agents.terminal.assemble import journal_path
+
+pytestmark = pytest.mark.namespaces
+
+MB = 1_000_000
+TABLE = "qanat_terminal_wwan0"
+
+
+def counter(world: World, name: str) -> int:
+    listed = json.loads(world.terminal.run("nft", "-j", "list", "counter", "inet", TABLE, name))["nftables"]
+    octets: int = next(item["counter"]["bytes"] for item in listed if "counter" in item)
+    return octets
+
+
+def book(state: Path) -> Snapshot:
+    return journal.read_only(journal_path(state))
+
+
+def reserved(state: Path) -> int:
+    """What the journal says may have passed."""
+    return sum(held.reserved for held in book(state).quotas.values())
+
+
+def default_route(world: World, interface: str = "wwan0") -> str:
+    return world.terminal.run("ip", "route", "show", "default", "dev", interface)
+
+
+@pytest.mark.parametrize("command", ["flush ruleset", f"delete table inet {TABLE}"])
+def test_a_gate_that_another_program_deletes_is_laid_again_at_once_and_its_counts_go_on(
+    world: World, server: FakeServer, state: Path, command: str
+) -> None:
+    """The interface's own counters say how far: what passed before and after is charged, in the same epoch."""
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 3 * MB)
+    before = passed(world)
+    with connected(world.terminal, world.internet, FAR) as (_, far):
+        far.sendall(bytes(100_000))
+        world.terminal.run("nft", command)
+        agent.wait_for("gate laid again")
+        assert passed(world) >= before
+    download(world, 4 * MB)
+    agent.wait_for("usage reported")
+    unseen = status(world, state)["witness"]["apart"]
+    assert unseen <= 110_000  # what passed in the very moment of laying, which the witness tells
+    agent.stop()
+    assert server.operator.used == passed(world) >= 7_100_000 - unseen
+    assert [message.kind for message in server.operator.asked].count("first") == 1
+    assert not [line for line in agent.lines if line["event"] == "quota closed at its reservation"]
+
+
+def test_an_interface_made_anew_goes_on_with_the_kernels_counts_and_without_a_phantom(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 2 * MB)
+    world.terminal.run("ip", "link", "delete", "wwan0")
+    agent.wait_for("link left")
+    agent.wait_for("quota returned")
+    assert server.operator.used == passed(world)
+    join(world.terminal, "wwan0", world.internet, "far0", net=7)
+    world.internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
+    world.terminal.run("ip", "route", "add", "default", "via", FAR, "dev", "wwan0", "metric", "10")
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert server.operator.used == passed(world)
+    assert 3 * MB <= passed(world) < 3_400_000
+
+
+def test_counters_that_go_backwards_begin_a_new_epoch_and_charge_no_more_than_was_allowed(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 2 * MB)
+    allowed = reserved(state)
+    before = passed(world)
+    world.terminal.run("nft", "reset", "counters")
+    agent.wait_for("quota closed at its reservation")
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert before + passed(world) <= server.operator.used <= allowed + passed(world) + CHUNK_MAX
+    assert book(state).epoch is not None
+    assert [line["epoch"] for line in agent.lines if line["event"] == "counters begin anew"] == [1, 2]
+
+
+FULL = 'mount -t tmpfs -o size=2m tmpfs "$1" && cp -a "$2"/. "$1" && shift 2 && exec "$@"'
+
+
+def test_a_full_disk_leaves_the_gate_at_its_last_limit_and_room_lets_it_go_on(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    """The state folder is a small disk of its own, which is then filled up to the last block."""
+    small = tmp_path / "small"
+    small.mkdir()
+    agent = Running(world, small, before=("unshare", "--mount", "sh", "-c", FULL, "sh", str(small), str(state)))
+    agent.wait_for("quota granted")
+    download(world, 100_000)
+    inside = ("nsenter", "--mount", "--target", str(agent.process.pid))
+    filler = f"dd if=/dev/zero of={small}/filler bs=4k 2>/dev/null; true"
+    subprocess.run([*inside, "sh", "-c", filler], check=True)
+    with flows(world.terminal, world.internet, FAR, down=1):
+        assert "free some space" in agent.wait_for("journal cannot be written")["sentence"]
+        until(lambda: counter(world, "refused_down") > 0)
+        stopped_at = passed(world)
+        assert stopped_at < 5 * MB
+        agent.wait_for("journal cannot be written")
+        assert passed(world) - stopped_at < 3000  # what is left of a rung may still take a small packet
+        subprocess.run([*inside, "rm", f"{small}/filler"], check=True)
+        agent.wait_for("quota used up")
+    agent.stop()
+    assert server.operator.used == passed(world) > stopped_at
+
+
+def test_octets_never_pass_before_the_journal_has_them_even_when_killed_at_the_worst_moment(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    """Another program locks the journal, so the agent stands right between what it wants to write and what it wants to
+    allow. Had it allowed first, more would pass than the journal says.
+    """
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 100_000)
+    with closing(sqlite3.connect(journal_path(state), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with flows(world.terminal, world.internet, FAR, down=1):
+            until(lambda: counter(world, "refused_down") > 0)
+            agent.wait_for("journal cannot be written")
+            agent.kill()
+        truth = passed(world)
+        other.execute("ROLLBACK")
+    assert 0 < truth <= reserved(state)
+    again = Running(world, state)
+    again.wait_for("terminal agent started")
+    download(world, 1 * MB)
+    again.stop()
+    assert server.operator.used == passed(world)
+
+
+def test_a_better_default_route_over_another_interface_is_leaving_the_link(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    better = ("default", "via", "10.8.0.2", "dev", "lan0", "metric", "5")
+    world.terminal.run("ip", "route", "add", *better)
+    agent.wait_for("link left")
+    agent.wait_for("quota returned")
+    assert server.operator.used == passed(world)
+    world.terminal.run("ip", "route", "delete", *better)
+    agent.wait_for("link is back")
+    agent.wait_for("quota granted")
+    agent.stop()
+
+
+def test_a_better_route_over_an_interface_that_is_down_changes_nothing(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    world.internet.run("ip", "link", "set", "far1", "down")
+    world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "5")
+    agent = Running(world, state)
+    assert agent.wait_for("terminal agent started")["link"] == "up"
+    agent.wait_for("quota granted")
+    agent.stop()
+
+
+WITHOUT_NFT = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v nft)" && exec "$@"', "sh")
+WITHOUT_PERMISSION = ("setpriv", "--bounding-set=-net_admin,-net_raw", "--inh-caps=-net_admin,-net_raw")
+
+
+def test_without_nftables_the_route_goes_at_the_end_of_the_plan_and_comes_back_with_the_next(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    server.operator.bought = 2 * MB
+    agent = Running(world, state, before=WITHOUT_NFT)
+    assert "apt install nftables" in agent.wait_for("terminal agent started")["gate"]
+    agent.wait_for("quota granted", final=1)
+    until(lambda: default_route(world) != "")
+    download(world, 2 * MB)
+    assert agent.wait_for("refused")["cure"] == "Buy another plan."
+    assert default_route(world) == ""
+    server.operator.bought += 10 * MB
+    agent.wait_for("quota granted")
+    until(lambda: default_route(world) != "")
+    download(world, 1 * MB)
+    agent.stop()
+    assert default_route(world) == ""
+    assert 3 * MB <= server.operator.used < 3_500_000
+
+
+def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_cannot_do(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    server.operator.bought = 2 * MB
+    agent = Running(world, state, before=WITHOUT_PERMISSION)
+    assert "nothing stops it" in agent.wait_for("terminal agent started")["gate"]
+    agent.wait_for("quota granted", final=1)
+    download(world, 3 * MB)
+    agent.wait_for("refused")
+    agent.stop()
+    assert status(world, state)["witness"] is None
+    assert 3 * MB <= server.operator.used < 3_500_000
+
+
+def test_a_difference_between_gate_and_interface_is_logged_and_shown(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    """Packet sockets go past netfilter, as a DHCP client does: the interface sees them, the gate does not."""
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    until(lambda: status(world, state)["witness"] is not None)
+    assert status(world, state)["witness"]["apart"] == 0
+    script = (
+        "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('wwan0', 0x0800)); "
+        "[s.send(bytes(12) + b'\\x88\\xb5' + bytes(1000)) for _ in range(200)]"
+    )
+    world.terminal.run(sys.executable, "-c", script)
+    differ = agent.wait_for("gate and interface differ")
+    assert differ["apart"] == 200_000
+    agent.stop()
+    words = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state)]
+    with world.terminal.inside():
+        shown = subprocess.run(
+            words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        )
+    assert "200000 octets apart: more than" in shown.stdout

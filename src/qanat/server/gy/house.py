@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from qanat.errors import BadInput
-from qanat.server.gy.translate import House
+from qanat.server.gy.answers import House
 from qanat.server.settings import Gy, Settings
 from qanat.wire.diameter.courtesies import Identity
 from qanat.wire.diameter.groups import FinalUnitIndication, RedirectServer

@@ -6,7 +6,6 @@ gateway sends at command level (RFC 8506 §5.1: a single service) is read as one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
@@ -14,31 +13,33 @@ import msgspec
 
 from qanat.charging.credit_control import Ask, Interrogation, Use, disable, interrogate
 from qanat.charging.events import Action, settle
-from qanat.charging.quota import Policy
-from qanat.charging.session import Answer, Event, Grant
+from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
 from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
 from qanat.registry.unmatched import keep_unmatched
+from qanat.server.gy.answers import (
+    House,
+    at_command_level,
+    event_answer,
+    granted,
+    is_rated,
+    refusal,
+    services_of,
+)
 from qanat.server.gy.quirks import Quirks
-from qanat.server.gy.results import RESULT_CODE, failed_avps
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
-from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, SubscriptionId, Units
-from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
-from qanat.wire.diameter.results import ResultCode
+from qanat.wire.diameter.groups import Mscc, SubscriptionId, Units
+from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.values import (
     CcRequestType,
-    CcSessionFailover,
-    CheckBalanceResult,
-    CreditControlFailureHandling,
     ReportingReason,
     RequestedAction,
     SubscriptionIdType,
 )
 
-_MAX_U32: Final = 2**32 - 1
 _EVENTS: Final = {
     CcRequestType.INITIAL: Event.FIRST,
     CcRequestType.UPDATE: Event.INTERMEDIATE,
@@ -54,19 +55,6 @@ _RETURNS: Final = frozenset(
     {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
 )
 """Reasons with which a gateway gives its quota up (TS 32.299 §7.2.175)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Who we are, and what every gateway is told."""
-
-    origin_host: str
-    origin_realm: str
-    policy: Policy
-    final_unit: FinalUnitIndication
-    failure_handling: CreditControlFailureHandling
-    session_failover: CcSessionFailover
-    holding_s: int | None
 
 
 def names_nobody(request: CreditControlRequest) -> bool:
@@ -93,8 +81,8 @@ def answer(
         if asked.event is Event.FIRST and told.refusal is None:
             # A gateway that is refused as a whole sends no final request: what it holds goes home now.
             disable(work, subscriber.owner, asked.session)
-        return _refusal(house, request, refused)
-    return _granted(house, quirks, request, told)
+        return refusal(house, request, refused)
+    return granted(house, quirks, request, told)
 
 
 # Reading
@@ -129,8 +117,8 @@ def _not_by_imsi(name: SubscriptionId) -> bool:
 
 def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Subscriber) -> Interrogation:
     event, uses, asks = _EVENTS[request.cc_request_type], [], []
-    for service in _services(request):
-        wants = service.requested is not None and _is_rated(service.requested) and event is not Event.FINAL
+    for service in services_of(request):
+        wants = service.requested is not None and is_rated(service.requested) and event is not Event.FINAL
         if service.used or (wants and event is Event.INTERMEDIATE):
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
             ends = wants or _gives_up(service)
@@ -152,30 +140,13 @@ def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Su
     )
 
 
-def _services(request: CreditControlRequest) -> tuple[Mscc, ...]:
-    """Return the services of a request; a single one may stand at command level (RFC 8506 §5.1)."""
-    if request.services or (request.requested is None and not request.used):
-        return request.services
-    return (Mscc(requested=request.requested, used=request.used),)
-
-
-def _at_command_level(request: CreditControlRequest) -> bool:
-    return not request.services and (request.requested is not None or bool(request.used))
-
-
 def _octets_used(request: CreditControlRequest) -> int:
-    return sum([units.octets or 0 for service in _services(request) for units in service.used])
+    return sum([units.octets or 0 for service in services_of(request) for units in service.used])
 
 
 def _gives_up(service: Mscc) -> bool:
     reasons = (*service.reporting_reasons, *(reason for units in service.used for reason in units.reporting_reasons))
     return any(reason in _RETURNS for reason in reasons)
-
-
-def _is_rated(requested: Units) -> bool:
-    """Tell whether octets are asked for, by name or by leaving it open; time, events and money are not rated here."""
-    other = (requested.time_s, requested.service_specific, requested.money)
-    return requested.octets is not None or other == (None, None, None)
 
 
 def _wanted(quirks: Quirks, requested: Units | None) -> Octets | None:
@@ -198,66 +169,6 @@ def _barred(subscriber: Subscriber) -> Refused | None:
     return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
 
 
-# Answering
-
-
-def _granted(house: House, quirks: Quirks, request: CreditControlRequest, told: Answer) -> CreditControlAnswer:
-    first = request.cc_request_type is CcRequestType.INITIAL
-    grants = iter(told.grants)
-    services: list[Mscc] = []
-    if request.cc_request_type is not CcRequestType.TERMINATION:
-        for service in _services(request):
-            if service.requested is not None and not _is_rated(service.requested):
-                services.append(_no_service(service, ResultCode.RATING_FAILED))
-                continue
-            grant = next(grants) if service.requested is not None else None
-            services.append(_service(house, quirks, service, grant, told.at))
-    alone = services[0] if services and _at_command_level(request) else None
-    return CreditControlAnswer(
-        flags=request.flags & PROXIABLE,
-        hop_by_hop=request.hop_by_hop,
-        end_to_end=request.end_to_end,
-        session_id=request.session_id,
-        result_code=alone.result_code if alone else ResultCode.SUCCESS,
-        origin_host=house.origin_host,
-        origin_realm=house.origin_realm,
-        auth_application_id=CREDIT_CONTROL,
-        cc_request_type=request.cc_request_type,
-        cc_request_number=request.cc_request_number,
-        services=() if alone else tuple(services),
-        cc_session_failover=house.session_failover if first else None,
-        granted=alone.granted if alone else None,
-        final_unit=alone.final_unit if alone else None,
-        failure_handling=house.failure_handling if first else None,
-        validity_time_s=alone.validity_time_s if alone else None,
-        proxy_infos=request.proxy_infos,
-    )
-
-
-def _service(house: House, quirks: Quirks, service: Mscc, grant: Grant | None, at: int) -> Mscc:
-    if grant is None or grant.refusal is not None:
-        code = ResultCode.SUCCESS if grant is None or grant.refusal is None else RESULT_CODE[grant.refusal]
-        return _no_service(service, code)
-    validity_s = max((grant.valid_until - at) // 1000, 1)
-    if grant.final and quirks.recheck_s is not None:
-        validity_s = min(validity_s, quirks.recheck_s)
-    return Mscc(
-        granted=Units(total=grant.octets),
-        service_ids=service.service_ids,
-        rating_group=service.rating_group,
-        validity_time_s=validity_s,
-        result_code=ResultCode.SUCCESS,
-        final_unit=house.final_unit if grant.final else None,
-        # Of a last quota every octet may be used: coming back early brings nothing.
-        volume_quota_threshold=None if grant.final else min(grant.threshold, _MAX_U32) or None,
-        quota_holding_time_s=house.holding_s,
-    )
-
-
-def _no_service(service: Mscc, code: ResultCode) -> Mscc:
-    return Mscc(service_ids=service.service_ids, rating_group=service.rating_group, result_code=code)
-
-
 def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) -> Refused | None:
     """Return why the command as a whole is refused, if it is."""
     if told.refusal is not None:
@@ -267,7 +178,7 @@ def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) 
         return None
     refusal = reasons[0].refusal
     assert refusal is not None, "only refused grants are here"
-    whole = quirks.refuse_whole or refusal is Refusal.SUBSCRIBER_SUSPENDED or _at_command_level(request)
+    whole = quirks.refuse_whole or refusal is Refusal.SUBSCRIBER_SUSPENDED or at_command_level(request)
     return Refused(refusal, reasons[0].facts) if whole else None
 
 
@@ -300,25 +211,7 @@ def _refused(
     """Refuse the command as a whole, and remember why."""
     remember(work, refused, who=who, session=request.session_id)
     work.act = work.act or "refused"
-    return _refusal(house, request, refused)
-
-
-def _refusal(house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
-    return CreditControlAnswer(
-        flags=request.flags & PROXIABLE,
-        hop_by_hop=request.hop_by_hop,
-        end_to_end=request.end_to_end,
-        session_id=request.session_id,
-        result_code=RESULT_CODE[refused.reason],
-        origin_host=house.origin_host,
-        origin_realm=house.origin_realm,
-        auth_application_id=CREDIT_CONTROL,
-        cc_request_type=request.cc_request_type,
-        cc_request_number=request.cc_request_number,
-        error_message=refused.sentence[:255],
-        failed_avps=failed_avps(refused.reason, request.cc_request_number),
-        proxy_infos=request.proxy_infos,
-    )
+    return refusal(house, request, refused)
 
 
 # Single events
@@ -333,37 +226,7 @@ def _event(work: Work, house: House, request: CreditControlRequest, subscriber: 
     told = settle(work, action, asked)
     if told.refusal is not None and action is not Action.CHECK:
         return _refused(work, house, request, Refused(told.refusal, told.facts), subscriber.owner)
-    return _event_answer(house, request, action, told)
+    return event_answer(house, request, action, told)
 
 
 _LITERAL: Final = Quirks()
-
-
-def _event_answer(house: House, request: CreditControlRequest, action: Action, told: Answer) -> CreditControlAnswer:
-    balance = CheckBalanceResult.ENOUGH_CREDIT if told.refusal is None else CheckBalanceResult.NO_CREDIT
-    debited = action is Action.DEBIT
-    services = tuple(
-        Mscc(
-            granted=Units(total=grant.octets) if debited else None,
-            service_ids=service.service_ids,
-            rating_group=service.rating_group,
-            result_code=ResultCode.SUCCESS,
-        )
-        for service, grant in zip(request.services, told.grants, strict=False)
-    )
-    return CreditControlAnswer(
-        flags=request.flags & PROXIABLE,
-        hop_by_hop=request.hop_by_hop,
-        end_to_end=request.end_to_end,
-        session_id=request.session_id,
-        result_code=ResultCode.SUCCESS,
-        origin_host=house.origin_host,
-        origin_realm=house.origin_realm,
-        auth_application_id=CREDIT_CONTROL,
-        cc_request_type=request.cc_request_type,
-        cc_request_number=request.cc_request_number,
-        services=services,
-        granted=Units(total=told.grants[0].octets) if debited and not services else None,
-        check_balance_result=balance if action is Action.CHECK else None,
-        proxy_infos=request.proxy_infos,
-    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.server.gy.gateway import IMSI, Gateway, accepted, balance, funded, mscc, plain, used, wants
-from tests.server.live import Live
+from tests.server.live import Live, live_server, settings_for
 
 from qanat.wire.diameter.dictionary import BY_NAME
 from qanat.wire.diameter.messages import ErrorAnswer
@@ -282,3 +283,31 @@ def test_time_without_octets_is_not_rated_and_says_so(live: Live, pgw: Gateway) 
     asked = avp("Requested-Service-Unit", u32("CC-Time", 60))
     (service,) = services(pgw, "I", mscc(asked, group=1))
     assert (service.result_code, service.granted) == (5031, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [
+        ({"final_unit": "redirect", "redirect_url": "https://top.up/"}, FinalUnitAction.REDIRECT),
+        ({"final_unit": "restrict", "restrict_filter": "only-top-up"}, FinalUnitAction.RESTRICT_ACCESS),
+    ],
+)
+def test_what_happens_after_the_last_quota_is_a_setting(
+    tmp_path: Path, settings: dict[str, str], action: FinalUnitAction
+) -> None:
+    with live_server(tmp_path, settings_for(tmp_path, gy=settings)) as live, Gateway(live) as smf:
+        funded(live, octets=10)
+        accepted(live)
+        smf.introduce()
+        final_unit = smf.ask("I").services[0].final_unit
+    assert final_unit.action is action
+    if action is FinalUnitAction.REDIRECT:
+        assert final_unit.redirect_server.address == "https://top.up/"
+    else:
+        assert final_unit.filter_ids == ("only-top-up",)
+
+
+def test_the_first_answer_says_what_to_do_when_we_cannot_be_reached(smf: Gateway) -> None:
+    first, update = smf.ask("I"), smf.ask("U")
+    assert (first.failure_handling, first.cc_session_failover) == (2, 1)
+    assert (update.failure_handling, update.cc_session_failover) == (None, None)

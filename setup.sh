@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 
-want="ip:iproute2 nft:nftables"
+want="ip:iproute2 nft:nftables curl:curl"
 missing=""
 for pair in $want; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -34,13 +35,22 @@ def fetched(stands: Standing, file: str) -> bytes:
     return subprocess.run(stands.command("terminal", "python3", "-c", script), capture_output=True, check=True).stdout
 
 
+def served_by(stands: Standing) -> dict[str, str]:
+    """Ask the base station on the laptop who it is."""
+    asked = stands.command("laptop", "curl", "--silent", f"{stands.base_station}/v1/here")
+    here = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    return {key: here[key] for key in ("place", "operator")}
+
+
 @pytest.mark.namespaces
+@pytest.mark.timeout(300)
 def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_namespace: Place, tmp_path: Path) -> None:
     for _ in range(2):
         stands = standing.up(tmp_path, user_namespace)
         assert standing.find(tmp_path) == stands
         digest = hashlib.sha256((tmp_path / "files" / "photo.jpg").read_bytes()).digest()
         assert hashlib.sha256(fetched(stands, "photo.jpg")).digest() == digest
+        assert served_by(stands) == {"place": "Market square", "operator": "north"}
         visitor = subprocess.Popen(stands.command("terminal", "sleep", "600"))
         until(lambda: processes_that_know("sleep 600"), "the visitor is in", within_s=10)
         assert standing.down(tmp_path)
@@ -50,6 +60,7 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
 
 
 @pytest.mark.namespaces
+@pytest.mark.timeout(180)
 def test_a_killed_keeper_takes_its_lab_and_its_programs_along(user_namespace: Place, tmp_path: Path) -> None:
     stands = standing.up(tmp_path, user_namespace)
     os.kill(stands.keeper, signal.SIGKILL)

@@ -96,6 +96,8 @@ def test_a_demander_goes_online_on_a_suppliers_traffic_is_recalled_and_everybody
     assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == []
     market.does("alice", f"/supply-orders/{order['order']}/stop")
     assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == [trade]
+    why = market.live.get(f"/v1/sessions/{trade}/why").json()
+    assert [one["reason"] for one in why["refusals"]] == ["order_stopped"], "known before the base station comes back"
     barred = market.asks(trade, 1, "intermediate", used={quota["quota"]: 400_000})
     assert barred["refusal"]["reason"] == "order_stopped"
     assert "停止" in barred["refusal"]["sentence_zh"]

@@ -129,3 +129,11 @@ def test_health_and_metrics_answer_without_a_token(live: Live) -> None:
     metrics = live.get("/metrics", token="").text
     assert 'qanat_http_requests_total{route="/livez",status="200"} 1.0' in metrics
     assert "qanat_store_batches_total" in metrics
+
+
+def test_what_is_set_back_to_its_default_still_passes_the_audit(live: Live) -> None:
+    live.done("/v1/subscribers", {"name": "dora"})
+    for status in ("suspended", "active"):
+        assert live.done("/v1/subscribers/dora/status", {"status": status})["status"] == status
+    verdict = live.get("/v1/audit").json()
+    assert verdict["problems"] == []

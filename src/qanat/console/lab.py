@@ -18,13 +18,14 @@ from qanat.lab.topology import HOSTS
 
 @click.group()
 def lab() -> None:
-    """A small world of network namespaces to try things in: a terminal with two ways out, a server, an internet."""
+    """A small world of network namespaces to try things in: a terminal with two ways out, a base station
+    with a supplier and demanders, a server, an internet."""
 
 
 @lab.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def up(as_json: bool) -> None:
-    """Lay the lab and leave it standing, with `qanat serve` and a file server running in it."""
+    """Lay the lab and leave it standing, with a server, a base station and a file server running in it."""
     folder = standing.folder_of_user()
     stands = standing.find(folder)
     if stands is None:
@@ -85,11 +86,18 @@ def _show(stands: Standing, *, as_json: bool) -> None:
     files = ", ".join(f"{name} ({octets} octets)" for name, octets in stands.files.items())
     click.echo(
         f"The lab stands, {stands.place.value}. Hosts: {', '.join(HOSTS)}.\n"
-        f"  server    {stands.server}, administrator's token in {stands.token_file}\n"
-        f"  internet  {stands.internet} with {files}\n"
-        f"  terminal  reaches both over cell0 (the cloud SIM) and wifi0\n"
-        f"Try it by hand (T is any folder):\n"
-        f"  qanat lab exec server qanat sim make --count 10\n"
+        f"  server        {stands.server}, administrator's token in {stands.token_file}\n"
+        f"  internet      {stands.internet} with {files}\n"
+        f"  terminal      reaches both over cell0 (the cloud SIM) and wifi0; not enrolled yet\n"
+        f"  base-station  {stands.base_station} on its access side, where guest and laptop are\n"
+        f"Subscribers: alice (supplies; her terminal is the phone) and carol (owns the base station) of north,\n"
+        f"bob (his terminal is the guest) and dora of south.\n"
+        f"Go online on alice's traffic:\n"
+        f"  qanat lab exec server qanat supply offer --subscriber alice --octets 20MB --to bob\n"
+        f"  qanat lab exec guest qanat terminal join --station {stands.base_station} --state {stands.states['guest']}\n"
+        f"  qanat lab exec guest curl -o /dev/null {stands.internet}/song.ogg      (in another shell)\n"
+        f"  qanat lab exec server qanat sessions\n"
+        f"Enrol the terminal and buy (T is any folder):\n"
         f"  qanat lab exec server qanat plan create trip --octets 50MB --valid-days 7 --price 0\n"
         f"  qanat lab exec server qanat subscriber create wanda\n"
         f"  qanat lab exec server qanat buy --subscriber wanda --plan trip\n"
@@ -98,5 +106,5 @@ def _show(stands: Standing, *, as_json: bool) -> None:
         f" --interface cell0 --channel wifi0 --state T\n"
         f"  qanat lab exec terminal qanat terminal run --state T\n"
         f"  qanat lab exec terminal curl -o /dev/null {stands.internet}/photo.jpg\n"
-        f"  qanat lab down"
+        f"In the end: qanat lab down. More: docs/guides/exchange-by-hand.md"
     )

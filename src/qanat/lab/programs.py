@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ QANAT: Final = (*PYTHON, "qanat.console.main")
 class Program:
     """A running program. ``stop`` is polite, ``kill`` is not."""
 
-    def __init__(self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, log: Path) -> None:
         self.name = name
         self.log = log
         self._seen = log.stat().st_size if log.exists() else 0
@@ -35,7 +35,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,  # Ctrl-C is for the lab, which then stops its programs in order
             )
 

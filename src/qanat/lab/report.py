@@ -40,7 +40,7 @@ class Row:
     counter: str
     up: Octets | None = None
     down: Octets | None = None
-    total: Octets
+    total: Octets | None = None
     difference: int | None = None
     """Against the row that ``against`` names."""
     against: str = ""

@@ -23,6 +23,9 @@ class Screen:
         self._live = _Live()
         self._began = time.monotonic()
 
+    def chapter(self, title: str) -> None:
+        self._console.print(Text(f"\n{title}", style="bold underline"))
+
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         self._number += 1

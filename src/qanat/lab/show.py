@@ -1,4 +1,4 @@
-"""``make run``: the whole job on real traffic, in a lab of its own, ending by itself with the reckoning.
+"""``make run``: the whole job on real traffic, in a lab of its own: two chapters, each ending by itself with the reckoning.
 
 Exit 0 only when every step came out and everything adds up.
 """
@@ -6,23 +6,29 @@ Exit 0 only when every step came out and everything adds up.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from qanat.errors import Fault
-from qanat.lab import private
+from qanat.lab import exchange_report, private
+from qanat.lab.exchange_scenario import ExchangeScenario
 from qanat.lab.loopback import Loopback
 from qanat.lab.private import Place
-from qanat.lab.report import Counts, adds_up, differences, rows
+from qanat.lab.report import Difference, adds_up, differences, rows
 from qanat.lab.scenario import CELL, Scenario
 from qanat.lab.screen import Screen
 from qanat.lab.stage import SUBSCRIBER, Stage
 from qanat.lab.topology import Lab
 
 _INTERRUPTED: Final = 130
+_PREFIX: Final = "show-"
+_KEPT: Final = 3
+"""Earlier shows that are kept beside the one that begins."""
 
 
 def main() -> None:
@@ -40,42 +46,72 @@ def show(place: Place) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     folder = _folder()
-    screen.plain(f"Qanat, the whole job of a cloud SIM on real traffic, {place.value}.", style="bold")
+    screen.plain(f"Qanat, the whole job on real traffic, {place.value}.", style="bold")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
     stage = (
         Stage(None, folder, interface="lo") if place is Place.NOWHERE else Stage(Lab("show"), folder, interface=CELL)
     )
     try:
         with stage:
-            scenario = Loopback(stage, screen) if stage.lab is None else Scenario(stage, stage.lab, screen)
-            for title, step in scenario.steps().items():
-                with screen.step(title):
-                    step()
-            with screen.step("Reckon: four counters, one truth"):
-                counts = scenario.counts()
-                is_right = _reckon(screen, counts, stage.qanat("audit"))
+            verdicts = [_cloud_sim(stage, screen), _exchange(stage, screen)]
     except Fault as fault:
         _tell(screen, stage, fault)
         return 1
     except KeyboardInterrupt:
         screen.plain("\nInterrupted; everything was taken down.", style="bold")
         return _INTERRUPTED
-    _say_goodbye(screen, stage, is_right=is_right)
-    return 0 if is_right else 1
+    _say_goodbye(screen, stage, is_right=all(verdicts))
+    return 0 if all(verdicts) else 1
 
 
-def _reckon(screen: Screen, counts: Counts, audit: dict[str, object]) -> bool:
-    screen.table(rows(counts))
+def _cloud_sim(stage: Stage, screen: Screen) -> bool:
+    screen.chapter("A. A cloud SIM and its traffic")
+    scenario = Loopback(stage, screen) if stage.lab is None else Scenario(stage, stage.lab, screen)
+    for title, step in scenario.steps().items():
+        with screen.step(title):
+            step()
+    with screen.step("Reckon: four counters, one truth"):
+        counts = scenario.counts()
+        screen.table(rows(counts))
+        _say_differences(screen, differences(counts))
+        return _audit(screen, stage) and adds_up(counts)
+
+
+def _exchange(stage: Stage, screen: Screen) -> bool:
+    screen.chapter("B. Going online on somebody else's traffic")
+    if stage.lab is None:
+        screen.say("A base station is a gateway: without network namespaces it can't be shown.")
+        return True
+    scenario = ExchangeScenario(stage, screen)
+    for title, step in scenario.steps().items():
+        with screen.step(title):
+            step()
+    with screen.step("Reckon: three meters, and what the operators owe each other"):
+        counts = scenario.counts()
+        screen.table(exchange_report.rows(counts))
+        _say_differences(screen, exchange_report.differences(counts))
+        settlement = scenario.settlement()
+        for position in exchange_report.positions(settlement):
+            screen.say(position)
+        is_right = all(trade.adds_up for trade in counts) and exchange_report.is_settled(settlement)
+        return _audit(screen, stage) and is_right
+
+
+def _say_differences(screen: Screen, found: Iterable[Difference]) -> None:
     screen.plain()
-    for difference in differences(counts):
+    for difference in found:
         if difference.octets:
             screen.say(f"{difference.octets:+,} octets: {difference.because}.")
+
+
+def _audit(screen: Screen, stage: Stage) -> bool:
     screen.typed("audit")
+    audit = stage.qanat("audit")
     screen.say(
         f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['entries']} entries in {audit['accounts']} "
         f"accounts recomputed. {audit['problems'] or ''}"
     )
-    return adds_up(counts) and bool(audit["balanced"])
+    return bool(audit["balanced"])
 
 
 def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
@@ -85,15 +121,14 @@ def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
     screen.typed("serve", "--data", str(stage.data))
     screen.plain("and in another shell:")
     token = f"--token-file {stage.data}/admin.token"
-    for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "refusals", "audit"):
+    for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "trades", "refusals", "audit"):
         screen.typed(command, token)
 
 
 def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
     screen.lines(f"\nFailed at {screen.title}", [str(fault)])
-    for program in (stage.server, stage.agent):
-        if program is not None:
-            screen.lines(f"The last of {program.log}:", program.tail())
+    for program in stage.programs.values():
+        screen.lines(f"The last of {program.log}:", program.tail())
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -108,9 +143,17 @@ def _folder() -> Path:
     home = Path("run")
     try:
         home.mkdir(exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="show-", dir=home))
+        prune(home)
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="qanat-show-"))
+        return Path(tempfile.mkdtemp(prefix=f"qanat-{_PREFIX}"))
+
+
+def prune(home: Path) -> None:
+    """Keep the folders of the last few shows."""
+    shows = sorted(home.glob(f"{_PREFIX}*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in shows[_KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

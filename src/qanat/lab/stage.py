@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ import msgspec
 from qanat.agents import journal
 from qanat.agents.holding import Snapshot
 from qanat.agents.kernel.link import Links, UpDown
-from qanat.agents.kernel.nft import Nft
+from qanat.agents.kernel.nft import Nft, Table
 from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.gate import Reading
 from qanat.agents.terminal.kernel_gate import table_for
@@ -33,12 +35,12 @@ from qanat.units import Octets
 Json = dict[str, Any]
 SUBSCRIBER: Final = "wanda"
 INTERVAL_S: Final = 1
-_SERVER_SETTINGS: Final = {
-    "QANAT_LOG_FORMAT": "json",
+_SERVER_SETTINGS: Final = (
+    "QANAT_LOG_FORMAT=json",
     # A show of a minute wants to see quotas come and go: one for each second of traffic, a report every second.
-    "QANAT_QUOTAS_INTERVAL_S": "1",
-    "QANAT_AGENTS_REPORT_INTERVAL_S": str(INTERVAL_S),
-}
+    "QANAT_QUOTAS_INTERVAL_S=1",
+    f"QANAT_AGENTS_REPORT_INTERVAL_S={INTERVAL_S}",
+)
 
 
 class Stage:
@@ -50,7 +52,8 @@ class Stage:
         self.interface: Final = interface
         self.data: Final = folder / "data"
         self.state: Final = folder / "terminal"
-        self.server: Program | None = None
+        self.programs: Final[dict[str, Program]] = {}
+        """The last that was started under each name."""
         self.agent: Program | None = None
         self.server_url = self.web = ""
         self._token: Path | None = None
@@ -60,10 +63,10 @@ class Stage:
         if self.lab is not None:
             self.lab.lay()
             self._stack.callback(self.lab.clear)
-        internet.make_files(self.folder / "files")
-        self.web = self._listening(
-            "internet", *PYTHON, "qanat.lab.internet", str(self.folder / "files"), self._at(INTERNET, 80)
-        )[1]
+        files = self.folder / "files"
+        self._stack.callback(shutil.rmtree, files, ignore_errors=True)
+        internet.make_files(files)
+        self.web = self._listening("internet", *PYTHON, "qanat.lab.internet", str(files), self._at(INTERNET, 80))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,9 +75,8 @@ class Stage:
     # Acting
 
     def start_server(self) -> None:
-        self.server, address = self._listening(
-            "server", *QANAT, "serve", "--data", str(self.data), "--http", self._at(SERVER, 8080), env=_SERVER_SETTINGS
-        )
+        serve = (*QANAT, "serve", "--data", str(self.data), "--http", self._at(SERVER, 8080))
+        address = self._listening("server", "env", *_SERVER_SETTINGS, *serve)
         self.server_url = f"http://{address}"
 
     def qanat(self, *words: str) -> Json:
@@ -99,18 +101,31 @@ class Stage:
 
     def terminal(self, *words: str, state: Path | None = None) -> Json:
         """Type a ``qanat terminal`` command on the terminal and return its JSON. Raises CommandFailed."""
-        folder = str(state or self.state)
-        return _json(run(self._in("terminal", *QANAT, "terminal", *words, "--state", folder, "--json")))
+        return self.device("terminal", "terminal", *words, state=state or self.state)
+
+    def device(self, host: str, *words: str, state: Path) -> Json:
+        """Type a ``qanat`` command on a device that keeps its state in a folder, and return its JSON."""
+        return _json(self.type_in(host, *QANAT, *words, "--state", str(state), "--json"))
+
+    def type_in(self, host: str, *words: str) -> str:
+        """Type any command on a host and return what it prints. Raises CommandFailed."""
+        return run(self._in(host, *words))
+
+    def start(self, name: str, host: str, *words: str) -> Program:
+        """Start a program on a host; it ends with the stage at the latest."""
+        program = Program(name, self._in(host, *words), log=self.folder / f"{name}.log")
+        self._stack.callback(program.stop)
+        self.programs[name] = program
+        return program
 
     def start_agent(self) -> Program:
         command = (*QANAT, "terminal", "run", "--state", str(self.state), "--json")
-        self.agent = Program("agent", self._in("terminal", *self._harmless(), *command), log=self.folder / "agent.log")
-        self._stack.callback(self.agent.stop)
+        self.agent = self.start("agent", "terminal", *self._harmless(), *command)
         self.agent.wait_for("terminal agent started")
         return self.agent
 
-    def download(self, file: str) -> Download:
-        return Download(self._host("terminal"), self.web, file)
+    def download(self, file: str, *, host: str = "terminal") -> Download:
+        return Download(self._host(host), self.web, file)
 
     def upload(self, file: str, size: int) -> Octets:
         return upload(self._host("terminal"), self.web, file, bytes(size))
@@ -136,18 +151,22 @@ class Stage:
         """What the gate's own counters say, read from the kernel; where there is no gate, the interface's."""
         if self.lab is None:
             return Reading(passed=self.kernel())
-        with self._inside("terminal"):
-            nft = Nft()
-        try:
-            octets = {name: counter.octets for name, counter in nft.counters(table_for(self.interface)).items()}
-        finally:
-            nft.close()
+        octets = self.counters("terminal", table_for(self.interface))
         return Reading(
             **{
                 kind: UpDown(octets[f"{kind}_up"], octets[f"{kind}_down"])
                 for kind in ("passed", "signalling", "upkeep", "refused")
             }
         )
+
+    def counters(self, host: str, table: Table) -> dict[str, Octets]:
+        """What the counters of an nftables table say, read from a host's kernel."""
+        with self._inside(host):
+            nft = Nft()
+        try:
+            return {name: counter.octets for name, counter in nft.counters(table).items()}
+        finally:
+            nft.close()
 
     def kernel_and_gate(self) -> tuple[UpDown, Reading]:
         """Both counts of the same moment: nothing passed while they were read."""
@@ -166,22 +185,30 @@ class Stage:
 
     def ask(self, path: str) -> Json:
         """Ask the server's HTTP interface for something. Raises LabFault."""
+        return self._converse("GET", path, b"")
+
+    def do(self, path: str, **body: object) -> Json:
+        """Have the server's HTTP interface do something that is not worth showing. Raises LabFault."""
+        return self._converse("POST", path, msgspec.json.encode(body))
+
+    def _converse(self, method: str, path: str, body: bytes) -> Json:
         name, port = _split(self.server_url.removeprefix("http://"))
         token = (self.data / "admin.token").read_text().strip()
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         connection = http.client.HTTPConnection(name, port, timeout=10)
         try:
             with self._inside("server"):
                 connection.sock = socket.create_connection((name, port), timeout=10)
-            connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            body = answer.read()
+            shown = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise LabFault(f"the server does not answer: {error}") from error
         finally:
             connection.close()
-        if answer.status != 200:
-            raise LabFault(f"{path}: {answer.status} {body.decode(errors='replace')}")
-        return _json(body.decode())
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise LabFault(f"{path}: {answer.status} {shown.decode(errors='replace')}")
+        return _json(shown.decode())
 
     def booked(self, *, within_s: float = 20) -> Json:
         """Wait until the server has booked every octet that the gate let pass; return the balance then."""
@@ -194,10 +221,9 @@ class Stage:
 
     # Where things are
 
-    def _listening(self, name: str, *command: str, env: dict[str, str] | None = None) -> tuple[Program, str]:
-        program = Program(name, self._in(name, *command), log=self.folder / f"{name}.log", env=env)
-        self._stack.callback(program.stop)
-        return program, program.wait_for("ready http=").split("http=")[1].split()[0]
+    def _listening(self, name: str, *command: str) -> str:
+        """Start what is to listen on the host of its own name, and return where it does."""
+        return self.start(name, name, *command).wait_for("ready http=").split("http=")[1].split()[0]
 
     def _host(self, name: str) -> Host | None:
         return None if self.lab is None else self.lab[name]

@@ -6,26 +6,32 @@ ordinary user's live in the keeper's own user namespace, where ``command`` leads
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from rich.console import Console
 
 from qanat.lab import internet, private
+from qanat.lab.exchange_scenario import ExchangeScenario
+from qanat.lab.exchange_stage import BASE_STATION, GUEST, PHONE, PORTAL_URL, ExchangeStage
 from qanat.lab.namespaces import LabFault
 from qanat.lab.private import Place
-from qanat.lab.programs import PYTHON, QANAT, Program
-from qanat.lab.topology import INTERNET, SERVER, Lab
+from qanat.lab.programs import PYTHON
+from qanat.lab.scenario import CELL
+from qanat.lab.screen import Screen
+from qanat.lab.stage import Stage
+from qanat.lab.topology import Lab
 from qanat.lab.waiting import until
 
-WEB: Final = f"{INTERNET}:80"
-API: Final = f"{SERVER}:8080"
-_UP_WITHIN_S: Final = 30
+DEVICES: Final = (BASE_STATION, GUEST, PHONE)
+_UP_WITHIN_S: Final = 90
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str
     internet: str
     files: dict[str, int]
+    base_station: str
+    """Where it talks to those on its access side."""
+    states: dict[str, str]
+    """The state folders of the devices that are enrolled, by their hosts."""
 
     @property
     def is_kept(self) -> bool:
@@ -102,31 +112,45 @@ def down(folder: Path) -> bool:
 
 
 def keep(folder: Path, place: Place) -> None:
-    """Lay the lab, start its programs, and wait for the end."""
+    """Lay the lab, furnish it, start its programs, and wait for the end."""
     signal.signal(signal.SIGTERM, _leave)
-    with ExitStack() as stack:
-        lab = Lab()
-        lab.lay()
-        stack.callback(lab.clear)
-        internet.make_files(folder / "files")
-        web = (*PYTHON, "qanat.lab.internet", str(folder / "files"), WEB)
-        serve = (*QANAT, "serve", "--data", str(folder / "data"), "--http", API)
-        for host, command in (("internet", web), ("server", serve)):
-            program = Program(host, lab[host].command(*command), log=folder / f"{host}.log")
-            stack.callback(program.stop)
-            program.wait_for("ready")
+    with Stage(Lab(), folder, interface=CELL) as stage:
+        _furnish(stage)
         standing = Standing(
             keeper=os.getpid(),
             place=place,
-            server=f"http://{API}",
-            token_file=str(folder / "data" / "admin.token"),
-            internet=f"http://{WEB}",
+            server=stage.server_url,
+            token_file=str(stage.data / "admin.token"),
+            internet=f"http://{stage.web}",
             files=dict(internet.FILES),
+            base_station=PORTAL_URL,
+            states={host: str(folder / host) for host in DEVICES},
         )
         _note(folder).write_bytes(msgspec.json.encode(standing))
-        stack.callback(_note(folder).unlink)
-        while True:
-            signal.pause()
+        try:
+            while True:
+                signal.pause()
+        finally:
+            _note(folder).unlink()
+
+
+def _furnish(stage: Stage) -> None:
+    """Start the server and a base station, with the people of chapter B; those of an earlier time are kept."""
+    half_done = stage.folder / "furnishing"
+    if half_done.exists():
+        for name in ("data", *DEVICES):
+            shutil.rmtree(stage.folder / name, ignore_errors=True)
+    stage.start_server()
+    exchange = ExchangeStage(stage)
+    if not half_done.exists() and (stage.folder / BASE_STATION).exists():
+        exchange.start_base_station()
+        return
+    half_done.touch()
+    stage.qanat("sim", "make", "--count", "10")
+    scenario = ExchangeScenario(stage, Screen(Console(file=io.StringIO())))
+    scenario.gather()
+    scenario.open_base_station()
+    half_done.unlink()
 
 
 def _sweep() -> bool:

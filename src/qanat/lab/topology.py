@@ -1,12 +1,15 @@
 """The lab's map: which hosts there are and how they are wired.
 
-    terminal ─cell0── cell ──┐
-        └────wifi0── wifi ──┤ core ├── server      10.5.0.1
-                             └──────┴── internet    10.6.0.1
+    terminal ─cell0── cell ───────┐
+        └────wifi0── wifi ───────┤
+       phone ─cell0── cell ───────┤ core ├── server      10.5.0.1
+       guest ─lan0─┐              ├──────┴── internet    10.6.0.1
+      laptop ─lan0─┴ base-station ┘
 
 Each wire is a pair of interfaces whose ends know each other's link addresses for good, without IPv6 and without super-packets: so
 interface counters carry the traffic that is meant and nothing else. A wire leads from a host to the one nearer to the
-core; wire N has the addresses 10.N.0.1 (outer end) and 10.N.0.2. A host that joins the lab is a line or two in ``WIRES``.
+core; wire N has the addresses 10.N.0.1 (outer end) and 10.N.0.2. What hangs on the base station shares one net, as at any
+access point: its wires end in ports of a bridge. A host that joins the lab is a line or two in ``WIRES``.
 """
 
 from __future__ import annotations
@@ -27,16 +30,31 @@ class Wire:
     inner_interface: str
     metric: int = 100
     """A host with several ways out prefers the lower one."""
+    place: int = 1
+    """Differs where wires share a net."""
+    bridge: str = ""
+    """The inner end is a port of this bridge, which holds the address."""
+
+    @property
+    def network(self) -> str:
+        return f"10.{self.net}.0.0/24"
 
     @property
     def outer_address(self) -> str:
-        return f"10.{self.net}.0.1"
+        return f"10.{self.net}.0.{self.place}"
 
     @property
     def inner_address(self) -> str:
         return f"10.{self.net}.0.2"
 
+    @property
+    def facing(self) -> str:
+        """The inner interface as packets see it."""
+        return self.bridge or self.inner_interface
 
+
+ACCESS: Final = "br0"
+UPLINK: Final = "wan0"
 WIRES: Final = (
     Wire(1, "terminal", "cell0", "cell", "radio0"),
     Wire(2, "terminal", "wifi0", "wifi", "radio0", metric=200),
@@ -44,10 +62,16 @@ WIRES: Final = (
     Wire(4, "wifi", "core0", "core", "wifi0"),
     Wire(5, "server", "core0", "core", "server0"),
     Wire(6, "internet", "core0", "core", "internet0"),
+    Wire(7, "phone", "cell0", "cell", "radio1"),
+    Wire(8, "base-station", UPLINK, "core", "station0"),
+    Wire(9, "guest", "lan0", "base-station", "port1", place=11, bridge=ACCESS),
+    Wire(9, "laptop", "lan0", "base-station", "port2", place=12, bridge=ACCESS),
 )
 HOSTS: Final = tuple(dict.fromkeys(name for wire in WIRES for name in (wire.outer, wire.inner)))
 SERVER: Final = "10.5.0.1"
 INTERNET: Final = "10.6.0.1"
+PORTAL: Final = "10.9.0.2"
+"""Where the base station talks to those on its access side."""
 
 
 class Lab:
@@ -101,8 +125,8 @@ class Lab:
     def _pairs(self) -> Iterator[str]:
         for wire in WIRES:
             yield (
-                f"link add {wire.outer_interface} netns {self[wire.outer].name} address {_hardware(wire, 1)} type veth "
-                f"peer name {wire.inner_interface} netns {self[wire.inner].name} address {_hardware(wire, 2)}"
+                f"link add {wire.outer_interface} netns {self[wire.outer].name} address {_hardware(wire)} type veth "
+                f"peer name {wire.inner_interface} netns {self[wire.inner].name} address {_hardware(wire, inner=True)}"
             )
 
 
@@ -120,16 +144,27 @@ def _settle(host: Host) -> None:
 
 def _wired(name: str) -> Iterator[str]:
     """Yield the commands that give a host its ends of wires."""
+    for bridge, wire in {wire.bridge: wire for wire in WIRES if wire.bridge and wire.inner == name}.items():
+        yield f"link add {bridge} address {_hardware(wire, inner=True)} type bridge mcast_snooping 0"
+        yield f"address add {wire.inner_address}/24 dev {bridge}"
+        yield f"link set {bridge} up"
     for wire in WIRES:
-        for inner, owner, interface, address in (
-            (False, wire.outer, wire.outer_interface, wire.outer_address),
-            (True, wire.inner, wire.inner_interface, wire.inner_address),
-        ):
-            if owner == name:
-                yield f"address add {address}/24 dev {interface}"
-                # A real wire carries no super-packets; veth would hand them over whole.
-                yield f"link set {interface} gso_max_segs 1 up"
-                yield _neighbour(wire, inner=inner)
+        if wire.outer == name:
+            yield f"address add {wire.outer_address}/24 dev {wire.outer_interface}"
+            yield from _quiet(wire, wire.outer_interface, inner=False)
+        if wire.inner == name:
+            yield (
+                f"link set {wire.inner_interface} master {wire.bridge}"
+                if wire.bridge
+                else f"address add {wire.inner_address}/24 dev {wire.inner_interface}"
+            )
+            yield from _quiet(wire, wire.inner_interface, inner=True)
+
+
+def _quiet(wire: Wire, interface: str, *, inner: bool) -> Iterator[str]:
+    # A real wire carries no super-packets; veth would hand them over whole.
+    yield f"link set {interface} gso_max_segs 1 up"
+    yield _neighbour(wire, inner=inner)
 
 
 def _routes(name: str) -> Iterator[str]:
@@ -138,8 +173,8 @@ def _routes(name: str) -> Iterator[str]:
         if wire.outer == name:
             yield f"route add {_default(wire)}"
         if wire.inner == name:
-            for beyond in _beyond(wire):
-                yield f"route add 10.{beyond.net}.0.0/24 via {wire.outer_address} dev {wire.inner_interface}"
+            for network in dict.fromkeys(beyond.network for beyond in _beyond(wire)):
+                yield f"route add {network} via {wire.outer_address} dev {wire.inner_interface}"
 
 
 def _beyond(wire: Wire) -> Iterator[Wire]:
@@ -154,14 +189,12 @@ def _default(wire: Wire) -> str:
 
 
 def _neighbour(wire: Wire, *, inner: bool) -> str:
-    interface, address, end = (
-        (wire.inner_interface, wire.outer_address, 1) if inner else (wire.outer_interface, wire.inner_address, 2)
-    )
-    return f"neigh replace {address} lladdr {_hardware(wire, end)} dev {interface} nud permanent"
+    interface, address = (wire.facing, wire.outer_address) if inner else (wire.outer_interface, wire.inner_address)
+    return f"neigh replace {address} lladdr {_hardware(wire, inner=not inner)} dev {interface} nud permanent"
 
 
-def _hardware(wire: Wire, end: int) -> str:
-    return f"02:00:00:00:{wire.net:02x}:{end:02x}"
+def _hardware(wire: Wire, *, inner: bool = False) -> str:
+    return f"02:00:00:00:{wire.net:02x}:{2 if inner else wire.place:02x}"
 
 
 def _wire(interface: str) -> Wire:

@@ -6,7 +6,7 @@ from qanat.ids import Shard
 from qanat.ledger.audit import Auditor, Verdict
 from qanat.ledger.work import kind_name
 from qanat.store.port import EntryRow, Log, RecordRow
-from qanat.store.records import decode_entry, encode
+from qanat.store.records import decode_entry, decode_record
 
 
 def audit(log: Log) -> Verdict:
@@ -38,5 +38,6 @@ def _compare(auditor: Auditor, key: tuple[str, str, str], row: RecordRow) -> Non
     image = auditor.records.get(key)
     if image is None:
         auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} has a row and is not in the entries")
-    elif encode(image) != row.body:
+    # One record may be written in two ways, with and without its defaults, so texts can't be compared.
+    elif row.body is None or image != decode_record(row.body):
         auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} differs between its row and its entries")

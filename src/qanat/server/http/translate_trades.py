@@ -148,9 +148,12 @@ def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> 
 
 
 def stop(work: Work, order: SupplyOrder) -> SupplyOrder:
-    """Stop a supply order and recall what runs on it. Repeating is safe."""
+    """Stop a supply order and recall what runs on it, with the reason. Repeating is safe."""
     stopped = stop_supply(work, order)
-    trades.recall(work, stopped)
+    for trade in trades.recall(work, stopped):
+        why = still_authorised(work, trade, stopped)
+        if why is not None:
+            remember(work, why, who=subscriber_owner(trade.demander), session=trade.id)
     return stopped
 
 

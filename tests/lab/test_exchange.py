@@ -27,6 +27,7 @@ REFUSED = (
     "subscriber_suspended",
     "identity_revoked",
     "order_exhausted",
+    "base_station_revoked",
 )
 
 

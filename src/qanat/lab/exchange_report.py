@@ -96,7 +96,7 @@ def is_settled(settlement: Mapping[str, Any]) -> bool:
 def _why(trade: TradeCounts) -> str:
     if not trade.terminal_agrees:
         return f"terminal and base station count {trade.who} differently, beyond the tolerance: a dispute"
-    more = "the terminal counts what it sends, also what the shut gate then refuses"
+    more = "the terminal also counts what met a shut gate, and the base station's answers to that"
     less = "the last packets were forwarded and did not arrive any more"
     sent_more = trade.terminal is not None and trade.terminal.total > trade.base_station.total
     return f"{more if sent_more else less}; within the tolerance"

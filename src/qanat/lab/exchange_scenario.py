@@ -36,6 +36,7 @@ class ExchangeScenario:
         self._codes: dict[str, str] = {}
         self._trades: dict[str, str] = {}
         """What each trade is called in the reckoning."""
+        self._base_station_id = ""
 
     def steps(self) -> dict[str, Callable[[], None]]:
         return {
@@ -47,6 +48,7 @@ class ExchangeScenario:
             "The supplier stops her order in mid-download": self.stop_order,
             "A plain browser: captive page, passcode, an order's end to the octet": self.browse,
             "Offset: what he receives later pays for what he supplied": self.offset,
+            "A terminal and a base station are revoked": self.revoke,
             "Stop the base station": self.stop,
         }
 
@@ -74,7 +76,7 @@ class ExchangeScenario:
         words = ("--server", self._stage.server_url, "--code", code, "--access", ACCESS, "--uplink", UPLINK)
         self._screen.typed("station", "enrol", *words, "--place", "Market square")
         enrolled = self._exchange.enrol_base_station(*words, "--place", "Market square")
-        self._codes[BASE_STATION] = enrolled["identity"]
+        self._codes[BASE_STATION], self._base_station_id = enrolled["identity"], enrolled["base_station"]
         self._screen.typed("station", "run")
         self._exchange.start_base_station()
         self._say(f"{enrolled['base_station']} of carol serves; the code on its wall: {enrolled['identity']}.")
@@ -173,6 +175,14 @@ class ExchangeScenario:
         self._screen.typed("trades", "--statement", "--subscriber", "alice")
         self._say(f"She received {size(received)} and owes nothing for it: that much of what bob owes her is offset.")
         self._say(f"After: {self._owed('alice', 'bob')}.")
+
+    def revoke(self) -> None:
+        self._offer("alice", "--octets", "5MB", "--to", "bob")
+        terminal, base_station = self._exchange.trade(next(iter(self._trades)))["terminal"], self._base_station_id
+        self._type("terminal", "revoke", terminal)
+        self._say(f"His terminal is refused: {self._exchange.refused_join('--station', PORTAL_URL)}")
+        self._type("station", "revoke", base_station)
+        self._refused("everybody there", self._demand("bob", "--octets", "1MB"), "alice")
 
     def stop(self) -> None:
         base_station = self._base_station()

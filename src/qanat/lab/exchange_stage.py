@@ -15,7 +15,7 @@ import msgspec
 from qanat.agents.base_station.ruleset import LABEL, table_for
 from qanat.agents.kernel.link import UpDown
 from qanat.lab.exchange_report import TradeCounts
-from qanat.lab.namespaces import LabFault
+from qanat.lab.namespaces import CommandFailed, LabFault
 from qanat.lab.programs import QANAT, Program
 from qanat.lab.stage import Json, Stage
 from qanat.lab.topology import ACCESS, PORTAL
@@ -56,6 +56,15 @@ class ExchangeStage:
         trade = str(terminal.events("online")[-1]["trade"])
         self._joined[trade] = terminal
         return trade
+
+    def refused_join(self, *words: str) -> str:
+        """Let the guest's terminal present itself in vain; return what it is told. Raises LabFault when it is let in."""
+        try:
+            self._stage.device(GUEST, "terminal", "join", *words, state=self._state(GUEST))
+        except CommandFailed as refused:
+            reason, _, told = refused.said.removeprefix("refused: ").partition("\n")
+            return f"{reason} {told.partition(chr(10))[0]}"
+        raise LabFault("a terminal that was to be refused was let in")
 
     def bound(self, trade: str) -> Octets:
         """What the guest was told that the trade may come to."""

@@ -154,7 +154,7 @@ def _view(session: Session) -> SessionView:
         up=counted.up,
         down=counted.down,
         bound=admitted.octets,
-        left=session.left,
+        left=max(0, session.metered.ceiling - counted.total),
         open=not session.metered.is_shut,
         refusal=session.refusal,
     )

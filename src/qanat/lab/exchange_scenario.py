@@ -90,7 +90,7 @@ class ExchangeScenario:
         self._refused("a base station's code for a supplier's", passcode, BASE_STATION)
         self._refused("nobody named, nobody on offer", passcode)
         self._refused("a supplier without an order", passcode, "carol")
-        self._offer("alice", "--octets", "45MB", "--to", "bob")
+        self._offer("alice", "--octets", "55MB", "--to", "bob")
         self._refused("an order for somebody else", passcode, "alice")
         self._offer("carol", "--octets", "5MB", "--price", "500.00")
         self._refused("a price beyond her own", passcode, "carol")

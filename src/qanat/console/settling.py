@@ -8,6 +8,7 @@ import click
 
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.tables import say, show
+from qanat.units import format_amount
 
 
 @click.command()
@@ -30,15 +31,15 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
         (
             one["operator"],
             one["unit"],
-            f"{one['claims']:,}",
-            f"{one['owes']:,}",
-            f"{one['net']:,}",
-            f"{one['by_transfers']:,}",
+            *(format_amount(one[key], one["unit"]) for key in ("claims", "owes", "net", "by_transfers")),
         )
         for one in settled["positions"]
     ]
     show(("operator", "unit", "claims", "owes", "net", "by transfers"), rows, empty="Operators owe each other nothing.")
-    moves = [(one["debtor"], one["creditor"], f"{one['amount']:,}", one["unit"]) for one in settled["transfers"]]
+    moves = [
+        (one["debtor"], one["creditor"], format_amount(one["amount"], one["unit"]), one["unit"])
+        for one in settled["transfers"]
+    ]
     show(("pays", "to", "amount", "unit"), moves, empty="No transfer is needed.")
     if settled["transfers"]:
         say("Netting preserved every operator's total." if settled["preserved"] else "NETTING CHANGED A TOTAL.")

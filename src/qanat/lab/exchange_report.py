@@ -14,7 +14,7 @@ from typing import Any
 from qanat.agents.kernel.link import UpDown
 from qanat.exchange.disputes import tolerated
 from qanat.lab.report import Difference, Row
-from qanat.units import Octets
+from qanat.units import Octets, format_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,9 @@ def differences(trades: Iterable[TradeCounts]) -> Iterator[Difference]:
 def positions(settlement: Mapping[str, Any]) -> Iterator[str]:
     """Say in sentences what each operator may claim and owes, and what is left of it after netting."""
     for one in settlement["positions"]:
-        figures = [f"{one[key]:,}" for key in ("claims", "owes")]
-        yield f"{one['operator']}, {one['unit']}: may claim {figures[0]}, owes {figures[1]}; net {one['net']:+,}."
+        claims, owes, net = (format_amount(one[key], one["unit"]) for key in ("claims", "owes", "net"))
+        plus = "+" if one["net"] >= 0 else ""
+        yield f"{one['operator']}, {one['unit']}: may claim {claims}, owes {owes}; net {plus}{net}."
 
 
 def is_settled(settlement: Mapping[str, Any]) -> bool:

@@ -249,9 +249,9 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请选择其他套餐。",
     ),
     Refusal.WALLET_TOO_SMALL: Words(
-        "The wallet holds {wallet} {currency}, {price} {currency} are needed (in minor units).",
+        "The wallet holds {wallet} {currency}, {price} {currency} are needed.",
         "Pay money in first: `qanat pay-in`, then try again.",
-        "钱包余额 {wallet} {currency}，需要 {price} {currency}（以最小货币单位计）。",
+        "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
         "先充值：`qanat pay-in`，然后再试。",
     ),
     Refusal.NAME_TAKEN: Words(
@@ -471,9 +471,9 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请先建立：`qanat supply circle`。",
     ),
     Refusal.NOTHING_OWED: Words(
-        "{debtor} owes {creditor} {owed} {currency}; {amount} were to be paid.",
+        "{debtor} owes {creditor} {owed} {currency}; {amount} {currency} were to be paid.",
         "Pay at most what is owed: `qanat trades --statement` shows it.",
-        "{debtor} 欠 {creditor} {owed} {currency}；却要支付 {amount}。",
+        "{debtor} 欠 {creditor} {owed} {currency}；却要支付 {amount} {currency}。",
         "支付不超过所欠金额：`qanat trades --statement` 可查看。",
     ),
     Refusal.PERIOD_CLOSED: Words(

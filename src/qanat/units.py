@@ -102,3 +102,8 @@ def parse_money(text: str) -> MinorUnits:
 def format_money(amount: int) -> str:
     sign, (major, minor) = ("-" if amount < 0 else ""), divmod(abs(amount), 100)
     return f"{sign}{major}.{minor:02d}"
+
+
+def format_amount(amount: int, unit: str) -> str:
+    """Write what a unit counts: money, whose unit is an ISO 4217 code, in major units; octets with their thousands."""
+    return format_money(amount) if unit.isupper() else f"{amount:,}"

@@ -18,6 +18,7 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     shell.qanat("plan", "create", "day", "--octets", "1.5GB", "--valid-days", "1", "--price", "9.90")
     shell.qanat("subscriber", "create", "alice", "--imsi", "001010000000001")
     refused = shell.qanat("buy", "--subscriber", "alice", "--plan", "day", status=1)
+    assert "The wallet holds 0.00 EUR, 9.90 EUR are needed." in refused
     assert "qanat pay-in" in refused
     shell.qanat("pay-in", "--subscriber", "alice", "--amount", "10")
     shell.qanat("buy", "--subscriber", "alice", "--plan", "day")
@@ -31,6 +32,13 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     assert _json(shell, "audit") == {"balanced": True, "accounts": 6, "entries": 9, "problems": []} | {
         key: value for key, value in _json(shell, "audit").items() if key in {"accounts", "entries"}
     }
+
+
+@pytest.mark.usefixtures("server")
+def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
+    del shell.environment["COLUMNS"]
+    shell.qanat("sim", "make", "--count", "1")
+    assert "8900100000000000010  001010000000001  home" in shell.qanat("sim", "list")
 
 
 @pytest.mark.usefixtures("server")

@@ -53,6 +53,7 @@ def test_identity_codes_base_stations_trades_disputes_and_settlement_can_be_look
     ):
         assert _json(shell, *words)[key] == []
         assert shell.qanat(*words).strip(), words
-    assert "nothing_owed" in shell.qanat("pay", "--subscriber", "alice", "--to", "bob", "--amount", "1", status=1)
+    refused = shell.qanat("pay", "--subscriber", "alice", "--to", "bob", "--amount", "1", status=1)
+    assert "alice owes bob 0.00 EUR; 1.00 EUR were to be paid." in refused
     assert _json(shell, "settle", "--period", "2026-10", "--close")["closed_at"]
     assert "period_closed" in shell.qanat("settle", "--period", "2026-10", "--close", status=1)

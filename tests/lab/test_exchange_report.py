@@ -70,8 +70,8 @@ def test_a_plain_browser_has_no_meter_of_its_own() -> None:
 
 def test_settlement_says_each_position_and_all_nets_come_to_nothing() -> None:
     assert list(positions(SETTLED))[1] == "south, octets: may claim 30, owes 70; net -40."
-    money = {"operator": "north", "unit": "EUR", "claims": 11, "owes": 0, "net": 11}
-    assert list(positions({"positions": [money]})) == ["north, EUR: may claim 0.11, owes 0.00; net 0.11."]
+    money = {"operator": "north", "unit": "EUR", "claims": 1_211, "owes": 0, "net": 1_211}
+    assert list(positions({"positions": [money]})) == ["north, EUR: may claim 12.11, owes 0.00; net +12.11."]
     assert is_settled(SETTLED)
     assert not is_settled(SETTLED | {"preserved": False})
     assert not is_settled(SETTLED | {"positions": SETTLED["positions"][:1]})

@@ -58,6 +58,21 @@ def test_what_is_not_json_is_refused(live: Live, content: bytes) -> None:
     assert answer.status_code in {400, 422}, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in answer.text
+    assert answer.json()["field"] == "body"
+    assert answer.json()["cure"]
+
+
+def test_the_value_at_fault_is_quoted_but_never_a_password(live: Live) -> None:
+    imsi = _problem(live.post("/v1/subscribers", {"name": "alice", "imsi": "12"}), 422, "bad_input")
+    assert imsi["detail"] == 'imsi: an IMSI has 6 to 15 digits, not "12".'
+    short = _problem(live.post("/v1/sign-up", {"name": "alice", "password": "hush"}, token=""), 422, "bad_input")
+    assert "hush" not in str(short)
+
+
+def test_what_is_wrong_with_a_signature_is_said_once_and_with_a_cure(live: Live) -> None:
+    unsigned = _problem(live.post("/v1/agent/usage", {}, token=""), 422, "bad_input")
+    assert unsigned["detail"] == "Signature-Input is missing or not in the profile that Qanat uses."
+    assert unsigned["cure"]
 
 
 @pytest.mark.parametrize(

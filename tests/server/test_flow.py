@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.server.live import Device, Live, interrogation
 
 
@@ -107,6 +109,10 @@ def test_an_operators_staff_serves_its_own_subscribers_only(live: Live) -> None:
 def test_the_openapi_document_describes_agents_and_people(live: Live) -> None:
     document = live.get("/openapi.json", token="").json()
     assert document["openapi"].startswith("3.1")
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            named = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path)), path
     for path in ("/v1/agent/interrogations", "/v1/agent/usage", "/v1/me/purchases", "/v1/subscribers/{name}/balance"):
         operations = document["paths"][path].values()
         assert all(one["summary"] and "default" in one["responses"] for one in operations), path

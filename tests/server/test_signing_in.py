@@ -55,6 +55,12 @@ def test_without_a_token_nothing_is_shown(live: Live) -> None:
             assert live.get(path, token=token).json()["reason"] == "signed_out", path
 
 
+def test_staff_that_asks_for_its_own_balance_is_told_to_name_a_subscriber(live: Live) -> None:
+    answer = live.get("/v1/me/balance")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "not_allowed")
+    assert "--subscriber" in answer.json()["cure"]
+
+
 def test_a_name_is_taken_once(live: Live) -> None:
     live.sign_in("alice")
     for name in ("alice", "admin"):

@@ -8,7 +8,7 @@ import click
 
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.tables import say, show
-from qanat.units import format_money
+from qanat.units import format_amount
 
 
 @click.command()
@@ -31,13 +31,13 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
         (
             one["operator"],
             one["unit"],
-            *(_figure(one[column], one["unit"]) for column in ("claims", "owes", "net", "by_transfers")),
+            *(format_amount(one[key], one["unit"]) for key in ("claims", "owes", "net", "by_transfers")),
         )
         for one in settled["positions"]
     ]
     show(("operator", "unit", "claims", "owes", "net", "by transfers"), rows, empty="Operators owe each other nothing.")
     moves = [
-        (one["debtor"], one["creditor"], _figure(one["amount"], one["unit"]), one["unit"])
+        (one["debtor"], one["creditor"], format_amount(one["amount"], one["unit"]), one["unit"])
         for one in settled["transfers"]
     ]
     show(("pays", "to", "amount", "unit"), moves, empty="No transfer is needed.")
@@ -48,11 +48,6 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
     if directory:
         _write_files(client, path, period, directory, sorted({one["operator"] for one in settled["positions"]}))
     return settled
-
-
-def _figure(amount: int, unit: str) -> str:
-    """Write octets whole, and money as people write it."""
-    return f"{amount:,}" if unit.endswith("octets") else format_money(amount)
 
 
 def _write_files(client: Client, path: str, period: str, directory: Path, operators: list[str]) -> None:

@@ -38,9 +38,9 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
         table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
-    console = Console(highlight=False)
     # A pipe has no width: lines stay whole there, for grep and for eyes.
-    console.print(table, width=None if console.is_terminal else 400, soft_wrap=not console.is_terminal)
+    width = None if Console().is_terminal else 1000
+    Console(highlight=False, width=width).print(table)
 
 
 def size(octets: int) -> str:

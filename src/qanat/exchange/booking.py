@@ -27,8 +27,8 @@ from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.registry.subscribers import Subscriber
-from qanat.registry.wallets import wallet_of
-from qanat.units import Instant, MinorUnits, Octets, later
+from qanat.registry.wallets import wallet_of, wallet_too_small
+from qanat.units import Instant, MinorUnits, Octets, format_money, later
 
 EXCHANGED: Final = "exchanged-octets"
 """The unit in which giving and obtaining are paired. The traffic itself was posted on the supplier's buckets before."""
@@ -85,11 +85,12 @@ def pay(
     """Pay what is owed to somebody in a currency from the wallet. Returns the amount."""
     owed = obligations.net_owed(work, debtor=subscriber.id, creditor=creditor, unit=currency)
     if amount > owed:
-        facts: Facts = {"debtor": subscriber.id, "creditor": creditor, "owed": max(owed, 0), "currency": currency}
-        return Refused(Refusal.NOTHING_OWED, {**facts, "amount": amount})
+        facts: Facts = {"debtor": subscriber.id, "creditor": creditor, "currency": currency}
+        sums = {"owed": format_money(max(owed, 0)), "amount": format_money(amount)}
+        return Refused(Refusal.NOTHING_OWED, {**facts, **sums})
     wallet = wallet_of(work, subscriber, currency)
     if wallet.available < amount:
-        return Refused(Refusal.WALLET_TOO_SMALL, {"wallet": wallet.available, "price": amount, "currency": currency})
+        return wallet_too_small(wallet, amount)
     facts = {"id": id, "debtor": subscriber.id, "creditor": creditor, "unit": currency, "amount": amount}
     target = subscriber_owner(creditor)
     paid = Parcel(

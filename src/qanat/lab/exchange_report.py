@@ -14,7 +14,7 @@ from typing import Any
 from qanat.agents.kernel.link import UpDown
 from qanat.exchange.disputes import tolerated
 from qanat.lab.report import Difference, Row
-from qanat.units import Octets, format_money
+from qanat.units import Octets, format_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,9 @@ def differences(trades: Iterable[TradeCounts]) -> Iterator[Difference]:
 def positions(settlement: Mapping[str, Any]) -> Iterator[str]:
     """Say in sentences what each operator may claim and owes, and what is left of it after netting."""
     for one in settlement["positions"]:
-        claims, owes, net = (_figure(one[key], one["unit"]) for key in ("claims", "owes", "net"))
-        yield f"{one['operator']}, {one['unit']}: may claim {claims}, owes {owes}; net {net}."
+        claims, owes, net = (format_amount(one[key], one["unit"]) for key in ("claims", "owes", "net"))
+        plus = "+" if one["net"] >= 0 else ""
+        yield f"{one['operator']}, {one['unit']}: may claim {claims}, owes {owes}; net {plus}{net}."
 
 
 def is_settled(settlement: Mapping[str, Any]) -> bool:
@@ -100,7 +101,3 @@ def _why(trade: TradeCounts) -> str:
     less = "the last packets were forwarded and did not arrive any more"
     sent_more = trade.terminal is not None and trade.terminal.total > trade.base_station.total
     return f"{more if sent_more else less}; within the tolerance"
-
-
-def _figure(amount: int, unit: str) -> str:
-    return f"{amount:,}" if unit.endswith("octets") else format_money(amount)

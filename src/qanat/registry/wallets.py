@@ -9,7 +9,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.plans import count_sale, plan_on_sale
 from qanat.registry.subscribers import Subscriber
-from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, later
+from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, format_money, later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,7 @@ def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Accoun
         return sold
     wallet = wallet_of(work, subscriber, sold.currency)
     if wallet.available < sold.price:
-        facts = {"wallet": wallet.available, "price": sold.price, "currency": sold.currency}
-        return Refused(Refusal.WALLET_TOO_SMALL, facts)
+        return wallet_too_small(wallet, sold.price)
     if sold.price:
         revenue = tally(work, sold.operator, subscriber.owner, "revenue", unit=sold.currency)
         transfer(work, wallet, revenue, sold.price)
@@ -90,6 +89,15 @@ def wallet_of(work: Work, subscriber: Subscriber, currency: str) -> Account:
     return work.get(Account, subscriber.owner, id) or Account(
         owner=subscriber.owner, id=id, role="wallet", unit=currency, operator=subscriber.operator
     )
+
+
+def wallet_too_small(wallet: Account, price: MinorUnits) -> Refused:
+    facts: dict[str, int | str] = {
+        "wallet": format_money(wallet.available),
+        "price": format_money(price),
+        "currency": wallet.unit,
+    }
+    return Refused(Refusal.WALLET_TOO_SMALL, facts)
 
 
 def balance_of(work: Work, subscriber: Subscriber) -> Balance:

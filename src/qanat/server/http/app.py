@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from qanat.server.http.shield import Shield
 from qanat.server.http.signed import TooManyNonces
 
 _log: Final = structlog.get_logger("http")
+_CORRECT: Final = "Correct the field; /openapi.json says what is accepted."
 _DESCRIPTION: Final = """\
 Meters mobile data to the octet, grants it in quotas, takes back what is left.
 
@@ -101,7 +103,9 @@ async def _denied(request: Request, denied: Denied) -> Response:
 
 
 async def _bad_input(_: Request, bad: BadInput) -> Response:
-    return problem(422, f"{bad.field}: {bad}" if bad.field else str(bad), reason="bad_input", field=bad.field)
+    text = str(bad)
+    detail = text if not bad.field or text.startswith(bad.field) else f"{bad.field}: {text}"
+    return problem(422, f"{detail}.", reason="bad_input", cure=_CORRECT, field=bad.field)
 
 
 async def _invalid_body(request: Request, error: RequestValidationError) -> Response:
@@ -111,13 +115,13 @@ async def _invalid_body(request: Request, error: RequestValidationError) -> Resp
         cure = "Send it with the header Content-Type: application/json."
         return problem(415, "The body is not declared as JSON.", reason="not_json", cure=cure, field="Content-Type")
     if first["type"] == "json_invalid":
-        return problem(400, f"The body is not JSON: {first['ctx']['error']}.", reason="not_json", field="body")
+        return _no_json(first["ctx"]["error"])
     field = ".".join(str(part) for part in where[1:]) or str(where[0])
     return problem(
         422,
-        f"{field}: {first['msg']}.",
+        f"{field}: {first['msg'].removeprefix('Value error, ')}{_quoted(first, field)}.",
         reason="bad_input",
-        cure="Correct the field; /openapi.json says what is accepted.",
+        cure=_CORRECT,
         field=field,
     )
 
@@ -125,12 +129,25 @@ async def _invalid_body(request: Request, error: RequestValidationError) -> Resp
 async def _invalid_message(_: Request, error: msgspec.ValidationError) -> Response:
     message, _sep, path = str(error).partition(" - at `$")
     field = path.removeprefix(".").removesuffix("`") or "body"
-    cure = "Correct the field; /openapi.json says what is accepted."
-    return problem(422, f"{field}: {message}.", reason="bad_input", cure=cure, field=field)
+    return problem(422, f"{field}: {message}.", reason="bad_input", cure=_CORRECT, field=field)
 
 
 async def _not_json(_: Request, error: msgspec.DecodeError) -> Response:
-    return problem(400, f"The body is not JSON: {error}.", reason="not_json", field="body")
+    return _no_json(str(error))
+
+
+def _no_json(error: str) -> Response:
+    cure = "Send one whole JSON object (RFC 8259)."
+    return problem(400, f"The body is not JSON: {error}.", reason="not_json", cure=cure, field="body")
+
+
+def _quoted(error: dict[str, Any], field: str) -> str:
+    """Return the value at fault, to point at it; never a password, and nothing that is long or no single value."""
+    value = error["input"]
+    if error["type"] == "extra_forbidden" or "password" in field or not isinstance(value, int | float | str):
+        return ""
+    text = json.dumps(value)
+    return f", not {text}" if len(text) <= 80 else ""
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -142,7 +159,11 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
         detail = f"{request.method} is not possible at {request.url.path}."
         return problem(405, detail, reason="no_such_method", cure="See /openapi.json.", headers=headers)
-    return problem(error.status_code, str(error.detail), reason="bad_request", headers=headers)
+    if error.status_code == 400:
+        return _no_json("it is nested too deep, or a number in it has too many digits")
+    return problem(
+        error.status_code, str(error.detail), reason="bad_request", cure="See /openapi.json.", headers=headers
+    )
 
 
 async def _fault(request: Request, fault: Fault) -> Response:

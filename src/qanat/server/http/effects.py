@@ -51,10 +51,18 @@ async def subject(request: Request) -> str:
     """Return the subscriber a path is about: its ``{name}``, or under ``/v1/me`` whoever is asking. Raises Denied."""
     named = request.path_params.get("name")
     if named is None:
-        return (await caller(request)).who
+        return _own_name(await caller(request))
     if not is_name(named):
         raise Denied(Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": repr(named[:64])}))
     return str(named)
+
+
+def _own_name(found: Caller) -> str:
+    """Return the subscriber that is asking. Staff has no traffic of its own. Raises Denied."""
+    if found.role != "subscriber":
+        needed = "a subscriber (or name one with `--subscriber`)"
+        raise Denied(Refused(Refusal.NOT_ALLOWED, {"who": found.who, "needed": needed}))
+    return found.who
 
 
 AnyCaller = Annotated[Caller, Depends(caller)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from qanat.server.http import agents, base_stations
 from qanat.wire.agent import Problem
 
+_PLACEHOLDER: Final = re.compile(r"{(\w+)}")
 HOT: Final = [*agents.HOT, *base_stations.HOT]
 DEVICE_ROUTES: Final = [agents.ENROLMENT, base_stations.ENROLMENT, *HOT]
 _SIGNED: Final = [
@@ -44,9 +46,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document["components"]["schemas"].update({f"Agent{name}": schema for name, schema in schemas.items()})
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}]
-    for path in document["paths"].values():
-        for operation in path.values():
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
             _describe_failures(operation)
+            _name_path_parameters(path, operation)
     for route, takes, gives, status in DEVICE_ROUTES:
         for method in (route.methods or set()) - {"HEAD"}:
             operation = _operation(route.endpoint, takes, gives, status)
@@ -70,6 +73,15 @@ def _operation(
         operation["requestBody"] = {"required": True, "content": _content(takes)}
     _describe_failures(operation)
     return operation
+
+
+def _name_path_parameters(path: str, operation: dict[str, Any]) -> None:
+    """Add those that a dependency reads: the framework sees only what the endpoint itself takes."""
+    given = operation.setdefault("parameters", [])
+    known = {parameter["name"] for parameter in given if parameter["in"] == "path"}
+    for name in _PLACEHOLDER.findall(path):
+        if name not in known:
+            given.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
 
 
 def _describe_failures(operation: dict[str, Any]) -> None:

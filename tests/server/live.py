@@ -124,11 +124,11 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         await prepare(store, services.passwords, data)
         listener = HttpListener(make_app(services), services.settings.http)
         gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
-        ready.set_result(
-            (await listener.start(), await gateways.start() if chosen.gy.listen or chosen.gy.tls_listen else "")
-        )
+        gy = await gateways.start() if chosen.gy.listen or chosen.gy.tls_listen else ""
+        ready.set_result((await listener.start(), gy))
         await stopping.wait()
-        await gateways.stop()
+        if gy:
+            await gateways.stop()
         await listener.stop()
         verdict = await store.audit()
         assert verdict.problems == []

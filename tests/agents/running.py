@@ -4,60 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.agents.conftest import World
+from tests.agents.processes import PATIENCE_S, SOURCE, Agent
 from tests.traffic import connected, receive
 
 SERVER = "10.9.0.1"
 FAR = "10.7.0.2"
-SOURCE = Path(__file__).parents[2] / "src"
-PATIENCE_S = 20.0
 
 
-class Running:
-    """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
+class Running(Agent):
+    """A terminal's agent."""
 
     def __init__(self, world: World, state: Path, *more: str, before: tuple[str, ...] = ()) -> None:
-        """``before`` are commands through which it is started, that take something away from it."""
-        command = [*before, sys.executable, "-m", "qanat.console.main", "terminal", "run"]
-        command += ["--state", str(state), "--json", *more]
-        with world.terminal.inside():
-            self.process = subprocess.Popen(
-                command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-            )
-        self.lines: list[dict[str, Any]] = []
-        self.buffer = b""
-
-    def wait_for(self, event: str, **facts: object) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE_S
-        assert self.process.stderr is not None
-        while True:
-            while b"\n" in self.buffer:
-                line, _, self.buffer = self.buffer.partition(b"\n")
-                assert line.startswith(b"{"), (line + self.buffer + self.process.stderr.read()).decode()
-                self.lines.append(json.loads(line))
-                if self.lines[-1]["event"] == event and facts.items() <= self.lines[-1].items():
-                    return self.lines[-1]
-            ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"no {event!r} within {PATIENCE_S} s: {self.lines}"
-            came = os.read(self.process.stderr.fileno(), 65536)
-            assert came, f"the agent ended without {event!r}: {self.lines}"
-            self.buffer += came
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE_S) == 0, self.lines
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
+        arguments = ("terminal", "run", "--state", str(state), *more)
+        super().__init__(world.terminal, "qanat.console.main", *arguments, before=before)
 
 
 def download(world: World, octets: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.agents.base_station.conftest import FAR, FAR6, SERVER, STATION, STATION6, Scene
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.operator import Operator
-from tests.agents.processes import SOURCE, Running
+from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until
 
@@ -54,8 +54,8 @@ def state(scene: Scene, server: FakeExchange, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(scene: Scene, state: Path) -> Iterator[Running]:
-    agent = Running(scene.station, "qanat.console.station", "run", "--state", str(state))
+def running(scene: Scene, state: Path) -> Iterator[Agent]:
+    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state))
     try:
         agent.wait_for("ready")
         yield agent

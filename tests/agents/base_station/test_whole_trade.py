@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.agents.base_station.conftest import FAR, SERVER, STATION, Scene
-from tests.agents.processes import SOURCE, Running
+from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive
 
@@ -31,7 +31,7 @@ class Town:
 
     scene: Scene
     folder: Path
-    station: Running
+    station: Agent
 
     def operator(self, *words: str) -> dict[str, Any]:
         """Say something at the server and read the answer."""
@@ -40,8 +40,8 @@ class Town:
         )
         return found
 
-    def join(self, *more: str) -> Running:
-        return Running(
+    def join(self, *more: str) -> Agent:
+        return Agent(
             self.scene.alice,
             "qanat.console.terminal",
             "join",
@@ -83,7 +83,7 @@ def town(scene: Scene, tmp_path: Path) -> Iterator[Town]:
         state = str(tmp_path / "station")
         words = ("--server", URL, "--code", code, "--access", "br0", "--uplink", "up0", "--state", state)
         qanat(scene.station, "station", "enrol", *words)
-        town.station = Running(scene.station, "qanat.console.station", "run", "--state", state)
+        town.station = Agent(scene.station, "qanat.console.station", "run", "--state", state)
         town.station.wait_for("ready")
         code = town.operator("terminal", "code", "--subscriber", "alice")["code"]
         words = ("--server", URL, "--code", code, "--interface", "wlan0", "--state", str(tmp_path / "alice"))

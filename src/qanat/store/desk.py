@@ -13,7 +13,7 @@ from qanat.clock import Clock
 from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.audit import Auditor, Verdict
 from qanat.ledger.work import Entry, Page, Record, Work
-from qanat.store.records import decode_entry, encode
+from qanat.store.records import KINDS, decode_entry, encode
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -64,9 +64,7 @@ class Desk:
         for record in entry.put:
             self._page_of(record.owner).setdefault(type(record), {})[record.id] = record
         for kind, owner, id in entry.drop:
-            for stored_kind, records in self._page_of(owner).items():
-                if stored_kind.__name__.lower() == kind:
-                    records.pop(id, None)
+            self._page_of(owner).get(KINDS[kind], {}).pop(id, None)
 
 
 def _is_due(page: Page, now: int) -> bool:

@@ -32,6 +32,7 @@ from qanat.server.http.views import (
     Verdict,
     Why,
 )
+from qanat.server.named import sessions_named
 
 router = APIRouter()
 _MANY: Final = 1000
@@ -77,12 +78,12 @@ async def list_sessions(request: Request, caller: StaffCaller, after: str = "", 
 async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     """Tell everything that explains what a session was answered."""
     services = services_of(request)
-    found = await services.store.find(Session, label_prefix=session, limit=10)
+    found = await sessions_named(services.store, session)
     refused = await services.store.find(RefusedRequest, label_prefix=session, limit=_MANY)
     theirs = await _theirs(services, caller, {one.owner for one in found} | {one.who for one in refused})
     return Why(
         session=session,
-        sessions=[SessionView.of(one) for one in found if one.owner in theirs and one.id == session],
+        sessions=[SessionView.of(one) for one in found if one.owner in theirs],
         refusals=_newest_first([one for one in refused if one.who in theirs and one.session == session]),
     )
 

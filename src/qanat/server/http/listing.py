@@ -6,21 +6,49 @@ tells the label to go on behind. A piece may be short where much is other people
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
 from qanat.ledger.work import Record
+from qanat.registry.access import Caller, caller_may_serve
+from qanat.server.ownership import Ownership
 from qanat.store.store import Store
 
 R = TypeVar("R", bound=Record)
+Seen = Callable[[list[R]], Awaitable[Callable[[R], bool]]]
+"""Tells for some records which of them the caller may see."""
 
 _CHUNK: Final = 1000
 _LOOKED_AT: Final = 20
 """Chunks that one request may read."""
 
 
+class _Operated(Protocol):
+    @property
+    def operator(self) -> str: ...
+
+
+def of_operator(caller: Caller) -> Callable[[Sequence[_Operated]], Awaitable[Callable[[_Operated], bool]]]:
+    """See what the operator has whom the caller works for."""
+
+    async def seen(_: Sequence[_Operated]) -> Callable[[_Operated], bool]:
+        return lambda record: caller_may_serve(caller, record.operator)
+
+    return seen
+
+
+def of_owner(ownership: Ownership, caller: Caller) -> Callable[[Sequence[Record]], Awaitable[Callable[[Record], bool]]]:
+    """See what subscribers and devices have whose operator the caller works for."""
+
+    async def seen(records: Sequence[Record]) -> Callable[[Record], bool]:
+        theirs = await ownership.theirs(caller, {record.owner for record in records})
+        return lambda record: record.owner in theirs
+
+    return seen
+
+
 async def listed(
-    store: Store, kind: type[R], *, seen: Callable[[R], bool], after: str = "", limit: int = 100, prefix: str = ""
+    store: Store, kind: type[R], *, seen: Seen[R], after: str = "", limit: int = 100, prefix: str = ""
 ) -> tuple[list[R], str]:
     """Return some ``limit`` records in the order of their labels, and the label to go on behind: empty at the end."""
     found: list[R] = []
@@ -29,11 +57,12 @@ async def listed(
         records = await anext(chunks, None)
         if records is None:
             return found, ""
+        may_see = await seen(records)
         for record in records:
             if len(found) >= limit and record.label != after:
                 return found, after
             after = record.label
-            if seen(record):
+            if may_see(record):
                 found.append(record)
     return found, after
 

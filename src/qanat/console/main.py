@@ -44,6 +44,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "sessions": "qanat.console.watching:sessions",
         "refusals": "qanat.console.watching:refusals",
         "why": "qanat.console.watching:why",
+        "changes": "qanat.console.watching:changes",
         "audit": "qanat.console.watching:audit",
     },
     "Try and measure": {

@@ -21,6 +21,7 @@ from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
 from qanat.registry.base_stations import BaseStation, BaseStationLink
+from qanat.registry.changes import Change
 from qanat.registry.codes import EnrolmentCode
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
@@ -37,6 +38,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Account,
     BaseStation,
     BaseStationLink,
+    Change,
     Circle,
     Claim,
     ClearingRecord,

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from qanat.charging.session import Session
 from qanat.ledger.book import Account
 from qanat.registry.access import Caller, Staff
+from qanat.registry.changes import Change
 from qanat.registry.names import name_of
 from qanat.registry.operators import Operator
 from qanat.registry.plans import Plan
@@ -395,6 +396,36 @@ class UnmatchedList(BaseModel):
 
 class PeerList(BaseModel):
     peers: list[PeerView]
+
+
+class ChangeView(BaseModel):
+    """A command of the staff: who did what to what, and what it said."""
+
+    change: str
+    at: str
+    who: str
+    role: str
+    operator: str
+    act: str
+    target: str
+    said: dict[str, str]
+
+    @classmethod
+    def of(cls, change: Change) -> ChangeView:
+        return cls(
+            change=change.id,
+            at=format_instant(change.at),
+            who=change.who,
+            role=change.role,
+            operator=change.operator,
+            act=change.act,
+            target=change.target,
+            said=change.said,
+        )
+
+
+class ChangeList(Listed):
+    changes: list[ChangeView]
 
 
 class Done(BaseModel):

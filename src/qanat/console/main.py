@@ -20,6 +20,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "subscriber": "qanat.console.people:subscriber",
         "sim": "qanat.console.offices:sim",
         "peer": "qanat.console.peers:peer",
+        "voucher": "qanat.console.vouchers:voucher",
         "pay-in": "qanat.console.people:pay_in",
         "top-up": "qanat.console.people:top_up",
     },

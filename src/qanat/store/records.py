@@ -32,6 +32,7 @@ from qanat.registry.sims import Pool, PoolPlace, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal, TerminalLink
 from qanat.registry.unmatched import UnmatchedReport
+from qanat.registry.vouchers import Voucher, VoucherBatch
 
 _ALL: Final[tuple[type[Record], ...]] = (
     AcceptedPeer,
@@ -75,6 +76,8 @@ _ALL: Final[tuple[type[Record], ...]] = (
     TradeShare,
     Visit,
     UnmatchedReport,
+    Voucher,
+    VoucherBatch,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

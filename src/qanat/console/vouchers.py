@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import Money, Size
+from qanat.console.parameters import MONEY, NAME, SIZE
 from qanat.console.tables import moment, money, say, show, size
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
@@ -23,13 +23,13 @@ def voucher() -> None:
 
 
 @voucher.command("create")
-@click.argument("batch")
+@click.argument("batch", type=NAME)
 @click.option("--count", type=click.IntRange(1, 5000), required=True)
-@click.option("--octets", type=Size(), default=0, help="What each is worth: octets, such as 1GB …")
+@click.option("--octets", type=SIZE, default=0, help="What each is worth: octets, such as 1GB …")
 @click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="… for so long,")
-@click.option("--amount", type=Money(), default=0, help="or money, such as 9.90.")
+@click.option("--amount", type=MONEY, default=0, help="or money, such as 9.90.")
 @click.option("--currency", default="EUR", show_default=True)
-@click.option("--operator", default="home", show_default=True)
+@click.option("--operator", type=NAME, default="home", show_default=True)
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
 @remote
@@ -67,7 +67,7 @@ def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> 
 
 
 @voucher.command("withdraw")
-@click.argument("batch")
+@click.argument("batch", type=NAME)
 @remote
 def withdraw(client: Client, batch: str) -> Json:
     """Let nobody redeem what is left of a batch."""

@@ -144,9 +144,13 @@ async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller
 @router.post("/v1/sims", status_code=201, response_model=PoolView, tags=["cloud SIMs"])
 async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Response:
     """Make up a range of cloud SIM profiles and put them into an operator's pool."""
-    pool = await services_of(request).store.decide(lambda work: sims.pool_of(work, body.operator))
-    first = pool.profiles + 1 if body.first is None else body.first
-    profiles = sims.profile_range(issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=first, count=body.count)
+    barred = not_theirs(caller, body.operator)
+    if barred:
+        return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
+    make = partial(
+        sims.make_profiles, issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=body.first, count=body.count
+    )
+    profiles = await services_of(request).store.decide(make)
     return await _add(request, caller, body.operator, profiles)
 
 

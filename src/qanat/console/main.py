@@ -13,6 +13,9 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run the server": {
         "serve": "qanat.console.serving:serve",
         "check-config": "qanat.console.serving:check_config",
+        "backup": "qanat.console.database:backup",
+        "restore": "qanat.console.database:restore",
+        "database": "qanat.console.database:database",
     },
     "Work for an operator": {
         "operator": "qanat.console.offices:operator",

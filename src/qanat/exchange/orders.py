@@ -146,13 +146,13 @@ def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
     page = passcode_page(passcode)
     holder, link = holder_of(work, page), work.get(PasscodeLink, page, "demand")
     if holder is None or link is None:
-        return Refused(Refusal.UNKNOWN_CODE)
+        return Refused(Refusal.UNKNOWN_PASSCODE)
     order = work.get(DemandOrder, holder, link.order)
     assert order is not None, f"demand order {link.order} has a passcode and is missing"
     left = order.total - order.obtained
     if not left:
         facts = _facts(order, holder=order.demander)
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": order.total, "wanted": 1})
+        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": order.total})
     return _over(work, order, holder=order.demander) or order
 
 

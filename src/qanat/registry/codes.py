@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import secret_owner
+from qanat.registry.names import holder_of, name_of, public_key_owner, secret_owner
 from qanat.units import DAY, Instant, Millis, format_instant, later
 
 REMEMBERED: Final = Millis(7 * DAY)
@@ -22,6 +22,7 @@ _ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": Non
 
 
 Device = Literal["terminal", "base station"]
+COMMAND: Final[dict[Device, str]] = {"terminal": "terminal", "base station": "station"}
 
 
 class EnrolmentCode(Record, frozen=True, kw_only=True):
@@ -62,16 +63,26 @@ def issue_code(
 def usable_code(work: Work, code: str, *, public_key: str, device: Device = "terminal") -> EnrolmentCode | Refused:
     """Return the code if this key may enrol such a device with it, or did so before."""
     issued = work.get(EnrolmentCode, secret_owner("code", spell(code)), "code")
+    facts: dict[str, int | str] = {"device": COMMAND[device]}
     if issued is None or issued.device != device:
-        return Refused(Refusal.UNKNOWN_CODE)
+        return Refused(Refusal.UNKNOWN_CODE, facts)
     if issued.used_by == public_key:
         return issued
     if issued.used_by:
-        return Refused(Refusal.CODE_USED)
+        return Refused(Refusal.CODE_USED, facts)
     if issued.expires_at <= work.now:
-        return Refused(Refusal.CODE_EXPIRED, {"expired_at": format_instant(issued.expires_at)})
+        return Refused(Refusal.CODE_EXPIRED, facts | {"expired_at": format_instant(issued.expires_at)})
     return issued
 
 
 def use_code(work: Work, issued: EnrolmentCode, *, public_key: str, terminal: str) -> None:
     work.put(replace(issued, used_by=public_key, terminal=terminal))
+
+
+def enrolled_already(work: Work, public_key: str) -> Refused | None:
+    """Refuse a key that a device has enrolled with before, and name that device: whoever asks has proved to hold the key."""
+    holder = holder_of(work, public_key_owner(public_key))
+    if holder is None:
+        return None
+    command = "terminal" if holder.startswith("terminal/") else "station"
+    return Refused(Refusal.KEY_ENROLLED, {"device": name_of(holder), "command": command})

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve
-from qanat.registry.codes import EnrolmentCode, spell, usable_code, use_code
+from qanat.registry.codes import EnrolmentCode, enrolled_already, spell, usable_code, use_code
 from qanat.registry.names import (
     claim,
     disclaim,
@@ -62,7 +62,7 @@ def enrol(work: Work, asked: Enrolment, *, id: str, binding_code: str) -> Termin
         return code
     if code.terminal:
         return terminal_or_refused(work, code.terminal)
-    barred = _known_key(work, asked.public_key) or _suspended(work, code.subscriber)
+    barred = enrolled_already(work, asked.public_key) or _suspended(work, code.subscriber)
     if barred:
         return barred
     earlier = _earlier_terminal(work, asked.serial, code)
@@ -97,7 +97,7 @@ def bind(work: Work, *, subscriber: Subscriber, binding_code: str) -> Terminal |
     holder = holder_of(work, secret_owner("binding", spell(binding_code)))
     terminal = find_terminal(work, name_of(holder)) if holder else None
     if terminal is None or terminal.state == "revoked":
-        return Refused(Refusal.UNKNOWN_CODE)
+        return Refused(Refusal.UNKNOWN_BINDING_CODE)
     if terminal.subscriber == subscriber.id:
         return terminal
     if terminal.subscriber:
@@ -144,12 +144,6 @@ def reach_terminal(work: Work, caller: Caller, id: str) -> Terminal | Refused:
 def terminals_of(work: Work, subscriber: str) -> list[Terminal]:
     links = work.all(TerminalLink, subscriber_owner(subscriber))
     return [found for link in links if (found := find_terminal(work, link.id))]
-
-
-def _known_key(work: Work, public_key: str) -> Refused | None:
-    if holder_of(work, public_key_owner(public_key)) is None:
-        return None
-    return Refused(Refusal.NAME_TAKEN, {"thing": "A terminal with this key"})
 
 
 def _suspended(work: Work, name: str) -> Refused | None:

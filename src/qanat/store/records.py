@@ -27,7 +27,7 @@ from qanat.registry.operators import Operator
 from qanat.registry.peers import AcceptedPeer
 from qanat.registry.plans import Plan
 from qanat.registry.refused import RefusedRequest
-from qanat.registry.sims import Pool, PoolPlace, SimProfile
+from qanat.registry.sims import Numbering, Pool, PoolPlace, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal, TerminalLink
 from qanat.registry.unmatched import UnmatchedReport
@@ -47,6 +47,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Identity,
     IdentityLink,
     JournalMark,
+    Numbering,
     Obligation,
     Offset,
     Operator,

@@ -19,6 +19,7 @@ from qanat.registry.refused import RefusedRequest, refused_owner
 from qanat.registry.subscribers import Status, Subscriber, create_subscriber, set_status
 from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn, Purchase, StatusChange, TopUp
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
+from qanat.server.http.listing import listed, of_operator
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views import (
@@ -78,10 +79,10 @@ async def create(body: NewSubscriber, request: Request, caller: StaffCaller) -> 
 async def list_subscribers(
     request: Request, caller: StaffCaller, prefix: str = "", after: str = "", limit: Limit = 100
 ) -> SubscriberList:
-    """List subscribers by name; go on with the last name in ``after``."""
-    found = await services_of(request).store.find(Subscriber, label_prefix=prefix, after=after, limit=limit)
-    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
-    return SubscriberList(subscribers=[SubscriberView.of(one) for one in theirs])
+    """List subscribers by name."""
+    store = services_of(request).store
+    found, more = await listed(store, Subscriber, seen=of_operator(caller), prefix=prefix, after=after, limit=limit)
+    return SubscriberList(subscribers=[SubscriberView.of(one) for one in found], next=more)
 
 
 @_both("GET", "", SubscriberView, tag="subscribers")

@@ -335,28 +335,33 @@ class Verdict(BaseModel):
     problems: list[str]
 
 
-class OperatorList(BaseModel):
+class Listed(BaseModel):
+    next: str = ""
+    """Go on with this in ``after``; empty at the end."""
+
+
+class OperatorList(Listed):
     operators: list[OperatorView]
 
 
-class PlanList(BaseModel):
+class PlanList(Listed):
     plans: list[PlanView]
 
 
-class SubscriberList(BaseModel):
+class SubscriberList(Listed):
     subscribers: list[SubscriberView]
 
 
-class TerminalList(BaseModel):
+class TerminalList(Listed):
     terminals: list[TerminalView]
 
 
-class SimList(BaseModel):
+class SimList(Listed):
     sims: list[SimView]
     pools: list[PoolView]
 
 
-class SessionList(BaseModel):
+class SessionList(Listed):
     sessions: list[SessionView]
 
 

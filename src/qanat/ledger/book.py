@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from qanat.ids import Owner, shard_of
 from qanat.ledger.work import Record, Work
-from qanat.units import Instant, MinorUnits, Octets
+from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets
 
 Role = Literal[
     "bucket",
@@ -153,6 +153,11 @@ def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
 def used(work: Work, owner: Owner) -> Octets:
     """Return the octets that were used and not given back."""
     return Octets(_used_account(work, owner).balance)
+
+
+def countable(work: Work, owner: Owner) -> int:
+    """Return the most that one more report may say was used: what is used in all stays below 2**63."""
+    return min(MAX_PUBLIC_OCTETS, MAX_OCTETS - _used_account(work, owner).balance)
 
 
 def refund(work: Work, owner: Owner, octets: Octets) -> None:

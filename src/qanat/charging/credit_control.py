@@ -99,6 +99,7 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     session = _counted(session, _count(work, session.owner, quotas, request.uses), work.now)
     if after is State.CLOSED:
         _release_all(work, session.owner, quotas)
+        quotas.clear()
         grants: tuple[Grant, ...] = ()
         due = Instant(work.now + CLOSED_KEPT)
     else:

@@ -4,35 +4,60 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+from qanat.bench.postgres import OwnPostgres
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
 from qanat.store.memory import MemoryLog
 from qanat.store.port import EntryRow, Log, Query, RecordRow
+from qanat.store.postgres import PostgresLog
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store
 from qanat.units import Instant
 
 T = TypeVar("T")
+_numbers = count()
 
 
 class Database:
     """A database that outlives the stores opened on it, as one does that was killed and started again."""
 
-    def __init__(self, kind: str, path: Path) -> None:
-        self.kind = kind
-        self.path = path / "qanat.db"
-        self._memory = MemoryLog()
-
-    def log(self) -> Log:
-        return self._memory if self.kind == "memory" else SqliteLog(self.path, busy_ms=50)
+    def __init__(self, make: Callable[[], Awaitable[Log]], another: Callable[[], Database]) -> None:
+        self.log = make
+        self.another = another
+        """Make an empty one of the same kind."""
 
     async def open(self, clock: Clock, *, pages_kept: int = 1000) -> Store:
-        return await Store(self.log(), clock, pages_kept=pages_kept).open()
+        return await Store(await self.log(), clock, pages_kept=pages_kept).open()
+
+
+def in_memory() -> Database:
+    log = MemoryLog()
+    return Database(lambda: _soon(log), in_memory)
+
+
+def in_sqlite(folder: Path) -> Database:
+    path = folder / f"{next(_numbers)}.db"
+    return Database(lambda: _soon(SqliteLog(path, busy_ms=50)), lambda: in_sqlite(folder))
+
+
+def in_postgres(postgres: OwnPostgres) -> Database:
+    address = fresh_database(postgres)
+    return Database(lambda: PostgresLog.open(address), lambda: in_postgres(postgres))
+
+
+def fresh_database(postgres: OwnPostgres) -> str:
+    """Make an empty database and return its address."""
+    return postgres.create(f"test{next(_numbers)}")
+
+
+async def _soon(log: Log) -> Log:
+    return log
 
 
 class FailingLog:

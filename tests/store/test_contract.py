@@ -1,4 +1,4 @@
-"""The contract of every store: one suite for memory and SQLite."""
+"""The contract of every store: one suite for memory, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,64 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.store.logs import Database, FailingLog, run
+from tests.store.deciding import balance, fund, say
+from tests.store.logs import Database, FailingLog, in_memory, in_postgres, in_sqlite, run
 
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
-from qanat.charging.quota import Policy
-from qanat.charging.session import Answer, Event, Session
+from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
-from qanat.ids import Owner, SessionId
-from qanat.ledger import book
+from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.store.store import Store
-from qanat.units import Instant, Octets
-
-POLICY = Policy(quota_octets=Octets(1000))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    return Database(request.param, tmp_path)
+    if request.param == "memory":
+        return in_memory()
+    if request.param == "sqlite":
+        return in_sqlite(tmp_path)
+    return in_postgres(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
-
-
-def fund(name: str, octets: int, *, id: str = "b", due: int | None = None) -> Callable[[Work], None]:
-    """A decision that may be repeated: the bucket's id makes it one."""
-
-    def decision(work: Work) -> None:
-        owner = Owner(f"subscriber/{name}")
-        if work.get(Account, owner, id) is None:
-            when = None if due is None else Instant(due)
-            bucket = Account(owner=owner, id=id, role="bucket", operator="home", size=octets, due=when)
-            book.open_bucket(work, bucket)
-
-    return decision
-
-
-def say(name: str, session: str, number: int, event: Event, used: int = 0) -> Callable[[Work], Answer]:
-    request = Interrogation(
-        session=SessionId(session),
-        owner=Owner(f"subscriber/{name}"),
-        event=event,
-        number=number,
-        digest=used,
-        front="test",
-        holder="trm",
-        uses=(Use(octets=Octets(used), ends=True),) if number else (),
-        asks=() if event is Event.FINAL else (Ask(),),
-    )
-    return lambda work: interrogate(work, POLICY, request)
-
-
-async def balance(store: Store, name: str, id: str = "b") -> int:
-    account = await store.decide(lambda work: work.get(Account, Owner(f"subscriber/{name}"), id))
-    return account.balance if account else 0
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(database: Database, clock: ManualClock) -> None:
@@ -215,12 +181,11 @@ def test_a_record_that_was_dropped_stays_away_after_a_restart(database: Database
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-the-write", "after-the-write"])
-def test_every_write_may_fail(database: Database, clock: ManualClock, tmp_path: Path, after: bool) -> None:
+def test_every_write_may_fail(database: Database, clock: ManualClock, after: bool) -> None:
     """Fail the 1st, then the 2nd, … write until the whole story completes; each time it is repeated to its end."""
 
     async def told_once(fails_at: int) -> bool:
-        fresh = Database(database.kind, tmp_path / str(fails_at))
-        log = FailingLog(fresh.log(), fails_at=fails_at, after=after)
+        log = FailingLog(await database.another().log(), fails_at=fails_at, after=after)
         store = await Store(log, clock, pages_kept=10).open()
         for step in (
             fund("alice", 2500),
@@ -263,7 +228,7 @@ def test_when_a_batch_is_lost_nothing_decided_on_top_of_it_is_acknowledged(
     database: Database, clock: ManualClock
 ) -> None:
     async def story() -> None:
-        log = FailingLog(database.log(), fails_at=2, after=False, appends_only=True)
+        log = FailingLog(await database.log(), fails_at=2, after=False, appends_only=True)
         store = await Store(log, clock, pages_kept=10).open()
         await store.decide(fund("alice", 100_000))
         told = await asyncio.gather(

@@ -19,6 +19,7 @@ from qanat.store.audit import audit
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query
+from qanat.store.postgres import PostgresLog
 from qanat.store.sqlite import SqliteLog
 
 T = TypeVar("T")
@@ -94,9 +95,14 @@ class SqliteStore(Store):
 
 
 async def open_store(url: str, clock: Clock) -> Store:
-    """Open the database at ``sqlite:///path`` or ``memory:``. Raises BadInput for another address, StoreFault."""
+    """Open the database at an address, as ``--database`` takes it. Raises BadInput for another address, StoreFault."""
     if url == "memory:":
         return await MemoryStore(clock).open()
     if url.startswith("sqlite:///"):
         return await SqliteStore(Path(url.removeprefix("sqlite:///")), clock).open()
-    raise BadInput(f"{url!r} is no database address: write sqlite:///path/to/file or memory:", field="database")
+    if url.startswith(("postgresql://", "postgres://")):
+        return await Store(await PostgresLog.open(url), clock).open()
+    raise BadInput(
+        f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",
+        field="database",
+    )

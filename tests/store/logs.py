@@ -22,42 +22,41 @@ from qanat.units import Instant
 
 T = TypeVar("T")
 _numbers = count()
+MIGRATED = "migrated"
+"""A database with empty tables, of which others are copied."""
 
 
 class Database:
     """A database that outlives the stores opened on it, as one does that was killed and started again."""
 
-    def __init__(self, make: Callable[[], Awaitable[Log]], another: Callable[[], Database]) -> None:
-        self.log = make
-        self.another = another
+    def __init__(self, kind: str, path: Path, postgres: OwnPostgres | None = None) -> None:
+        self.kind = kind
+        self.path = path / "qanat.db"
+        self._memory = MemoryLog()
+        self._postgres = postgres
+        self._address = migrated_database(postgres) if postgres else ""
+
+    def log(self) -> Log:
+        if self._postgres:
+            return PostgresLog(self._address)
+        return self._memory if self.kind == "memory" else SqliteLog(self.path, busy_ms=50)
+
+    def another(self, path: Path) -> Database:
         """Make an empty one of the same kind."""
+        return Database(self.kind, path, self._postgres)
 
     async def open(self, clock: Clock, *, pages_kept: int = 1000) -> Store:
-        return await Store(await self.log(), clock, pages_kept=pages_kept).open()
+        return await Store(self.log(), clock, pages_kept=pages_kept).open()
 
 
-def in_memory() -> Database:
-    log = MemoryLog()
-    return Database(lambda: _soon(log), in_memory)
-
-
-def in_sqlite(folder: Path) -> Database:
-    path = folder / f"{next(_numbers)}.db"
-    return Database(lambda: _soon(SqliteLog(path, busy_ms=50)), lambda: in_sqlite(folder))
-
-
-def in_postgres(postgres: OwnPostgres) -> Database:
-    address = fresh_database(postgres)
-    return Database(lambda: PostgresLog.open(address), lambda: in_postgres(postgres))
+def migrated_database(postgres: OwnPostgres) -> str:
+    """Make a database with empty tables and return its address."""
+    return postgres.create(f"test{next(_numbers)}", template=MIGRATED)
 
 
 def fresh_database(postgres: OwnPostgres) -> str:
     """Make an empty database and return its address."""
     return postgres.create(f"test{next(_numbers)}")
-
-
-async def _soon(log: Log) -> Log:
-    return log
 
 
 class FailingLog:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.deciding import balance, fund, say
-from tests.store.logs import Database, FailingLog, in_memory, in_postgres, in_sqlite, run
+from tests.store.logs import Database, FailingLog, run
 
 from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
@@ -21,11 +21,8 @@ from qanat.store.store import Store
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    if request.param == "memory":
-        return in_memory()
-    if request.param == "sqlite":
-        return in_sqlite(tmp_path)
-    return in_postgres(request.getfixturevalue("postgres"))
+    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return Database(request.param, tmp_path, postgres)
 
 
 @pytest.fixture
@@ -181,11 +178,11 @@ def test_a_record_that_was_dropped_stays_away_after_a_restart(database: Database
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-the-write", "after-the-write"])
-def test_every_write_may_fail(database: Database, clock: ManualClock, after: bool) -> None:
+def test_every_write_may_fail(database: Database, clock: ManualClock, tmp_path: Path, after: bool) -> None:
     """Fail the 1st, then the 2nd, … write until the whole story completes; each time it is repeated to its end."""
 
     async def told_once(fails_at: int) -> bool:
-        log = FailingLog(await database.another().log(), fails_at=fails_at, after=after)
+        log = FailingLog(database.another(tmp_path / str(fails_at)).log(), fails_at=fails_at, after=after)
         store = await Store(log, clock, pages_kept=10).open()
         for step in (
             fund("alice", 2500),
@@ -228,7 +225,7 @@ def test_when_a_batch_is_lost_nothing_decided_on_top_of_it_is_acknowledged(
     database: Database, clock: ManualClock
 ) -> None:
     async def story() -> None:
-        log = FailingLog(await database.log(), fails_at=2, after=False, appends_only=True)
+        log = FailingLog(database.log(), fails_at=2, after=False, appends_only=True)
         store = await Store(log, clock, pages_kept=10).open()
         await store.decide(fund("alice", 100_000))
         told = await asyncio.gather(

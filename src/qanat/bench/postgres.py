@@ -40,9 +40,9 @@ class OwnPostgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://{_USER}@/{database}?host={self.host}"
 
-    def create(self, database: str) -> str:
-        """Make an empty database and return its address."""
-        _run("createdb", "-h", self.host, "-U", _USER, database, cwd=self.folder)
+    def create(self, database: str, *, template: str = "template0") -> str:
+        """Make a database, empty or like another, and return its address."""
+        _run("createdb", "-h", self.host, "-U", _USER, "-T", template, database, cwd=self.folder)
         return self.url(database)
 
     def ask(self, sql: str, database: str = "postgres") -> str:

@@ -96,12 +96,17 @@ class SqliteStore(Store):
 
 async def open_store(url: str, clock: Clock) -> Store:
     """Open the database at an address, as ``--database`` takes it. Raises BadInput for another address, StoreFault."""
+    return await Store(await open_log(url), clock).open()
+
+
+async def open_log(url: str) -> Log:
+    """Open a database without a store over it. Raises as ``open_store`` does."""
     if url == "memory:":
-        return await MemoryStore(clock).open()
+        return MemoryLog()
     if url.startswith("sqlite:///"):
-        return await SqliteStore(Path(url.removeprefix("sqlite:///")), clock).open()
+        return SqliteLog(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
-        return await Store(await PostgresLog.open(url), clock).open()
+        return await PostgresLog.open(url)
     raise BadInput(
         f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",
         field="database",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
+from msgspec.structs import replace
+
+from qanat.charging.quota import Policy
 from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import trade_at
@@ -11,8 +15,9 @@ from qanat.ids import Owner
 from qanat.ledger.transit import delivered, parcels_of
 from qanat.refusals import Refused
 from qanat.server.http import translate_trades as translate
+from qanat.server.http.translate import session_of
 from qanat.store.store import Store
-from qanat.wire.agent import UsageConfirmation, UsageReport
+from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 
 _CONSIDERED = 50
 """How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
@@ -24,6 +29,45 @@ async def take_usage(store: Store, base_station: str, report: UsageReport) -> Us
     for supplier, rows in divided.items():
         await store.decide(partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows))
     return await store.decide(lambda work: translate.confirm(work, base_station, report))
+
+
+async def interrogate(
+    store: Store, policy: Policy, base_station: str, message: Interrogation
+) -> InterrogationAnswer | Refused:
+    """Count what a question reports and answer it. Raises StoreFault: repeating is safe.
+
+    A base station waits for this between two grants, so counting and granting, both on the supplier's page, are one
+    decision, and the confirmation becomes durable beside it. The answer leaves only when both are; should one fail,
+    the rows come again, and whichever page knows them counts nothing twice.
+    """
+    if any(session_of(row.quota) != message.session for row in message.report.rows):
+        return await _interrogate_after_others(store, policy, base_station, message)
+    answer, confirmed = await asyncio.gather(
+        store.decide(
+            partial(translate.counted_interrogation, policy=policy, base_station=base_station, message=message)
+        ),
+        store.decide(lambda work: translate.confirm(work, base_station, message.report)),
+    )
+    return _confirming(answer, confirmed)
+
+
+async def _interrogate_after_others(
+    store: Store, policy: Policy, base_station: str, message: Interrogation
+) -> InterrogationAnswer | Refused:
+    """Answer a question that brings rows of other trades, maybe of other suppliers: each page counts its own first."""
+    confirmed = await take_usage(store, base_station, message.report)
+    if isinstance(confirmed, Refused):
+        return confirmed
+    answer = await store.decide(lambda work: translate.interrogation(work, policy, base_station, message))
+    return _confirming(answer, confirmed)
+
+
+def _confirming(
+    answer: InterrogationAnswer | Refused, confirmed: UsageConfirmation | Refused
+) -> InterrogationAnswer | Refused:
+    if isinstance(answer, Refused) or isinstance(confirmed, Refused):
+        return confirmed if isinstance(confirmed, Refused) else answer
+    return replace(answer, acked=confirmed.acked)
 
 
 async def deliver(store: Store, owner: Owner) -> int:

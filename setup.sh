@@ -7,11 +7,13 @@ python=${PYTHON:-python3}
 
 want="ip:iproute2 nft:nftables curl:curl"
 # `./setup.sh test` adds other implementations that judge ours; their tests are skipped without them.
-[ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl"
+# Chromium is what people look with; the console's tests fail in CI without it, and need a font that has Chinese.
+[ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl chromium:chromium"
 missing=""
 for pair in $want; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
+[ "${1:-}" != test ] || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-wqy-microhei"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

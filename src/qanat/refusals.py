@@ -30,6 +30,8 @@ class Refusal(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     CODE_EXPIRED = "code_expired"
     CODE_USED = "code_used"
+    KEY_ENROLLED = "key_enrolled"
+    UNKNOWN_BINDING_CODE = "unknown_binding_code"
     POOL_EMPTY = "pool_empty"
     # signing in
     WRONG_SIGN_IN = "wrong_sign_in"
@@ -40,6 +42,11 @@ class Refusal(StrEnum):
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
     WALLET_TOO_SMALL = "wallet_too_small"
+    # vouchers
+    MISSPELT_VOUCHER = "misspelt_voucher"
+    UNKNOWN_VOUCHER = "unknown_voucher"
+    VOUCHER_USED = "voucher_used"
+    VOUCHER_EXPIRED = "voucher_expired"
     # names and repeats
     NAME_TAKEN = "name_taken"
     UNKNOWN_OPERATOR = "unknown_operator"
@@ -63,6 +70,7 @@ class Refusal(StrEnum):
     WRONG_KIND_OF_IDENTITY = "wrong_kind_of_identity"
     IDENTITY_SWAPPED = "identity_swapped"
     PROOF_MISSING = "proof_missing"
+    UNKNOWN_PASSCODE = "unknown_passcode"
     UNKNOWN_BASE_STATION = "unknown_base_station"
     BASE_STATION_REVOKED = "base_station_revoked"
     # the exchange
@@ -190,21 +198,33 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.UNKNOWN_CODE: Words(
         "There is no such code.",
-        "Check the spelling, or issue a new code: `qanat terminal code`.",
+        "Check the spelling, or issue a new code: `qanat {device} code`.",
         "没有这个码。",
-        "检查拼写，或重新签发：`qanat terminal code`。",
+        "检查拼写，或重新签发：`qanat {device} code`。",
     ),
     Refusal.CODE_EXPIRED: Words(
         "The code ran out at {expired_at}.",
-        "Issue a new code: `qanat terminal code`.",
+        "Issue a new code: `qanat {device} code`.",
         "该码已于 {expired_at} 过期。",
-        "重新签发：`qanat terminal code`。",
+        "重新签发：`qanat {device} code`。",
     ),
     Refusal.CODE_USED: Words(
         "The code was used already, by another key.",
-        "Issue a new code: `qanat terminal code`; each is good once.",
+        "Issue a new code: `qanat {device} code`; each is good once.",
         "该码已被另一密钥使用。",
-        "重新签发：`qanat terminal code`；每个码只能用一次。",
+        "重新签发：`qanat {device} code`；每个码只能用一次。",
+    ),
+    Refusal.KEY_ENROLLED: Words(
+        "The key of this device is enrolled already, as {device}.",
+        "Go on as {device} with `qanat {command} run`, unless it was revoked. To enrol anew, give an empty folder: --state.",
+        "此设备的密钥已注册为 {device}。",
+        "如未被注销，可用 `qanat {command} run` 继续使用 {device}。如要重新注册，请用 --state 指定空文件夹。",
+    ),
+    Refusal.UNKNOWN_BINDING_CODE: Words(
+        "No terminal shows this binding code.",
+        "Type in what `qanat terminal status` shows on the device; a terminal that is bound shows none.",
+        "没有终端显示此绑定码。",
+        "请输入设备上 `qanat terminal status` 显示的绑定码；已绑定的终端不再显示。",
     ),
     Refusal.POOL_EMPTY: Words(
         "Operator {operator} has no free cloud SIM left.",
@@ -253,6 +273,30 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Pay money in first: `qanat pay-in`, then try again.",
         "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
         "先充值：`qanat pay-in`，然后再试。",
+    ),
+    Refusal.MISSPELT_VOUCHER: Words(
+        "This is no voucher's code: its check symbol does not fit.",
+        "Type it again, letter by letter: 16 symbols; case and dashes do not matter.",
+        "这不是充值券码：校验位不符。",
+        "请逐字重新输入：共 16 个字符，不分大小写，可不写连字符。",
+    ),
+    Refusal.UNKNOWN_VOUCHER: Words(
+        "There is no such voucher.",
+        "Type the code again, or ask whoever sold the voucher.",
+        "没有这张充值券。",
+        "请重新输入，或询问出售充值券的人。",
+    ),
+    Refusal.VOUCHER_USED: Words(
+        "The voucher was redeemed at {at}.",
+        "Each voucher is good once; ask whoever sold it if it was not you.",
+        "该充值券已于 {at} 兑换。",
+        "每张充值券只能兑换一次；若不是您本人兑换，请询问出售者。",
+    ),
+    Refusal.VOUCHER_EXPIRED: Words(
+        "The voucher was good until {at}.",
+        "Ask whoever sold it for another one.",
+        "该充值券的有效期至 {at}。",
+        "请向出售者换取另一张。",
     ),
     Refusal.NAME_TAKEN: Words(
         "{thing} exists already.",
@@ -316,9 +360,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.IMPLAUSIBLE_USAGE: Words(
         "{octets} octets in one report cannot be: nothing of it was counted.",
-        "Look at the gateway's counters; one report holds at most 2^53-1 octets.",
+        "Look at the device's counters; one report holds at most 2^53-1 octets, all reports of a subscriber 2^63-1.",
         "一次报告 {octets} 字节不可能：未计入任何流量。",
-        "请检查网关的计数器；一次报告最多 2^53-1 字节。",
+        "请检查设备的计数器；一次报告最多 2^53-1 字节，一个用户的全部报告最多 2^63-1 字节。",
     ),
     Refusal.NOT_RATED: Words(
         "What {service} costs is not known here.",
@@ -368,6 +412,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "没有任何东西证明需求方就在此基站。",
         "由终端对请求签名，或输入需求单的通行码。",
     ),
+    Refusal.UNKNOWN_PASSCODE: Words(
+        "There is no demand order with this passcode.",
+        "Check the spelling, or open a demand order: `qanat demand open` shows its passcode once.",
+        "没有使用此通行码的需求单。",
+        "检查拼写，或新建需求单：`qanat demand open` 会显示一次通行码。",
+    ),
     Refusal.UNKNOWN_BASE_STATION: Words(
         "There is no base station {base_station}.",
         "Enrol it with `qanat station enrol` and a code from its subscriber.",
@@ -411,15 +461,15 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请选择其他供应方，或请 {holder} 发布新订单。",
     ),
     Refusal.ORDER_EXHAUSTED: Words(
-        "Order {order} has {left} octets left of {total}; {wanted} were asked for.",
+        "Order {order} has {left} octets left of {total}: too few for what is asked.",
         "Ask for less, choose another supplier, or ask {holder} for a new order.",
-        "订单 {order} 在 {total} 字节中还剩 {left} 字节；请求了 {wanted} 字节。",
+        "订单 {order} 在 {total} 字节中还剩 {left} 字节，不足以满足请求。",
         "请减少请求量、选择其他供应方，或请 {holder} 发布新订单。",
     ),
     Refusal.ORDER_USED_UP_TODAY: Words(
-        "Order {order} has {left} octets left today of {per_day}; {wanted} were asked for.",
+        "Order {order} has {left} octets left today of {per_day}: too few for what is asked.",
         "Ask for less, come back after midnight UTC, or choose another supplier.",
-        "订单 {order} 今天在 {per_day} 字节中还剩 {left} 字节；请求了 {wanted} 字节。",
+        "订单 {order} 今天在 {per_day} 字节中还剩 {left} 字节，不足以满足请求。",
         "请减少请求量、在 UTC 午夜之后再来，或选择其他供应方。",
     ),
     Refusal.ORDER_NOT_FOR_YOU: Words(
@@ -441,9 +491,9 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请接受更高价格，或选择其他供应方。",
     ),
     Refusal.SUPPLIER_SHORT: Words(
-        "{supplier} has {available} octets available; {wanted} were asked for.",
+        "{supplier} has {available} octets available: too few for what is asked.",
         "Ask for less, choose another supplier, or let {supplier} buy a plan.",
-        "{supplier} 可用 {available} 字节；请求了 {wanted} 字节。",
+        "{supplier} 可用 {available} 字节，不足以满足请求。",
         "请减少请求量、选择其他供应方，或由 {supplier} 购买套餐。",
     ),
     Refusal.SUPPLIER_EXPIRED: Words(

@@ -21,6 +21,8 @@ from cryptography.x509.oid import NameOID
 from tests.agents.scripted import Said, scripted
 from tests.server.live import Live, live_server
 
+from qanat.agents.base_station.enrol import enrol as enrol_station
+from qanat.agents.kernel.link import NoSuchInterface
 from qanat.agents.reporter import NoAnswer, Rejected
 from qanat.agents.terminal.enrol import enrol
 from qanat.agents.terminal.identity import Identity, NotEnrolled, load
@@ -117,6 +119,40 @@ def test_what_is_no_server_is_said_before_anything_is_sent(tmp_path: Path, url: 
     with pytest.raises(BadInput) as raised:
         enrol(tmp_path, server=url, code="CODE-1", interface="lo", channels=[], serial=None, clock=ManualClock())
     assert raised.value.field == "server"
+
+
+def test_an_interface_that_is_not_there_is_told_before_the_code_is_spent(live: Live, tmp_path: Path) -> None:
+    live.done("/v1/sims", {"count": 1})
+    code = new_code(live)
+    for interface, channels in (("nope0", []), ("lo", ["nope0"])):
+        with pytest.raises(NoSuchInterface, match=r"no interface 'nope0': `ip link` lists"):
+            enrol(
+                tmp_path,
+                server=live.url,
+                code=code,
+                interface=interface,
+                channels=channels,
+                serial=None,
+                clock=live.clock,
+            )
+    assert register(live, tmp_path, code).terminal
+
+
+def test_a_base_station_without_its_interfaces_is_told_so_before_the_code_is_spent(tmp_path: Path) -> None:
+    known = {"place": "", "serial": None, "clock": ManualClock()}
+    for access, uplink in (("nope0", "lo"), ("lo", "nope0")):
+        with pytest.raises(NoSuchInterface, match="nope0"):
+            enrol_station(tmp_path, server="http://127.0.0.1:9", code="C", access=access, uplink=uplink, **known)
+
+
+def test_a_device_that_is_enrolled_is_told_how_to_go_on_and_how_to_begin_anew(live: Live, tmp_path: Path) -> None:
+    live.done("/v1/sims", {"count": 2})
+    known = register(live, tmp_path, new_code(live))
+    with pytest.raises(Rejected) as raised:
+        register(live, tmp_path, new_code(live))
+    assert raised.value.problem.reason == "key_enrolled"
+    assert raised.value.problem.detail == f"The key of this device is enrolled already, as {known.terminal}."
+    assert "`qanat terminal run`" in raised.value.problem.cure
 
 
 def test_nobody_listening_is_told_as_such(tmp_path: Path) -> None:

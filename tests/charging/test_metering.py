@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from qanat.charging.metering import JournalMark, ingest
 from qanat.clock import ManualClock
 from qanat.ids import Owner
+from qanat.refusals import Refusal, Refused
 from qanat.store.desk import Desk
-from qanat.units import Instant
+from qanat.units import MAX_OCTETS, Instant, Octets
 from qanat.wire.agent import UsageReport, UsageRow
 
 ALICE = Owner("subscriber/alice")
@@ -26,9 +27,25 @@ class Server:
 
     def take(self, *rows: UsageRow, floor: int = 0, journal: str = "j") -> int:
         report = UsageReport(journal=journal, floor=floor, rows=list(rows))
-        used, acked = self.desk.decide(lambda work: ingest(work, ALICE, journal=journal, report=report))
+        counted = self.take_or_refuse(report, journal=journal)
+        assert not isinstance(counted, Refused)
+        used, acked = counted
         self.posted += sum(used.values())
         return acked
+
+    def take_or_refuse(
+        self, report: UsageReport, *, journal: str = "j", most: int = MAX_OCTETS
+    ) -> tuple[dict[str, Octets], int] | Refused:
+        return self.desk.decide(lambda work: ingest(work, ALICE, journal=journal, report=report, most=most))
+
+
+def test_more_than_can_be_is_refused_and_leaves_no_trace() -> None:
+    server = Server()
+    report = UsageReport(journal="j", floor=0, rows=[row(1, 100), row(2, 7, quota="other")])
+    refused = server.take_or_refuse(report, most=106)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.facts) == (Refusal.IMPLAUSIBLE_USAGE, {"octets": 107})
+    assert server.take_or_refuse(report, most=107) == ({"q": 100, "other": 7}, 2)
 
 
 def test_rows_are_cumulative_only_the_difference_is_posted() -> None:

@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+import sys
+import termios
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +81,7 @@ def test_csv_of_cloud_sims_is_imported_twice_without_harm(shell: Shell, tmp_path
     assert "1 added" in shell.qanat("sim", "import", "sims.csv")
     assert "1 were in it already" in shell.qanat("sim", "import", "sims.csv")
     (tmp_path / "bad.csv").write_text("iccid,imsi\n8900100000000000011,001010000000001\n")
-    assert "csv line 2" in shell.qanat("sim", "import", "bad.csv", status=1)
+    assert "csv line 2" in shell.qanat("sim", "import", "bad.csv", status=2)
 
 
 def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> None:
@@ -86,9 +91,66 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("pay-in", "--subscriber", "a", "--amount", "1.234"), "9.90"),
         (("balance", "--subscriber", "a/b"), "no name"),
         (("plan", "create", "x"), "--octets"),
+        (("plan", "create", "x", "--octets", "0", "--valid-days", "1", "--price", "0"), "at least one octet"),
+        (("plan", "create", "a b", "--octets", "1", "--valid-days", "1", "--price", "0"), "no name"),
+        (("subscriber", "create", "../x"), "no name"),
+        (("operator", "create", ""), "no name"),
+        (("settle", "--period", "nov"), "2026-11"),
+        (("settle", "--period", "2026-13"), "2026-11"),
+        (("serve", "--http", "nonsense"), "http.listen"),
+        (("serve", "--gy", "nonsense"), "gy.listen"),
         (("nonsense",), "nonsense"),
     ):
         assert cure in shell.qanat(*words, status=2), words
+
+
+@pytest.mark.usefixtures("server")
+def test_what_only_the_server_sees_to_be_wrong_is_a_usage_error_too(shell: Shell) -> None:
+    assert "6 to 15 digits" in shell.qanat("subscriber", "create", "alice", "--imsi", "12", status=2)
+    assert "unknown_operator" in shell.qanat("subscriber", "create", "alice", "--operator", "nobody", status=1)
+
+
+def on_a_terminal(shell: Shell, *words: str, columns: int) -> list[str]:
+    """Run a command on a terminal of so many columns and return the lines it wrote."""
+    near, far = os.openpty()
+    termios.tcsetwinsize(far, (24, columns))
+    command = [sys.executable, "-m", "qanat.console.main", *words]
+    known = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(command, cwd=shell.directory, env=known | {"TERM": "xterm"}, stdout=far) as running:
+        os.close(far)
+        written = b"".join(iter(partial(_read, near), b""))
+    os.close(near)
+    assert running.returncode == 0
+    return re.sub(r"\x1b\[\d*m|\r", "", written.decode()).splitlines()
+
+
+def _read(near: int) -> bytes:
+    try:
+        return os.read(near, 4096)
+    except OSError:  # nobody has the other end any more
+        return b""
+
+
+@pytest.mark.usefixtures("server")
+def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell) -> None:
+    for name in ("alice", "bob"):
+        shell.qanat("subscriber", "create", name)
+    order = _json(shell, "supply", "offer", "--octets", "1GB", "--to", "bob", "--subscriber", "alice")["order"]
+    wide = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=120)
+    assert wide[0].startswith("order")
+    assert wide[1].startswith(order)
+    narrow = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=60)
+    assert [line.split()[-1] for line in narrow[:2]] == [order, "open"]
+    assert len(narrow) == 7
+
+
+@pytest.mark.usefixtures("server")
+def test_operators_share_the_numbers_of_made_up_cloud_sims(shell: Shell) -> None:
+    shell.qanat("operator", "create", "far")
+    for operator, count, free in (("home", "30", 30), ("far", "2", 2), ("home", "1", 31)):
+        assert f"{free} are free now" in shell.qanat("sim", "make", "--count", count, "--operator", operator)
+    imsis = [one["imsi"] for one in _json(shell, "sim", "list", "--limit", "100")["sims"]]
+    assert sorted(imsis) == [f"00101{number:010}" for number in range(1, 34)]
 
 
 def test_without_a_server_the_command_says_how_to_start_one(shell: Shell) -> None:

@@ -7,13 +7,17 @@ from tests.console.running import Serving, Shell
 
 def test_a_device_enrols_with_a_code_and_is_bound_listed_and_revoked(shell: Shell, server: Serving) -> None:
     """The real agent's enrolment against the real server, both as commands."""
-    shell.qanat("sim", "make", "--count", "2")
+    shell.qanat("sim", "make", "--count", "3")
     shell.qanat("subscriber", "create", "alice")
     code = json.loads(shell.qanat("terminal", "code", "--operator", "home", "--json"))["code"]
+    second = json.loads(shell.qanat("terminal", "code", "--operator", "home", "--json"))["code"]
     device = ("--state", "device", "--json")
     enrol = ("terminal", "enrol", "--server", server.url, "--code", code, "--interface", "lo", "--serial", "imei-1")
     enrolled = json.loads(shell.qanat(*enrol, *device))
     assert json.loads(shell.qanat(*enrol, *device))["terminal"] == enrolled["terminal"]
+    assert "qanat terminal run --state 'my device'" in shell.qanat(
+        *enrol[:-1], "imei-9", "--code", second, "--state", "my device"
+    )
     shell.qanat("terminal", "bind", enrolled["binding_code"], "--subscriber", "alice")
     listed = json.loads(shell.qanat("terminal", "list", "--subscriber", "alice", "--json"))["terminals"]
     assert [one["serial"] for one in listed] == ["imei-1"]
@@ -46,3 +50,9 @@ def test_the_devices_own_status_shows_what_was_bound_and_bought_later_and_what_i
     assert offline["available"] is None
     assert "refused" in offline["server_silent"]
     assert offline["sim"] == enrolled["sim"]
+
+
+def test_what_is_no_server_or_no_interface_is_told_by_the_exit_status(shell: Shell) -> None:
+    for server, interface, status in (("ftp://x", "lo", 2), ("http://127.0.0.1:9", "nope0", 1)):
+        words = ("terminal", "enrol", "--server", server, "--code", "C", "--interface", interface, "--state", "s")
+        assert "qanat terminal: " in shell.qanat(*words, status=status)

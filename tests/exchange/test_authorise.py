@@ -343,11 +343,15 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     assert gateway.refusal == Refusal.ORDER_EXHAUSTED
     gateway.finish()
     market.deliver()
-    assert refused(market.ask(admission)) is Refusal.ORDER_EXHAUSTED
+    again = market.ask(admission)
+    assert refused(again) is Refusal.ORDER_EXHAUSTED
+    assert again.sentence == "Order dem-bob has 0 octets left of 500: too few for what is asked."
 
 
 def test_a_wrong_passcode_and_one_of_a_stopped_order_are_refused(market: World) -> None:
     order = demand(market)
-    assert refused(market.ask(Admission(passcode="PASS-WORD"))) is Refusal.UNKNOWN_CODE
+    unknown = market.ask(Admission(passcode="PASS-WORD"))
+    assert refused(unknown) is Refusal.UNKNOWN_PASSCODE
+    assert "`qanat demand open`" in unknown.cure
     market.decide(partial(stop_demand, order=order))
     assert refused(market.ask(Admission(passcode="PASS-CODE"))) is Refusal.ORDER_STOPPED

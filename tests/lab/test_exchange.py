@@ -13,7 +13,7 @@ from qanat.lab.exchange_report import TradeCounts, is_settled
 
 pytestmark = pytest.mark.namespaces
 REFUSED = (
-    "unknown_code",
+    "unknown_passcode",
     "misspelt_identity",
     "wrong_kind_of_identity",
     "no_supply",

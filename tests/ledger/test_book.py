@@ -74,6 +74,13 @@ def test_usage_past_a_reservation_is_posted_from_what_else_there_is_and_then_as_
     assert (balance(desk, "b0"), balance(desk, "b1"), balance(desk, "debt"), balance(desk, "used")) == (0, 0, -7, 27)
 
 
+def test_what_is_used_in_all_stays_below_2_to_the_63() -> None:
+    desk = desk_with(100)
+    assert desk.decide(lambda work: book.countable(work, ALICE)) == 2**53 - 1
+    desk.decide(lambda work: book.post(work, ALICE, (), Octets(2**63 - 1 - 7)))
+    assert desk.decide(lambda work: book.countable(work, ALICE)) == 7
+
+
 def test_debt_is_the_first_thing_a_new_bucket_pays() -> None:
     desk = desk_with(10)
     desk.decide(lambda work: book.post(work, ALICE, (), Octets(17)))

@@ -70,7 +70,9 @@ def test_a_code_is_good_for_one_key_only(world: World) -> None:
 def test_a_forged_or_expired_code_enrols_nothing(world: World) -> None:
     world.sims(3)
     world.code("CODE-1")
-    assert reason(world.enrol("FORGED", key=1)) is Refusal.UNKNOWN_CODE
+    forged = world.enrol("FORGED", key=1)
+    assert reason(forged) is Refusal.UNKNOWN_CODE
+    assert "`qanat terminal code`" in forged.cure
     world.clock.advance(HOUR)
     assert reason(world.enrol("CODE-1", key=1)) is Refusal.CODE_EXPIRED
     assert _free(world) == 3
@@ -88,7 +90,10 @@ def test_a_key_that_has_a_terminal_enrols_no_second_one(world: World) -> None:
     world.code("CODE-1")
     world.code("CODE-2")
     done(world.enrol("CODE-1", key=1))
-    assert reason(world.enrol("CODE-2", key=1, serial="another")) is Refusal.NAME_TAKEN
+    refused = world.enrol("CODE-2", key=1, serial="another")
+    assert reason(refused) is Refusal.KEY_ENROLLED
+    assert "enrolled already, as trm-1" in refused.sentence
+    assert "`qanat terminal run`" in refused.cure
 
 
 def test_a_serial_number_enrolled_by_somebody_else_is_refused(world: World) -> None:
@@ -147,7 +152,7 @@ def test_a_terminal_bound_to_somebody_else_is_refused(world: World) -> None:
     done(world.enrol("CODE-1", key=1))
     _bind(world, "alice", "BIND-1")
     assert reason(_bind(world, "bob", "BIND-1")) is Refusal.BOUND_TO_ANOTHER
-    assert reason(_bind(world, "bob", "BIND-9")) is Refusal.UNKNOWN_CODE
+    assert reason(_bind(world, "bob", "BIND-9")) is Refusal.UNKNOWN_BINDING_CODE
 
 
 def test_a_subscriber_of_another_operator_does_not_get_the_terminal(world: World) -> None:

@@ -97,6 +97,22 @@ def test_a_wrong_usage_row_names_the_field_and_counts_nothing(live: Live, row: d
     assert live.get("/v1/subscribers/alice/balance").json()["used"] == 0
 
 
+def test_more_octets_than_one_report_may_hold_are_refused_and_nothing_is_counted(live: Live) -> None:
+    device = _enrolled(live)
+    rows = [
+        {"seq": seq, "quota": quota, "epoch": 0, "up": 2**52, "down": 0, "reserved": 0, "at": 1}
+        for seq, quota in ((1, "s.0"), (2, "s.1"))
+    ]
+    for path, message in (
+        ("/v1/agent/usage", {"journal": "j", "floor": 0, "rows": rows}),
+        ("/v1/agent/interrogations", interrogation("s", 0, "first", report={"journal": "j", "floor": 0, "rows": rows})),
+    ):
+        _problem(device.send("POST", path, message), 422, "implausible_usage")
+        assert live.get("/v1/subscribers/alice/balance").json()["used"] == 0
+    answer = device.send("POST", "/v1/agent/usage", {"journal": "j", "floor": 0, "rows": rows[:1]})
+    assert answer.json()["acked"] == 1
+
+
 def test_a_truncated_message_of_an_agent_is_not_json(live: Live) -> None:
     device = _enrolled(live)
     _problem(device.send("POST", "/v1/agent/usage", content=b'{"journal": "j", "flo'), 400, "not_json")

@@ -145,6 +145,18 @@ def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -
     migrate_sqlite(path)
 
 
+def test_sessions_of_an_older_database_are_told_apart_by_whether_they_are_live(tmp_path: Path) -> None:
+    path = tmp_path / "q.db"
+    migrate_sqlite(path)
+    rows = [(0, "subscriber/a", "session", id, id, body) for id, body in (("s1", "{}"), ("s2", '{"state":"closed"}'))]
+    with sqlite3.connect(path) as older:
+        older.executemany("INSERT INTO record (shard, owner, kind, id, label, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        older.execute("UPDATE alembic_version SET version_num = '0001'")
+    migrate_sqlite(path)
+    assert older.execute("SELECT label FROM record ORDER BY id").fetchall() == [("live/s1",), ("over/s2",)]
+    older.close()
+
+
 def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "q.db"
     migrate_sqlite(path)

@@ -1,8 +1,8 @@
 """``qanat bench http``: signed usage reports over HTTP, against a server of its own.
 
 Every connection is a terminal with a key, a cloud SIM, a session and a quota, and reports one journal row a request. With
-``kill`` the server is killed in the middle and started again; reports go on. At the end the octets that were confirmed are
-held against the ledger, to the octet.
+``kill`` the server is killed in the middle; whoever kills it, it is started again and reports go on. At the end the octets
+that were confirmed are held against the ledger, to the octet.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _RESTART_WAIT_S: Final = 0.05
 class _Terminal:
     key: Ed25519PrivateKey
     id: str
+    subscriber: str
     connection: Connection
     quota: str = ""
     seq: int = 0
@@ -60,7 +61,9 @@ def bench_http(data: Path, *, seconds: float, in_flight: int, kill: bool, tell: 
         tell(f"server {server.pid} on http={server.addresses['http']}, data in {data}")
         with server.api() as api:
             terminals = _enrol(server, api, in_flight)
-        return asyncio.run(_measure(server, terminals, seconds, kill=kill))
+        measured = asyncio.run(_measure(server, terminals, seconds, kill=kill))
+        tell(f"acknowledged {sum(terminal.confirmed for terminal in terminals):,} octets in {len(terminals)} terminals")
+        return measured
     finally:
         server.start_again()
         server.stop()
@@ -75,6 +78,7 @@ async def _measure(server: OwnServer, terminals: list[_Terminal], seconds: float
     elapsed, cpu = time.perf_counter() - begun, server.cpu_s() - cpu_before
     if killer is not None:
         await killer
+    await asyncio.to_thread(server.start_again)
     conserved = await asyncio.to_thread(_conserved, server, terminals)
     rss = server.rss_mb()
     return figures(load.latencies, seconds=elapsed, server_cpu_s=cpu, server_rss_mb=rss, conserved=conserved)
@@ -140,7 +144,8 @@ def _report_of(terminal: _Terminal) -> UsageReport:
 
 def _enrol(server: OwnServer, api: httpx2.Client, terminals: int) -> list[_Terminal]:
     said(api.post("/v1/sims", json={"count": terminals}))
-    return [_enrol_one(server, api, f"bench-{place}") for place in range(terminals)]
+    run = time.time_ns() // 1_000_000  # data may be kept from an earlier run
+    return [_enrol_one(server, api, f"bench-{run}-{place}") for place in range(terminals)]
 
 
 def _enrol_one(server: OwnServer, api: httpx2.Client, subscriber: str) -> _Terminal:
@@ -152,11 +157,11 @@ def _enrol_one(server: OwnServer, api: httpx2.Client, subscriber: str) -> _Termi
     asked = Enrolment(code=code, public_key=public, hardware="bench", serial=subscriber, version="0")
     body = msgspec.json.encode(asked)
     answer: Any = said(api.post("/v1/terminals", content=body, headers=_signed(key, public, "/v1/terminals", body)))
-    return _Terminal(key, answer["terminal"], Connection(server.addresses["http"]))
+    return _Terminal(key, answer["terminal"], subscriber, Connection(server.addresses["http"]))
 
 
 def _conserved(server: OwnServer, terminals: list[_Terminal]) -> bool:
     with server.api() as api:
         verdict = said(api.get("/v1/audit"))
-        used = [said(api.get(f"/v1/subscribers/bench-{n}/balance"))["used"] for n in range(len(terminals))]
+        used = [said(api.get(f"/v1/subscribers/{terminal.subscriber}/balance"))["used"] for terminal in terminals]
     return bool(verdict["balanced"]) and used == [terminal.confirmed for terminal in terminals]

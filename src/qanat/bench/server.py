@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ class OwnServer:
         self.addresses: dict[str, str] = {}
         self._flags = flags
         self._ports = dict.fromkeys(listening, "127.0.0.1:0")
-        self._cpu_s_before = 0.0
+        self._reaped_s_before = _reaped_s()
         self._starting = Lock()
         self._process = self._start()
 
@@ -46,7 +47,6 @@ class OwnServer:
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self._cpu_s_before = self.cpu_s()
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
@@ -63,10 +63,12 @@ class OwnServer:
 
     def cpu_s(self) -> float:
         """Return the processor time it took so far, over all its lives, user and system."""
-        if self._process.poll() is not None:
-            return self._cpu_s_before
+        lives = self._process.poll() is None
+        return _reaped_s() - self._reaped_s_before + (self._own_cpu_s() if lives else 0.0)
+
+    def _own_cpu_s(self) -> float:
         after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return self._cpu_s_before + (int(after_name[11]) + int(after_name[12])) / _TICKS
+        return (int(after_name[11]) + int(after_name[12])) / _TICKS
 
     def rss_mb(self) -> int:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
@@ -95,6 +97,12 @@ class OwnServer:
         self.addresses = dict(_ADDRESS.findall(ready))
         self._ports.update(self.addresses)
         return process
+
+
+def _reaped_s() -> float:
+    """Return the processor time of all children that have ended, whoever killed them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def said(answer: httpx2.Response) -> Any:

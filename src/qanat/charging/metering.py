@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
 from qanat.units import Octets
 from qanat.wire.agent import UsageReport, UsageRow
 
@@ -29,11 +30,13 @@ class JournalMark(Record, frozen=True, kw_only=True):
     """quota → seq of its latest row."""
 
 
-def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport) -> tuple[dict[str, Octets], int]:
+def ingest(
+    work: Work, owner: Owner, *, journal: str, report: UsageReport, most: int
+) -> tuple[dict[str, Octets], int] | Refused:
     """Count a report's rows; ``journal`` is what makes its seqs unique on this page.
 
     Returns the octets to post for each quota, and the seq up to which rows are confirmed. Repeating a report returns
-    nothing to post and the same confirmation.
+    nothing to post and the same confirmation. Refused, with nothing counted, when more than ``most`` octets are new.
     """
     mark = work.get(JournalMark, owner, journal) or JournalMark(owner=owner, id=journal)
     fresh = [row for row in report.rows if row.seq > mark.acked]
@@ -45,6 +48,9 @@ def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport) -> tu
         grown = _raise_total(totals, row)
         delta[row.quota] = Octets(delta.get(row.quota, 0) + grown)
         last_seq[row.quota] = max(last_seq.get(row.quota, 0), row.seq)
+    octets = sum(delta.values())
+    if octets > most:
+        return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets})
     _forget_oldest(totals, last_seq, acked)
     work.put(replace(mark, acked=acked, totals=totals, last_seq=last_seq))
     return delta, acked

@@ -106,6 +106,11 @@ WINDOW: Final = 48
 """Request numbers further behind the newest than this are taken for repeats (the anti-replay window of RFC 4303 §3.4.3)."""
 
 
+LIVE: Final = "live/"
+OVER: Final = "over/"
+"""How the labels of sessions begin."""
+
+
 class Session(Record, frozen=True, kw_only=True):
     """One credit-control session of a subscriber. Its ``due`` is the first deadline of a quota."""
 
@@ -127,6 +132,11 @@ class Session(Record, frozen=True, kw_only=True):
     """The highest request number answered; numbers need not arrive in order."""
     seen: int = 0
     """Bit n: request number ``newest − n`` was answered."""
+
+    @property
+    def label(self) -> str:
+        """Live sessions come before those that are over: who lists them reads no other."""
+        return f"{OVER if self.state is State.CLOSED else LIVE}{self.id}"
 
     @property
     def reservations(self) -> tuple[Part, ...]:

@@ -55,20 +55,29 @@ def ledger(seconds: float, connections: int, in_flight: int, database: str | Non
 @bench.command()
 @_options
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
-def http(seconds: float, connections: int, in_flight: int, kill: bool, as_json: bool) -> None:
-    """Signed usage reports of terminals; one connection for each request in flight."""
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the server's data there, to be looked at with `qanat serve`.",
+)
+def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: Path | None, as_json: bool) -> None:
+    """Signed usage reports of terminals; one connection for each request in flight.
+
+    The server may also be killed by hand: it is started again, and what was acknowledged must be there.
+    """
     from qanat.bench.http import bench_http  # noqa: PLC0415 - as above
 
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        kept = data or Path(folder)
+        kept.mkdir(parents=True, exist_ok=True)
         try:
-            data = Path(folder)
-            measured = bench_http(data, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
+            measured = bench_http(kept, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
         except Fault as fault:
             raise click.ClickException(str(fault)) from fault
-        _print(measured, data, as_json=as_json)
+        _print(measured, kept, as_json=as_json)
 
 
 @bench.command()

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 class Client:
-    """Speaks to one server with one token. Every failure becomes a ClickException: exit 1."""
+    """Speaks to one server with one token. A failure becomes a ClickException: exit 2 for a value that can't be, else 1."""
 
     def __init__(self, *, url: str, token: str) -> None:
         self._url = url.rstrip("/")
@@ -57,18 +57,19 @@ class Client:
         except httpx2.HTTPError as error:
             raise click.ClickException(f"{self._url} did not answer: {error}. Try again.") from error
         if answer.is_error:
-            raise click.ClickException(_said(answer))
+            raise _failure(answer)
         return answer
 
 
-def _said(answer: httpx2.Response) -> str:
-    """Return what a problem says, and its cure on a line of its own (RFC 9457)."""
+def _failure(answer: httpx2.Response) -> click.ClickException:
+    """Say what a problem says, and its cure on a line of its own (RFC 9457). A value that can't be is a usage error."""
     try:
         problem = answer.json()
         detail, cure, reason = problem.get("detail") or problem["title"], problem.get("cure"), problem.get("reason")
     except (ValueError, KeyError, AttributeError, TypeError):
-        return f"The server answered {answer.status_code}; is this the address of Qanat?"
-    return str(detail) + (f"\n{cure}" if cure else "") + (f"\n({reason})" if reason else "")
+        return click.ClickException(f"The server answered {answer.status_code}; is this the address of Qanat?")
+    said = str(detail) + (f"\n{cure}" if cure else "") + (f"\n({reason})" if reason else "")
+    return click.UsageError(said) if reason == "bad_input" else click.ClickException(said)
 
 
 def path_of(subscriber: str | None, rest: str = "") -> str:

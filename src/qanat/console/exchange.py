@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import Money, Size
+from qanat.console.parameters import MONEY, SIZE
 from qanat.console.tables import moment, money, say, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
@@ -35,11 +35,11 @@ def supply() -> None:
 
 @supply.command("offer")
 @_subscriber
-@click.option("--octets", type=Size(), required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
-@click.option("--per-day", type=Size(), help="At most so much in a day (UTC).")
+@click.option("--octets", type=SIZE, required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
+@click.option("--per-day", type=SIZE, help="At most so much in a day (UTC).")
 @click.option("--to", "person", metavar="NAME", help="One person only.")
 @click.option("--circle", metavar="NAME", help="The people of a circle only.")
-@click.option("--price", type=Money(), help="For a gigabyte, as in 1.50; without it, octet for octet.")
+@click.option("--price", type=MONEY, help="For a gigabyte, as in 1.50; without it, octet for octet.")
 @_currency
 @_hours
 @click.option("--base-station", "base_stations", multiple=True, metavar="ID", help="Only there; may be repeated.")
@@ -116,8 +116,8 @@ def demand() -> None:
 
 @demand.command("open")
 @_subscriber
-@click.option("--octets", type=Size(), required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
-@click.option("--price", type=Money(), help="The most for a gigabyte; without it, only octet for octet.")
+@click.option("--octets", type=SIZE, required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
+@click.option("--price", type=MONEY, help="The most for a gigabyte; without it, only octet for octet.")
 @_currency
 @_hours
 @remote
@@ -206,7 +206,7 @@ def disputes(client: Client, subscriber: str | None, everybodys: bool) -> Json:
 @click.command()
 @_subscriber
 @click.option("--to", metavar="NAME", required=True)
-@click.option("--amount", type=Money(), required=True, help="As in 20 or 9.90.")
+@click.option("--amount", type=MONEY, required=True, help="As in 20 or 9.90.")
 @_currency
 @remote
 def pay(client: Client, subscriber: str | None, to: str, amount: int, currency: str) -> Json:

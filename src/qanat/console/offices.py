@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.parameters import Money, Size
+from qanat.console.parameters import MONEY, NAME, SIZE, SIZE_OR_NONE
 from qanat.console.tables import money, say, show, size
 
 
@@ -18,7 +18,7 @@ def operator() -> None:
 
 
 @operator.command("create")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--display-name", default="", help="As people should read it.")
 @remote
 def create_operator(client: Client, name: str, display_name: str) -> Json:
@@ -55,14 +55,14 @@ def plan() -> None:
 
 
 @plan.command("create")
-@click.argument("name")
-@click.option("--octets", type=Size(), required=True, help="How much: 1GB, 500MB, 2GiB or plain octets.")
+@click.argument("name", type=NAME)
+@click.option("--octets", type=SIZE, required=True, help="How much: 1GB, 500MB, 2GiB or plain octets.")
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
-@click.option("--price", type=Money(), required=True, help="As in 9.90; 0 is free.")
+@click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")
 @click.option("--currency", default="EUR", show_default=True)
 @click.option("--operator", "operator_name", default="home", show_default=True)
 @click.option("--priority", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Lower is used first.")
-@click.option("--quota", type=Size(), default=0, help="Size of one quota; the server chooses if not given.")
+@click.option("--quota", type=SIZE_OR_NONE, default=0, help="Size of one quota; the server chooses if not given.")
 @click.option("--all-or-nothing", is_flag=True, help="Refuse a request for more than there is.")
 @click.option("--stock", type=click.IntRange(0), help="How many may be sold in all.")
 @remote

@@ -1,33 +1,58 @@
-"""What people type on the command line: sizes and money, admitted exactly or refused with the cure (exit 2)."""
+"""What people type on the command line: sizes, money, months, names and addresses, admitted or refused with the cure (exit 2)."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 import click
 
 from qanat.units import parse_money, parse_size
 
+T = TypeVar("T")
 
-class Size(click.ParamType[int]):
-    name = "size"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
+
+class Read(click.ParamType[T], Generic[T]):
+    """What a reader makes of the text; its ValueError is a usage error."""
+
+    def __init__(self, name: str, read: Callable[[str], T]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # a default, as it is
         try:
-            return parse_size(value)
+            return self._read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class Money(click.ParamType[int]):
-    name = "amount"
+def _some(text: str) -> int:
+    octets = parse_size(text)
+    if not octets:
+        raise ValueError(f"{text!r} is nothing: at least one octet")
+    return octets
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_money(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no name: 1 to 64 letters, digits and . _ - @, the first a letter or digit")
+    return text
+
+
+def _month(text: str) -> str:
+    if not _MONTH.fullmatch(text):
+        raise ValueError(f"{text!r} is no month: write it as 2026-11")
+    return text
+
+
+SIZE: Final = Read[int]("size", _some)
+SIZE_OR_NONE: Final = Read[int]("size", parse_size)
+MONEY: Final = Read[int]("amount", parse_money)
+NAME: Final = Read[str]("name", _name)
+MONTH: Final = Read[str]("month", _month)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import Money, Size
+from qanat.console.parameters import MONEY, NAME, SIZE
 from qanat.console.tables import moment, money, say, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
@@ -20,7 +20,7 @@ def subscriber() -> None:
 
 
 @subscriber.command("create")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--imsi", default="", help="Of a SIM of the subscriber's own.")
 @click.option("--msisdn", default="", help="Number with country code, without +.")
 @click.option("--operator", default="home", show_default=True)
@@ -78,7 +78,7 @@ def activate(client: Client, name: str) -> Json:
 
 @click.command("pay-in")
 @click.option("--subscriber", metavar="NAME", required=True)
-@click.option("--amount", type=Money(), required=True, help="As in 20 or 9.90.")
+@click.option("--amount", type=MONEY, required=True, help="As in 20 or 9.90.")
 @click.option("--currency", default="EUR", show_default=True)
 @remote
 def pay_in(client: Client, subscriber: str, amount: int, currency: str) -> Json:
@@ -101,7 +101,7 @@ def buy(client: Client, subscriber: str | None, plan: str) -> Json:
 
 @click.command("top-up")
 @click.option("--subscriber", metavar="NAME", required=True)
-@click.option("--octets", type=Size(), required=True, help="1GB, 500MB, 2GiB or plain octets.")
+@click.option("--octets", type=SIZE, required=True, help="1GB, 500MB, 2GiB or plain octets.")
 @click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True)
 @remote
 def top_up(client: Client, subscriber: str, octets: int, valid_days: int) -> Json:
@@ -130,7 +130,7 @@ def balance(client: Client, subscriber: str | None) -> Json:
 
 
 @click.command("sign-up")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.password_option(help="At least 8 characters; asked for when it is not given.")
 @remote
 def sign_up(client: Client, name: str, password: str) -> Json:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from qanat.errors import Fault
+from qanat.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    from qanat.server.settings import Settings
 
 _SETTING_OF: Final = {
     "data": "data",
@@ -29,14 +32,25 @@ def serve(config: Path | None, **given: str | None) -> None:
     """Run the server until SIGTERM. Prints one line `ready http=HOST:PORT` once it listens."""
     if not __debug__:
         raise click.ClickException("The server does not run under python -O: its assertions guard the books.")
-    from qanat.server import main, settings  # noqa: PLC0415 - the server's imports cost half a second
+    from qanat.server import main  # noqa: PLC0415 - the server's imports cost half a second
 
     flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
     try:
-        loaded = settings.load(config, flags={path: value for path, value in flags.items() if value is not None})
-        main.run(loaded, announce=click.echo)
+        main.run(_settings(config, flags), announce=click.echo)
     except Fault as fault:
         raise click.ClickException(str(fault)) from fault
+
+
+def _settings(config: Path | None, flags: dict[str, str | None]) -> Settings:
+    """Return the settings in force. What a flag says wrong is a usage error, what a file says a fault."""
+    from qanat.server import settings  # noqa: PLC0415 - as above
+
+    try:
+        return settings.load(config, flags={path: value for path, value in flags.items() if value is not None})
+    except BadInput as bad:
+        if flags.get(bad.field):
+            raise click.UsageError(str(bad)) from bad
+        raise
 
 
 @click.command("check-config")

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from qanat.console.client import Client, Json, remote, segment
+from qanat.console.parameters import MONTH
 from qanat.console.tables import say, show
 from qanat.units import format_amount
 
 
 @click.command()
-@click.option("--period", metavar="YYYY-MM", required=True, help="A calendar month, UTC.")
+@click.option("--period", type=MONTH, metavar="YYYY-MM", required=True, help="A calendar month, UTC.")
 @click.option("--close", is_flag=True, help="Close it for ever; later trades are in the next open month.")
 @click.option(
     "--csv",

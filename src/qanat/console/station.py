@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from qanat.errors import Fault
+from qanat.errors import BadInput, Fault
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def enrol(
         return
     click.echo(f"base station  {identity.base_station} of {identity.subscriber} at {identity.operator}")
     click.echo(f"identity code {identity.identity}  (show it where demanders see it)")
-    click.echo("next          qanat station run")
+    click.echo("next          " + shlex.join(["qanat", "station", "run", *(("--state", str(state)) if state else ())]))
 
 
 @station.command()
@@ -140,7 +141,7 @@ def _or_exit(action: Callable[[], T]) -> T:
         return action()
     except Fault as fault:
         click.echo(f"qanat station: {fault}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(fault, BadInput) else 1)
 
 
 if __name__ == "__main__":

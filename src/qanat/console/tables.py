@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -33,14 +33,33 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
     if not lines:
         click.echo(empty)
         return
+    table = _table(columns, lines)
+    if Console().is_terminal and _WIDE.measure(table).maximum > Console().width:
+        _in_blocks(columns, lines)
+    else:
+        _WIDE.print(table)
+
+
+_WIDE: Final = Console(highlight=False, width=10_000, height=25)
+"""A pipe has no width, and what fits a terminal needs none: lines stay whole, for grep and for eyes."""
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in _FIGURES else "left", no_wrap=True)
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
-    # A pipe has no width: lines stay whole there, for grep and for eyes.
-    width = None if Console().is_terminal else 1000
-    Console(highlight=False, width=width).print(table)
+    return table
+
+
+def _in_blocks(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Show a table that is too wide for the terminal row by row, a line for each column: an identifier is never folded."""
+    width = max(len(column) for column in columns)
+    blocks = (
+        "\n".join(f"{column:<{width}}  {cell}" for column, cell in zip(columns, line, strict=True)) for line in lines
+    )
+    click.echo("\n\n".join(blocks))
 
 
 def size(octets: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from qanat.console.lazy import absent
-from qanat.errors import Fault
+from qanat.errors import BadInput, Fault
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ def enrol(
         click.echo(f"binding code  {identity.binding_code}  (a subscriber binds this terminal with it)")
     else:
         click.echo(f"subscriber    {identity.subscriber}")
-    click.echo("next          qanat terminal run")
+    click.echo("next          " + shlex.join(["qanat", "terminal", "run", *(("--state", str(state)) if state else ())]))
 
 
 @terminal.command()
@@ -226,7 +227,7 @@ def _or_exit(action: Callable[[], T]) -> T:
         return action()
     except Fault as fault:
         click.echo(f"qanat terminal: {fault}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(fault, BadInput) else 1)
 
 
 if __name__ == "__main__":

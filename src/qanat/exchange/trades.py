@@ -190,7 +190,7 @@ def bounded_out(work: Work, trade: Trade, order: SupplyOrder) -> Refused | None:
     """Tell why nothing more can be promised to this trade, if so."""
     if trade.limit is not None and trade.counted + trade.outstanding >= trade.limit:
         facts: dict[str, int | str] = {"order": trade.demand or trade.id, "holder": trade.demander}
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": trade.limit, "wanted": 1})
+        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": trade.limit})
     return shortage(work, order, wanted=1)
 
 

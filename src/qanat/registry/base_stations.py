@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve
-from qanat.registry.codes import usable_code, use_code
-from qanat.registry.names import base_station_owner, claim, holder_of, public_key_owner, subscriber_owner
+from qanat.registry.codes import enrolled_already, usable_code, use_code
+from qanat.registry.names import base_station_owner, claim, public_key_owner, subscriber_owner
 from qanat.registry.subscribers import find_subscriber
 from qanat.units import Instant
 from qanat.wire.base_station import BaseStationEnrolment
@@ -46,8 +46,9 @@ def enrol_base_station(work: Work, asked: BaseStationEnrolment, *, id: str) -> B
         return code
     if code.terminal:
         return base_station_or_refused(work, code.terminal)
-    if holder_of(work, public_key_owner(asked.public_key)) is not None:
-        return Refused(Refusal.NAME_TAKEN, {"thing": "A device with this key"})
+    known = enrolled_already(work, asked.public_key)
+    if known:
+        return known
     subscriber = find_subscriber(work, code.subscriber)
     if subscriber is None:
         return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": code.subscriber})

@@ -12,16 +12,15 @@ from msgspec.structs import replace
 
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import secret_owner
+from qanat.registry.names import holder_of, name_of, public_key_owner, secret_owner
+from qanat.registry.spelling import plain
 from qanat.units import DAY, Instant, Millis, format_instant, later
 
 REMEMBERED: Final = Millis(7 * DAY)
 """A code that ran out or was used is named as such for so long; then it is as unknown as one never issued."""
 
-_ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
-
-
 Device = Literal["terminal", "base station"]
+COMMAND: Final[dict[Device, str]] = {"terminal": "terminal", "base station": "station"}
 
 
 class EnrolmentCode(Record, frozen=True, kw_only=True):
@@ -36,17 +35,12 @@ class EnrolmentCode(Record, frozen=True, kw_only=True):
     device: Device = "terminal"
 
 
-def spell(code: str) -> str:
-    """Return a code as it is hashed, however a person wrote it (Crockford's base 32)."""
-    return code.upper().translate(_ALIKE)
-
-
 def issue_code(
     work: Work, *, code: str, operator: str, subscriber: str, valid: Millis, device: Device = "terminal"
 ) -> EnrolmentCode:
     expires_at = later(work.now, valid)
     issued = EnrolmentCode(
-        owner=secret_owner("code", spell(code)),
+        owner=secret_owner("code", plain(code)),
         id="code",
         operator=operator,
         subscriber=subscriber,
@@ -61,17 +55,27 @@ def issue_code(
 
 def usable_code(work: Work, code: str, *, public_key: str, device: Device = "terminal") -> EnrolmentCode | Refused:
     """Return the code if this key may enrol such a device with it, or did so before."""
-    issued = work.get(EnrolmentCode, secret_owner("code", spell(code)), "code")
+    issued = work.get(EnrolmentCode, secret_owner("code", plain(code)), "code")
+    facts: dict[str, int | str] = {"device": COMMAND[device]}
     if issued is None or issued.device != device:
-        return Refused(Refusal.UNKNOWN_CODE)
+        return Refused(Refusal.UNKNOWN_CODE, facts)
     if issued.used_by == public_key:
         return issued
     if issued.used_by:
-        return Refused(Refusal.CODE_USED)
+        return Refused(Refusal.CODE_USED, facts)
     if issued.expires_at <= work.now:
-        return Refused(Refusal.CODE_EXPIRED, {"expired_at": format_instant(issued.expires_at)})
+        return Refused(Refusal.CODE_EXPIRED, facts | {"expired_at": format_instant(issued.expires_at)})
     return issued
 
 
 def use_code(work: Work, issued: EnrolmentCode, *, public_key: str, terminal: str) -> None:
     work.put(replace(issued, used_by=public_key, terminal=terminal))
+
+
+def enrolled_already(work: Work, public_key: str) -> Refused | None:
+    """Refuse a key that a device has enrolled with before, and name that device: whoever asks has proved to hold the key."""
+    holder = holder_of(work, public_key_owner(public_key))
+    if holder is None:
+        return None
+    command = "terminal" if holder.startswith("terminal/") else "station"
+    return Refused(Refusal.KEY_ENROLLED, {"device": name_of(holder), "command": command})

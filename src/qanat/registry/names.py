@@ -67,6 +67,11 @@ def pool_owner(operator: str) -> Owner:
     return Owner(f"pool/{operator}")
 
 
+def prefix_owner(prefix: str) -> Owner:
+    """Whom the numbers behind a prefix of ICCIDs or IMSIs belong to: operators may share one."""
+    return Owner(f"prefix/{prefix}")
+
+
 def iccid_owner(iccid: str) -> Owner:
     return Owner(f"iccid/{iccid}")
 

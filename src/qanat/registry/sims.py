@@ -18,7 +18,7 @@ from qanat.errors import BadInput
 from qanat.ids import Iccid, Imsi, is_iccid, is_imsi, luhn_digit
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import claim, holder_of, iccid_owner, imsi_owner, pool_owner
+from qanat.registry.names import claim, holder_of, iccid_owner, imsi_owner, pool_owner, prefix_owner
 from qanat.registry.operators import require_operator
 
 
@@ -46,6 +46,12 @@ class Pool(Record, frozen=True, kw_only=True):
 
 class PoolPlace(Record, frozen=True, kw_only=True):
     iccid: Iccid
+
+
+class Numbering(Record, frozen=True, kw_only=True):
+    """On the page of a prefix: the last number that was made up behind it, for whichever operator."""
+
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,18 @@ def give_back(work: Work, iccid: str) -> None:
     pool = pool_of(work, profile.operator)
     work.put(replace(profile, state="free", terminal="", subscriber=""))
     work.put(_queue(work, pool, Iccid(iccid)))
+
+
+def make_profiles(work: Work, *, issuer: str, imsi_prefix: str, first: int | None, count: int) -> list[NewProfile]:
+    """Make up a range behind two prefixes and take its numbers; None goes on behind the last. Raises BadInput."""
+    pages = [prefix_owner(issuer), prefix_owner(imsi_prefix)]
+    last = max((one.last for page in pages for one in work.all(Numbering, page)), default=0)
+    first = last + 1 if first is None else first
+    profiles = profile_range(issuer=issuer, imsi_prefix=imsi_prefix, first=first, count=count)
+    for page in pages:
+        work.put(Numbering(owner=page, id="numbering", last=max(last, first + count - 1)))
+    work.act = "numbers taken"
+    return profiles
 
 
 def profile_range(*, issuer: str, imsi_prefix: str, first: int, count: int) -> list[NewProfile]:

@@ -27,7 +27,10 @@ async def take_usage(store: Store, base_station: str, report: UsageReport) -> Us
     """Count a base station's rows, supplier by supplier, then confirm them. Raises StoreFault: repeating is safe."""
     divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
     for supplier, rows in divided.items():
-        await store.decide(partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows))
+        count = partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows)
+        refused = await store.decide(count)
+        if refused is not None:
+            return refused
     return await store.decide(lambda work: translate.confirm(work, base_station, report))
 
 

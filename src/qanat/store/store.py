@@ -95,8 +95,13 @@ class SqliteStore(Store):
 
 async def open_store(url: str, clock: Clock) -> Store:
     """Open the database at ``sqlite:///path`` or ``memory:``. Raises BadInput for another address, StoreFault."""
+    return await Store(open_log(url), clock).open()
+
+
+def open_log(url: str) -> Log:
+    """Open a database without a store over it. Raises as ``open_store`` does."""
     if url == "memory:":
-        return await MemoryStore(clock).open()
+        return MemoryLog()
     if url.startswith("sqlite:///"):
-        return await SqliteStore(Path(url.removeprefix("sqlite:///")), clock).open()
+        return SqliteLog(Path(url.removeprefix("sqlite:///")))
     raise BadInput(f"{url!r} is no database address: write sqlite:///path/to/file or memory:", field="database")

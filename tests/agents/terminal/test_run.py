@@ -116,6 +116,19 @@ def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path
     assert status(world, state)["unreported"] == 0
 
 
+def test_status_counts_what_has_passed_since_the_journals_last_commit(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state, "--report-interval", "3600")
+    agent.wait_for("quota granted")
+    for _ in range(3):
+        download(world, 200_000)
+        told = status(world, state)
+        assert told["unreported"] == told["quotas"][0]["used"] == passed(world) > 0
+    agent.kill()
+    assert status(world, state)["unreported"] == passed(world)
+
+
 def release(world: World, state: Path, *, ends: int = 0) -> str:
     command = [sys.executable, "-m", "qanat.console.main", "terminal", "release", "--state", str(state)]
     with world.terminal.inside():

@@ -9,6 +9,7 @@ from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of, public_text
 from qanat.agents.hardware import VERSION, hardware, serial_of
+from qanat.agents.kernel.link import require_interfaces
 from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.clock import Clock
 from qanat.wire.base_station import BaseStationEnrolled, BaseStationEnrolment
@@ -17,10 +18,15 @@ from qanat.wire.base_station import BaseStationEnrolled, BaseStationEnrolment
 def enrol(
     state: Path, *, server: str, code: str, access: str, uplink: str, place: str, serial: str | None, clock: Clock
 ) -> Identity:
-    """Register and keep the identity. Repeating with the same code is safe. Raises Rejected, NoAnswer, BadInput."""
+    """Register and keep the identity. Repeating with the same code is safe.
+
+    Raises BadInput and NoSuchInterface before the code is spent, Rejected, NoAnswer.
+    """
+    found = read_server(server)
+    require_interfaces(access, uplink)
     key = key_of(state)
     public = public_text(key)
-    reporter = Reporter(read_server(server), key=key, key_id=public, channels=[ANY_ROUTE], clock=CorrectedClock(clock))
+    reporter = Reporter(found, key=key, key_id=public, channels=[ANY_ROUTE], clock=CorrectedClock(clock))
     request = BaseStationEnrolment(
         code=code,
         public_key=public,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -124,6 +125,13 @@ class Links:
 
     def close(self) -> None:
         self._netlink.close()
+
+
+def require_interfaces(*names: str) -> None:
+    """Raise NoSuchInterface for the first that is not there."""
+    with closing(Links()) as links:
+        for name in names:
+            links.find(name)
 
 
 class LinkChanges:

@@ -8,6 +8,7 @@ from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of, public_text
 from qanat.agents.hardware import VERSION, hardware, serial_of
+from qanat.agents.kernel.link import require_interfaces
 from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.agents.terminal.identity import Identity, store
 from qanat.clock import Clock
@@ -17,12 +18,17 @@ from qanat.wire.agent import Enrolled, Enrolment
 def enrol(
     state: Path, *, server: str, code: str, interface: str, channels: list[str], serial: str | None, clock: Clock
 ) -> Identity:
-    """Register and keep the identity. Repeating with the same code is safe. Raises Rejected, NoAnswer, BadInput."""
+    """Register and keep the identity. Repeating with the same code is safe.
+
+    Raises BadInput and NoSuchInterface before the code is spent, Rejected, NoAnswer.
+    """
+    found = read_server(server)
+    require_interfaces(interface, *channels)
     key = key_of(state)
     public = public_text(key)
     ways = channels_of(interface, channels)
     # A terminal without a quota may have nothing but its second channel, so enrolment tries every way there is.
-    reporter = Reporter(read_server(server), key=key, key_id=public, channels=ways, clock=CorrectedClock(clock))
+    reporter = Reporter(found, key=key, key_id=public, channels=ways, clock=CorrectedClock(clock))
     request = Enrolment(
         code=code,
         public_key=public,

@@ -287,6 +287,12 @@ def table_for(interface: str) -> Table:
     return Table(nft.INET, f"qanat_terminal_{interface}")
 
 
+def meter_in(comment: str) -> str | None:
+    """Return the meter that a table's comment names; None when the table is not a gate of ours."""
+    match = _COMMENT.fullmatch(comment)
+    return match[1] if match else None
+
+
 def _counts(reading: Reading) -> dict[str, Octets]:
     """Return the figure of each counter by its name."""
     both = {kind: getattr(reading, kind) for kind in _KINDS}

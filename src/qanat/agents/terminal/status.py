@@ -12,7 +12,8 @@ from qanat.agents.holding import Held, Snapshot
 from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path, state_path
-from qanat.agents.terminal.state_file import State, read_state
+from qanat.agents.terminal.look import readings
+from qanat.agents.terminal.state_file import read_state
 from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant
 from qanat.wire.agent import CloudSim, PlanView, RefusalBody, TerminalView
@@ -39,7 +40,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None
     quotas: list[QuotaStatus]
     unreported: int
-    """Octets that passed and that the server has not confirmed, as of the journal's last commit."""
+    """Octets that passed and that the server has not confirmed: by the journal, and the counters as they stand."""
     journal_rows: int
     gate: str
     channel: str
@@ -63,7 +64,8 @@ def status_of(state: Path, said: TerminalView | str) -> Status:
     view = None if isinstance(said, str) else said
     known = view or identity
     path = journal_path(state)
-    book = journal.read_only(path) if path.exists() else Snapshot(journal="")
+    book = Notebook(journal.read_only(path) if path.exists() else Snapshot(journal=""))
+    _charge_what_passed_since(book, identity.interface)
     seen = read_state(state_path(state))
     is_running = is_locked(path)
     return Status(
@@ -75,10 +77,10 @@ def status_of(state: Path, said: TerminalView | str) -> Status:
         binding_code=known.binding_code,
         running=is_running,
         state=seen.state if seen is not None and is_running else "stopped",
-        session=None if book.session is None else book.session.name,
-        quotas=[_quota(held) for held in book.quotas.values() if not held.ended],
-        unreported=_unreported(book, seen if is_running else None),
-        journal_rows=len(book.rows),
+        session=None if book.kept.session is None else book.kept.session.name,
+        quotas=[_quota(held) for held in book.live],
+        unreported=book.unreported,
+        journal_rows=len(book.kept.rows),
         gate="" if seen is None else seen.gate,
         channel="" if seen is None else seen.channel,
         reported_at=None if seen is None else seen.reported_at,
@@ -101,5 +103,10 @@ def _quota(held: Held) -> QuotaStatus:
     )
 
 
-def _unreported(book: Snapshot, seen: State | None) -> int:
-    return Notebook(book).unreported if seen is None else seen.unreported
+def _charge_what_passed_since(book: Notebook, interface: str) -> None:
+    """Charge the book, our own copy of it, with what the counters have grown by since the journal's last commit."""
+    if book.kept.epoch is None:
+        return
+    for reading in readings(interface):
+        if book.kept.epoch.follows(reading):
+            book.charge(reading)

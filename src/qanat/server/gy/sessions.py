@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from qanat.charging.session import Session
 from qanat.ids import Owner
+from qanat.server.named import sessions_named
 from qanat.store.store import Store
 
 _KEPT: Final = 50_000
-_ALIKE: Final = 10
 
 
 class Places:
@@ -27,8 +26,8 @@ class Places:
         if known is not None:
             self._owners.move_to_end(session)
             return known
-        found = await self._store.find(Session, label_prefix=session, limit=_ALIKE)
-        owner = next((one.owner for one in found if one.id == session and one.holder == holder), None)
+        found = await sessions_named(self._store, session)
+        owner = next((one.owner for one in found if one.holder == holder), None)
         if owner is not None:
             self._owners[session] = owner
             if len(self._owners) > _KEPT:

@@ -15,6 +15,7 @@ from qanat.charging.credit_control import Ask, Interrogation, Use, disable, inte
 from qanat.charging.events import Action, settle
 from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId
+from qanat.ledger.book import countable
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
@@ -69,7 +70,7 @@ def answer(
     if isinstance(subscriber, Refused):
         return _stranger(work, house, request, subscriber)
     octets = _octets_used(request)
-    if octets > MAX_PUBLIC_OCTETS:
+    if octets and octets > countable(work, subscriber.owner):
         return _refused(work, house, request, Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets}), subscriber.owner)
     if request.cc_request_type is CcRequestType.EVENT:
         return _event(work, house, request, subscriber)

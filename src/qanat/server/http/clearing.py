@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path as Folder
 from typing import Annotated
@@ -15,6 +16,7 @@ from qanat.exchange.disputes import Dispute, settle_dispute
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
+from qanat.registry.access import caller_may_serve
 from qanat.registry.base_stations import BaseStation
 from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
@@ -29,6 +31,8 @@ from qanat.server.http.exchange_views import (
     TradeList,
     TradeView,
 )
+from qanat.server.http.listing import listed, of_operator
+from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
 from qanat.server.settling import settle
 
@@ -39,23 +43,26 @@ OperatorName = Annotated[str, Path(pattern=NAME)]
 @router.get("/v1/trades", tags=["exchange"])
 async def list_trades(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> TradeList:
     """List trades by their id: those running, and those ended within a month."""
-    found = await services_of(request).store.find(Trade, after=after, limit=limit)
-    theirs = [
-        trade
-        for trade in found
-        if any(
-            not_theirs(caller, operator) is None
+
+    async def seen(_: list[Trade]) -> Callable[[Trade], bool]:
+        return lambda trade: any(
+            caller_may_serve(caller, operator)
             for operator in (trade.supplier_operator, trade.demander_operator, trade.station_operator)
         )
-    ]
-    return TradeList(trades=[TradeView.of(trade) for trade in theirs])
+
+    found, more = await listed(services_of(request).store, Trade, seen=seen, after=after, limit=limit)
+    return TradeList(trades=[TradeView.of(trade) for trade in found], next=more)
 
 
 @router.get("/v1/disputes", tags=["exchange"], dependencies=[Depends(administrator)])
-async def list_disputes(request: Request, limit: Limit = 100) -> DisputeList:
+async def list_disputes(request: Request, after: str = "", limit: Limit = 100) -> DisputeList:
     """List disputes, the open ones first; of three copies the supplier's."""
-    found = await services_of(request).store.find(Dispute, limit=limit)
-    return DisputeList(disputes=[DisputeView.of(one) for one in found if one.owner == subscriber_owner(one.supplier)])
+
+    async def seen(_: list[Dispute]) -> Callable[[Dispute], bool]:
+        return lambda one: one.owner == subscriber_owner(one.supplier)
+
+    found, more = await listed(services_of(request).store, Dispute, seen=seen, after=after, limit=limit)
+    return DisputeList(disputes=[DisputeView.of(one) for one in found], next=more)
 
 
 @router.post(
@@ -85,11 +92,10 @@ async def list_base_stations(
 ) -> BaseStationList:
     """List base stations by id."""
     store = services_of(request).store
-    found = await store.find(BaseStation, after=after, limit=limit)
-    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
-    codes = [await store.decide(partial(identity.issue, subject=one.owner)) for one in theirs]
+    found, more = await listed(store, BaseStation, seen=of_operator(caller), after=after, limit=limit)
+    codes = [await store.decide(partial(identity.issue, subject=one.owner)) for one in found]
     return BaseStationList(
-        base_stations=[BaseStationView.of(one, code) for one, code in zip(theirs, codes, strict=True)]
+        base_stations=[BaseStationView.of(one, code) for one, code in zip(found, codes, strict=True)], next=more
     )
 
 
@@ -113,7 +119,7 @@ async def close(period: Period, request: Request, caller: Administrator) -> Resp
     services = services_of(request)
     folder = _folder(services, period)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    settled = await settle(services.store, period, close=True, directory=folder)
+    settled = await settle(services.store, period, close=True, directory=folder, note=await noted(request, caller))
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
     return Response(SettlementView.of(settled).model_dump_json(), 201, media_type="application/json")

@@ -11,6 +11,7 @@ from qanat.exchange.orders import Circle, DemandOrder, SupplyOrder
 from qanat.exchange.prices import OCTET_FOR_OCTET, Price
 from qanat.exchange.trades import Trade
 from qanat.registry.base_stations import BaseStation
+from qanat.server.http.views import Listed
 from qanat.server.settling import Settled
 from qanat.units import Instant, format_instant
 
@@ -376,7 +377,7 @@ class CircleList(BaseModel):
     circles: list[CircleView]
 
 
-class TradeList(BaseModel):
+class TradeList(Listed):
     trades: list[TradeView]
 
 
@@ -384,9 +385,9 @@ class StatementList(BaseModel):
     statements: list[StatementView]
 
 
-class DisputeList(BaseModel):
+class DisputeList(Listed):
     disputes: list[DisputeView]
 
 
-class BaseStationList(BaseModel):
+class BaseStationList(Listed):
     base_stations: list[BaseStationView]

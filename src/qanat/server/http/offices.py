@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -25,6 +26,8 @@ from qanat.server.http.bodies import (
     SimImport,
 )
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, refuse
+from qanat.server.http.listing import listed, of_operator
+from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
     CodeView,
@@ -55,8 +58,12 @@ async def create_operator(body: NewOperator, request: Request, caller: Administr
 @router.get("/v1/operators", tags=["operators"])
 async def list_operators(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> OperatorList:
     """List operators by name."""
-    found = await services_of(request).store.find(operators.Operator, after=after, limit=limit)
-    return OperatorList(operators=[OperatorView.of(one) for one in found if caller_may_serve(caller, one.id)])
+
+    async def seen(_: list[operators.Operator]) -> Callable[[operators.Operator], bool]:
+        return lambda one: caller_may_serve(caller, one.id)
+
+    found, more = await listed(services_of(request).store, operators.Operator, seen=seen, after=after, limit=limit)
+    return OperatorList(operators=[OperatorView.of(one) for one in found], next=more)
 
 
 @router.post("/v1/operators/{operator}/staff", status_code=201, response_model=StaffView, tags=["operators"])
@@ -99,9 +106,12 @@ async def create_plan(body: NewPlan, request: Request, caller: StaffCaller) -> R
 @router.get("/v1/plans", tags=["plans"])
 async def list_plans(request: Request, caller: AnyCaller, after: str = "", limit: Limit = 100) -> PlanList:
     """List plans by name; a subscriber sees those on sale."""
-    found = await services_of(request).store.find(plans.Plan, after=after, limit=limit)
-    shown = [plan for plan in found if caller.role != "subscriber" or not plan.withdrawn]
-    return PlanList(plans=[PlanView.of(plan) for plan in shown])
+
+    async def seen(_: list[plans.Plan]) -> Callable[[plans.Plan], bool]:
+        return lambda plan: caller.role != "subscriber" or not plan.withdrawn
+
+    found, more = await listed(services_of(request).store, plans.Plan, seen=seen, after=after, limit=limit)
+    return PlanList(plans=[PlanView.of(plan) for plan in found], next=more)
 
 
 @router.post("/v1/plans/{plan}/withdrawal", status_code=201, response_model=PlanView, tags=["plans"])
@@ -135,9 +145,13 @@ async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller
 @router.post("/v1/sims", status_code=201, response_model=PoolView, tags=["cloud SIMs"])
 async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Response:
     """Make up a range of cloud SIM profiles and put them into an operator's pool."""
-    pool = await services_of(request).store.decide(lambda work: sims.pool_of(work, body.operator))
-    first = pool.profiles + 1 if body.first is None else body.first
-    profiles = sims.profile_range(issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=first, count=body.count)
+    barred = not_theirs(caller, body.operator)
+    if barred:
+        return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
+    make = partial(
+        sims.make_profiles, issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=body.first, count=body.count
+    )
+    profiles = await services_of(request).store.decide(make)
     return await _add(request, caller, body.operator, profiles)
 
 
@@ -156,11 +170,12 @@ async def list_sims(
 ) -> SimList:
     """List cloud SIMs by ICCID, and how the pools stand."""
     store = services_of(request).store
-    found = await store.find(SimProfile, label_prefix=prefix, after=after, limit=limit)
+    found, more = await listed(store, SimProfile, seen=of_operator(caller), prefix=prefix, after=after, limit=limit)
     pools = await store.find(sims.Pool, limit=1000)
     return SimList(
-        sims=[SimView.of(profile) for profile in found if caller_may_serve(caller, profile.operator)],
+        sims=[SimView.of(profile) for profile in found],
         pools=[PoolView.of(pool) for pool in pools if caller_may_serve(caller, pool.id)],
+        next=more,
     )
 
 
@@ -170,16 +185,23 @@ async def _add(request: Request, caller: Caller, operator: str, profiles: list[N
     barred = not_theirs(caller, operator)
     if barred:
         return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
-    added = Added(0, 0)
+    added, note = Added(0, 0), await noted(request, caller)
+
+    def add(work: Work, chunk: list[NewProfile]) -> Added | Refused:
+        outcome = sims.add_profiles(work, operator=operator, profiles=chunk)
+        if not isinstance(outcome, Refused):
+            note(work)
+        return outcome
+
     *chunks, last = [profiles[start : start + _CHUNK] for start in range(0, len(profiles), _CHUNK)]
     for chunk in chunks:
-        outcome = await store.decide(partial(sims.add_profiles, operator=operator, profiles=chunk))
+        outcome = await store.decide(partial(add, chunk=chunk))
         if isinstance(outcome, Refused):
             return await refuse(services_of(request), outcome, who=f"{caller.role}/{caller.who}")
         added = Added(added.added + outcome.added, added.existing + outcome.existing)
 
     def finish(work: Work) -> PoolView | Refused:
-        outcome = sims.add_profiles(work, operator=operator, profiles=last)
+        outcome = add(work, last)
         if isinstance(outcome, Refused):
             return outcome
         pool = PoolView.of(sims.pool_of(work, operator))

@@ -19,6 +19,7 @@ from qanat.registry.refused import RefusedRequest, refused_owner
 from qanat.registry.subscribers import Status, Subscriber, create_subscriber, set_status
 from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn, Purchase, StatusChange, TopUp
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
+from qanat.server.http.listing import listed, of_operator
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views import (
@@ -43,7 +44,7 @@ router = APIRouter()
 _both = partial(both, router)
 
 
-def _noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
+def noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
     """Let those who serve the subscriber's sessions know what took effect."""
     if answer.status_code < 300:
         services_of(request).notices.tell(subscriber_owner(name), change)
@@ -78,10 +79,10 @@ async def create(body: NewSubscriber, request: Request, caller: StaffCaller) -> 
 async def list_subscribers(
     request: Request, caller: StaffCaller, prefix: str = "", after: str = "", limit: Limit = 100
 ) -> SubscriberList:
-    """List subscribers by name; go on with the last name in ``after``."""
-    found = await services_of(request).store.find(Subscriber, label_prefix=prefix, after=after, limit=limit)
-    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
-    return SubscriberList(subscribers=[SubscriberView.of(one) for one in theirs])
+    """List subscribers by name."""
+    store = services_of(request).store
+    found, more = await listed(store, Subscriber, seen=of_operator(caller), prefix=prefix, after=after, limit=limit)
+    return SubscriberList(subscribers=[SubscriberView.of(one) for one in found], next=more)
 
 
 @_both("GET", "", SubscriberView, tag="subscribers")
@@ -95,7 +96,7 @@ async def change_status(name: Subject, body: StatusChange, request: Request, cal
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
     decision = acting_for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
     answer = await effect(request, decision, show=SubscriberView.of, caller=caller)
-    return _noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
+    return noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
@@ -114,7 +115,7 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
     bucket = fresh_id("bkt")
     decision = acting_for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
@@ -127,7 +128,7 @@ async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCall
         lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
     )
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @_both("GET", "/balance", BalanceView, tag="wallet")

@@ -15,6 +15,7 @@ from qanat.server.http.admission import Admission
 from qanat.server.http.signed import Verifier
 from qanat.server.metrics import Metrics
 from qanat.server.notices import Notices
+from qanat.server.ownership import Ownership
 from qanat.server.passwords import Passwords, Tries
 from qanat.server.settings import Settings
 from qanat.store.store import Store
@@ -33,6 +34,7 @@ class Services:
     admission: Admission
     peers: Roster
     notices: Notices
+    ownership: Ownership
 
 
 def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: PasswordHasher | None = None) -> Services:
@@ -49,6 +51,7 @@ def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: Pas
         admission=Admission(store=store, verifier=verifier),
         peers=Roster(store, clock),
         notices=Notices(),
+        ownership=Ownership(store),
     )
 
 

@@ -16,6 +16,7 @@ from qanat.charging.metering import ingest
 from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Event, Grant
 from qanat.ids import Owner, QuotaId, SessionId
+from qanat.ledger.book import countable
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import subscriber_owner
@@ -34,6 +35,8 @@ def interrogation(
         return Refused(Refusal.TERMINAL_UNBOUND, {"terminal": terminal.id})
     owner = subscriber_owner(terminal.subscriber)
     acked = _count_rows(work, owner, message.report)
+    if isinstance(acked, Refused):
+        return acked
     answer = interrogate(work, policy, _question(work, owner, terminal, message))
     refused = refusal_of(answer)
     if refused is not None:
@@ -54,7 +57,7 @@ def usage(work: Work, terminal: Terminal, message: agent.UsageReport) -> agent.U
     if not terminal.subscriber:
         return Refused(Refusal.TERMINAL_UNBOUND, {"terminal": terminal.id})
     acked = _count_rows(work, subscriber_owner(terminal.subscriber), message)
-    return agent.UsageConfirmation(journal=message.journal, acked=acked)
+    return acked if isinstance(acked, Refused) else agent.UsageConfirmation(journal=message.journal, acked=acked)
 
 
 def refusal_body(refused: Refused) -> agent.RefusalBody:
@@ -73,9 +76,12 @@ def session_of(quota: str) -> SessionId:
     return SessionId(quota.rpartition(".")[0])
 
 
-def _count_rows(work: Work, owner: Owner, message: agent.UsageReport) -> int:
+def _count_rows(work: Work, owner: Owner, message: agent.UsageReport) -> int | Refused:
     # By the journal's own name: a device that lost its key and enrolled anew goes on with its journal.
-    used, acked = ingest(work, owner, journal=message.journal, report=message)
+    counted = ingest(work, owner, journal=message.journal, report=message, most=countable(work, owner))
+    if isinstance(counted, Refused):
+        return counted
+    used, acked = counted
     by_session: dict[SessionId, list[Use]] = defaultdict(list)
     for quota, octets in used.items():
         if octets:

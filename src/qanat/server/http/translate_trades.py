@@ -113,10 +113,17 @@ def rows_by_supplier(work: Work, base_station: str, message: agent.UsageReport) 
     return {supplier: with_changes(message, rows=found) for supplier, found in rows.items()}
 
 
-def count_rows(work: Work, base_station: str, supplier: str, message: agent.UsageReport) -> None:
-    """Count rows on one supplier's page: within what was granted against its buckets, beyond it against the reporter."""
+def count_rows(work: Work, base_station: str, supplier: str, message: agent.UsageReport) -> Refused | None:
+    """Count rows on one supplier's page: within what was granted against its buckets, beyond it against the reporter.
+
+    Refused, with nothing counted, when it is more than either account can hold.
+    """
     owner = subscriber_owner(supplier)
-    reported, _ = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message)
+    most = min(book.countable(work, owner), book.countable(work, base_station_owner(base_station)))
+    counted = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
+    if isinstance(counted, Refused):
+        return counted
+    reported, _ = counted
     by_trade: dict[SessionId, dict[str, Octets]] = defaultdict(dict)
     for quota, octets in reported.items():
         if octets:
@@ -125,6 +132,7 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
         trade = trades.find_trade(work, supplier, id)
         assert trade is not None, f"rows of trade {id} were divided to {supplier}, who has no such trade"
         _count(work, trade, octets_of)
+    return None
 
 
 def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.UsageConfirmation | Refused:
@@ -132,7 +140,11 @@ def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.
     station = base_station_or_refused(work, base_station)
     if isinstance(station, Refused):
         return station
-    reported, acked = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message)
+    most = book.countable(work, station.owner)
+    counted = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
+    if isinstance(counted, Refused):
+        return counted
+    reported, acked = counted
     for quota, octets in reported.items():
         if octets and trades.trade_at(work, base_station, session_of(quota)) is None:
             book.post(work, station.owner, (), octets)

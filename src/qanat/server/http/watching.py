@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -12,15 +11,16 @@ from qanat.charging.session import Session
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals
-from qanat.registry.access import Caller
-from qanat.registry.names import name_of
+from qanat.registry.changes import Change
 from qanat.registry.refused import RefusedRequest
-from qanat.registry.subscribers import find_subscriber
-from qanat.registry.terminals import Terminal, find_terminal
+from qanat.registry.terminals import Terminal
 from qanat.registry.unmatched import UnmatchedReport
-from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, view
-from qanat.server.http.services import Services, services_of
+from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, view
+from qanat.server.http.listing import every, listed, of_operator, of_owner
+from qanat.server.http.services import services_of
 from qanat.server.http.views import (
+    ChangeList,
+    ChangeView,
     RefusalList,
     RefusalView,
     SessionList,
@@ -32,17 +32,18 @@ from qanat.server.http.views import (
     Verdict,
     Why,
 )
+from qanat.server.named import sessions_named
 
 router = APIRouter()
-_MANY: Final = 1000
+_MANY: Final = 10_000
 
 
 @router.get("/v1/terminals", tags=["terminals"])
 async def list_terminals(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> TerminalList:
     """List all terminals by id."""
-    found = await services_of(request).store.find(Terminal, after=after, limit=limit)
-    theirs = [one for one in found if not_theirs(caller, one.operator) is None]
-    return TerminalList(terminals=[TerminalView.of(one) for one in theirs])
+    store = services_of(request).store
+    found, more = await listed(store, Terminal, seen=of_operator(caller), after=after, limit=limit)
+    return TerminalList(terminals=[TerminalView.of(one) for one in found], next=more)
 
 
 @router.get("/v1/terminals/{id}", response_model=TerminalView, tags=["terminals"])
@@ -66,23 +67,23 @@ async def revoke(id: str, request: Request, caller: AnyCaller) -> Response:
 
 @router.get("/v1/sessions", tags=["sessions"])
 async def list_sessions(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> SessionList:
-    """List sessions by their identifier, those open and those closed within the last day."""
+    """List sessions by their identifier: those that are live, then those closed within the last day."""
     services = services_of(request)
-    found = await services.store.find(Session, after=after, limit=limit)
-    theirs = await _theirs(services, caller, {one.owner for one in found})
-    return SessionList(sessions=[SessionView.of(one) for one in found if one.owner in theirs])
+    seen = of_owner(services.ownership, caller)
+    found, more = await listed(services.store, Session, seen=seen, after=after, limit=limit)
+    return SessionList(sessions=[SessionView.of(one) for one in found], next=more)
 
 
 @router.get("/v1/sessions/{session}/why", tags=["sessions"])
 async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     """Tell everything that explains what a session was answered."""
     services = services_of(request)
-    found = await services.store.find(Session, label_prefix=session, limit=10)
-    refused = await services.store.find(RefusedRequest, label_prefix=session, limit=_MANY)
-    theirs = await _theirs(services, caller, {one.owner for one in found} | {one.who for one in refused})
+    found = await sessions_named(services.store, session)
+    refused = await services.store.find(RefusedRequest, label_prefix=session, limit=1000)
+    theirs = await services.ownership.theirs(caller, {one.owner for one in found} | {one.who for one in refused})
     return Why(
         session=session,
-        sessions=[SessionView.of(one) for one in found if one.owner in theirs and one.id == session],
+        sessions=[SessionView.of(one) for one in found if one.owner in theirs],
         refusals=_newest_first([one for one in refused if one.who in theirs and one.session == session]),
     )
 
@@ -91,8 +92,8 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
 async def list_refusals(request: Request, caller: StaffCaller, limit: Limit = 100) -> RefusalList:
     """List what was refused in the last week and why, newest first."""
     services = services_of(request)
-    found = await services.store.find(RefusedRequest, limit=_MANY)
-    theirs = await _theirs(services, caller, {one.who for one in found})
+    found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
+    theirs = await services.ownership.theirs(caller, {one.who for one in found})
     return RefusalList(refusals=_newest_first([one for one in found if one.who in theirs])[:limit])
 
 
@@ -101,6 +102,14 @@ async def list_unmatched(request: Request, _caller: Administrator, limit: Limit 
     """List reports of usage that fit no session and no subscriber; kept for a week."""
     found = await services_of(request).store.find(UnmatchedReport, limit=limit)
     return UnmatchedList(reports=[UnmatchedView.of(one) for one in found])
+
+
+@router.get("/v1/changes", tags=["changes"])
+async def list_changes(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> ChangeList:
+    """List what staff changed in the last 400 days, newest first; staff of an operator sees its colleagues'."""
+    store = services_of(request).store
+    found, more = await listed(store, Change, seen=of_operator(caller), after=after, limit=limit)
+    return ChangeList(changes=[ChangeView.of(one) for one in found], next=more)
 
 
 @router.get("/v1/audit", tags=["audit"])
@@ -115,23 +124,6 @@ async def audit(request: Request, _caller: Administrator) -> Verdict:
         entries=verdict.entries,
         problems=list(verdict.problems),
     )
-
-
-async def _theirs(services: Services, caller: Caller, owners: set[str]) -> set[str]:
-    """Return those of the owners that the caller may look at: an administrator all, staff its operator's."""
-    if caller.role == "administrator":
-        return owners
-    return {
-        owner
-        for owner in owners
-        if not_theirs(caller, await services.store.decide(partial(_operator_of, owner=owner))) is None
-    }
-
-
-def _operator_of(work: Work, owner: str) -> str:
-    kind, name = owner.partition("/")[0], name_of(owner)
-    found = find_terminal(work, name) if kind == "terminal" else find_subscriber(work, name)
-    return found.operator if found else ""
 
 
 def _newest_first(refused: list[RefusedRequest]) -> list[RefusalView]:

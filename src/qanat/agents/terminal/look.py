@@ -1,0 +1,42 @@
+"""What a terminal's counters say at this moment, read from beside the agent; nothing is changed by it.
+
+A source is what the journal's epoch names: a kernel gate's meter, or the interface itself where that is what is charged by.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from qanat.agents.holding import Reading
+from qanat.agents.kernel.link import Links, NoSuchInterface, boot_id
+from qanat.agents.kernel.netlink import KernelFault
+from qanat.agents.kernel.nft import Nft
+from qanat.agents.terminal.kernel_gate import meter_in, table_for
+from qanat.errors import BadInput
+
+
+def readings(interface: str) -> list[Reading]:
+    """Return what can be read here and now: of the gate that stands, if this process may, and of the interface."""
+    return [found for found in (_of_gate(interface), _of_interface(interface)) if found is not None]
+
+
+def _of_gate(interface: str) -> Reading | None:
+    try:
+        table = table_for(interface)
+        with closing(Nft()) as nft:
+            meter, counters = meter_in(nft.comment(table)), nft.counters(table)
+    except (KernelFault, BadInput):
+        return None
+    if meter is None:
+        return None
+    return Reading(source=meter, up=counters["passed_up"].octets, down=counters["passed_down"].octets)
+
+
+def _of_interface(interface: str) -> Reading | None:
+    with closing(Links()) as links:
+        try:
+            link = links.find(interface)
+            passed = links.octets(link)
+        except NoSuchInterface:
+            return None
+    return Reading(source=f"{boot_id()}/{link.index}", up=passed.up, down=passed.down)

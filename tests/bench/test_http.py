@@ -1,0 +1,53 @@
+"""The benchmark as a person runs it who kills its server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.console.running import Shell, serving
+from tests.traffic import until
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_a_server_killed_by_hand_is_started_again_and_has_every_acknowledged_octet(shell: Shell) -> None:
+    command = [sys.executable, "-m", "qanat.console.main", "bench", "http", "--seconds", "3", "--in-flight", "4"]
+    bench = subprocess.Popen(
+        [*command, "--data", "kept", "--json"],
+        cwd=shell.directory,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert bench.stderr
+    begun = re.match(r"server (\d+) on http=", bench.stderr.readline())
+    assert begun
+    until_it_reports(shell.directory / "kept")
+    os.kill(int(begun[1]), signal.SIGKILL)
+    out, err = bench.communicate(timeout=60)
+    figures, told = json.loads(out), re.search(r"acknowledged ([\d,]+) octets", err)
+    assert (bench.returncode, figures["conserved"]) == (0, True), err
+    assert figures["server_cpu_us_per_request"] > 0
+    assert told
+    with serving(shell, "--data", "kept"):
+        shell.environment["QANAT_TOKEN"] = (shell.directory / "kept" / "admin.token").read_text()
+        assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
+        sessions = json.loads(shell.qanat("sessions", "--json"))["sessions"]
+        assert sum(one["used"] for one in sessions) == int(told[1].replace(",", "")) > 0
+
+
+def until_it_reports(data: Path) -> None:
+    """Wait until the server has written well more than the enrolments take."""
+    log = data / "qanat.db-wal"
+    until(lambda: log.exists() and log.stat().st_size > 400_000)

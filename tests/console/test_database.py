@@ -1,0 +1,109 @@
+"""Backing up a server under load, restoring, and moving to another database, by the real commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+from tests.console.running import Shell, serving
+
+from qanat.bench.ledger import bench_ledger
+
+
+def fill(shell: Shell, file: str = "data/qanat.db") -> None:
+    """Make a database with a few thousand entries, by the benchmark."""
+
+    measured = asyncio.run(
+        bench_ledger(f"sqlite:///{shell.directory / file}", seconds=1, in_flight=32, subscribers=100)
+    )
+    assert measured.conserved
+
+
+def test_a_served_database_is_backed_up_restored_and_served_again(shell: Shell) -> None:
+    with serving(shell, "--data", "data") as server:
+        shell.qanat("subscriber", "create", "alice")
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
+        made = json.loads(shell.qanat("backup", "--to", "b/backup.db", "--json"))
+        assert made["balanced"] is True
+        assert "exists" in shell.qanat("backup", "--to", "b/backup.db", status=1)
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "500")
+        assert "a server holds" in shell.qanat("restore", "--from", "b/backup.db", status=1)
+        server.stop()
+    restored = json.loads(shell.qanat("restore", "--from", "b/backup.db", "--json"))
+    assert restored["entries"] == made["entries"]
+    assert restored["replaced"] == "data/qanat.db.before-restore"
+    with serving(shell, "--data", "data"):
+        assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
+        assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
+
+
+def test_what_can_not_be_backed_up_is_named_with_the_cure(shell: Shell) -> None:
+    assert "there is no database at data/qanat.db" in shell.qanat("backup", "--to", "b.db", status=1)
+    said = shell.qanat("backup", "--database", "postgresql://h/d", "--to", "b.db", status=1)
+    assert "pg_dump --format=custom --file=FILE postgresql://h/d" in said
+    assert "pg_restore" in shell.qanat("restore", "--database", "postgresql://h/d", "--from", "b.db", status=1)
+    assert "sqlite:///path" in shell.qanat("backup", "--database", "memory:", "--to", "b.db", status=1)
+
+
+def test_a_database_is_copied_served_from_the_copy_and_the_copy_is_the_same(shell: Shell) -> None:
+    fill(shell)
+    first = json.loads(shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), "--json"))
+    assert first["balanced"] is True
+    assert first["appended"] == first["entries"] > 100
+    again = json.loads(shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), "--json"))
+    assert (again["entries"], again["appended"]) == (first["entries"], 0)
+    with serving(shell, "--data", "new"):
+        shell.environment["QANAT_TOKEN"] = (shell.directory / "new" / "admin.token").read_text()
+        assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
+        shell.qanat("subscriber", "create", "alice")
+        said = shell.qanat("database", "copy", *between("new/qanat.db", "third/qanat.db"), status=1)
+        assert "a server holds" in said
+    assert "something else" in shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), status=1)
+
+
+@pytest.mark.parametrize("killed_at", ["records: ", "entries: "])
+def test_a_copy_that_was_killed_is_gone_on_with(shell: Shell, killed_at: str) -> None:
+    fill(shell)
+    command = [sys.executable, "-c", _COPY_AND_TELL_ALL, *between("data/qanat.db", "new/qanat.db")[1::2]]
+    for wait_for in range(1, 4):
+        process = subprocess.Popen(
+            command, cwd=shell.directory, env=shell.environment, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        seen = 0
+        for line in process.stdout:
+            seen += line.startswith(killed_at)
+            if seen == wait_for:
+                process.kill()
+        process.wait()
+    ended = json.loads(shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), "--json"))
+    assert ended["balanced"] is True
+    assert ended["appended"] < ended["entries"]
+
+
+_COPY_AND_TELL_ALL = """
+import asyncio, sys
+from qanat.store import copying, moving
+asyncio.run(moving.move(*sys.argv[1:], tell=lambda what, done, total: print(f"{what}: {done}", flush=True)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ("sqlite:///none.db", "sqlite:///x.db", "there is no database at none.db"),
+        ("memory:", "sqlite:///x.db", "forgets everything"),
+        ("sqlite:///x.db", "memory:", "forgets everything"),
+        ("sqlite:///x.db", "sqlite:///x.db", "into itself"),
+        ("oracle:x", "sqlite:///x.db", "oracle:x"),
+    ],
+)
+def test_what_can_not_be_copied_is_named(shell: Shell, one: str, two: str, said: str) -> None:
+    assert said in shell.qanat("database", "copy", "--from", one, "--to", two, status=1)
+
+
+def between(one: str, two: str) -> list[str]:
+    return ["--from", f"sqlite:///{one}", "--to", f"sqlite:///{two}"]

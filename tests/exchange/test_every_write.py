@@ -119,8 +119,8 @@ async def _debt(store: Store) -> int:
     return found.balance if found else 0
 
 
-def test_a_question_with_its_usage_takes_one_commit(tmp_path: Path) -> None:
-    """A demander waits for it between two grants."""
+def test_a_question_with_its_usage_takes_two_commits(tmp_path: Path) -> None:
+    """Counting and granting are one, confirming is the other: a demander waits for it between two grants."""
 
     async def story() -> None:
         world = market()
@@ -138,7 +138,7 @@ def test_a_question_with_its_usage_takes_one_commit(tmp_path: Path) -> None:
         used = _report(first.quotas[0].quota, 500)
         before = store.figures.batches
         answer = await interrogate(store, POLICY, "bst-carol", _question(number=1, kind="intermediate", report=used))
-        assert store.figures.batches == before + 1
+        assert store.figures.batches == before + 2
         assert isinstance(answer, InterrogationAnswer)
         assert (answer.acked, len(answer.quotas)) == (1, 1)
         await store.close()

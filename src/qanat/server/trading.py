@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from msgspec.structs import replace
@@ -25,52 +24,41 @@ _CONSIDERED = 50
 
 async def take_usage(store: Store, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:
     """Count a base station's rows, supplier by supplier, then confirm them. Raises StoreFault: repeating is safe."""
-    divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
-    for supplier, rows in divided.items():
-        count = partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows)
-        refused = await store.decide(count)
-        if refused is not None:
-            return refused
+    refused = await _count(store, base_station, report)
+    if refused is not None:
+        return refused
     return await store.decide(lambda work: translate.confirm(work, base_station, report))
 
 
 async def interrogate(
     store: Store, policy: Policy, base_station: str, message: Interrogation
 ) -> InterrogationAnswer | Refused:
-    """Count what a question reports and answer it. Raises StoreFault: repeating is safe.
+    """Count what a question reports, answer it, confirm. Raises StoreFault: repeating is safe.
 
     A base station waits for this between two grants, so counting and granting, both on the supplier's page, are one
-    decision, and the confirmation becomes durable beside it. The answer leaves only when both are; should one fail,
-    the rows come again, and whichever page knows them counts nothing twice.
+    decision, unless there are rows of other trades: each page counts its own, and all do before anything is granted.
     """
     if any(session_of(row.quota) != message.session for row in message.report.rows):
-        return await _interrogate_after_others(store, policy, base_station, message)
-    answer, confirmed = await asyncio.gather(
-        store.decide(
-            partial(translate.counted_interrogation, policy=policy, base_station=base_station, message=message)
-        ),
-        store.decide(lambda work: translate.confirm(work, base_station, message.report)),
+        refused = await _count(store, base_station, message.report)
+        if refused is not None:
+            return refused
+    answer = await store.decide(
+        partial(translate.counted_interrogation, policy=policy, base_station=base_station, message=message)
     )
-    return _confirming(answer, confirmed)
+    if isinstance(answer, Refused):
+        return answer
+    confirmed = await store.decide(lambda work: translate.confirm(work, base_station, message.report))
+    return confirmed if isinstance(confirmed, Refused) else replace(answer, acked=confirmed.acked)
 
 
-async def _interrogate_after_others(
-    store: Store, policy: Policy, base_station: str, message: Interrogation
-) -> InterrogationAnswer | Refused:
-    """Answer a question that brings rows of other trades, maybe of other suppliers: each page counts its own first."""
-    confirmed = await take_usage(store, base_station, message.report)
-    if isinstance(confirmed, Refused):
-        return confirmed
-    answer = await store.decide(lambda work: translate.interrogation(work, policy, base_station, message))
-    return _confirming(answer, confirmed)
-
-
-def _confirming(
-    answer: InterrogationAnswer | Refused, confirmed: UsageConfirmation | Refused
-) -> InterrogationAnswer | Refused:
-    if isinstance(answer, Refused) or isinstance(confirmed, Refused):
-        return confirmed if isinstance(confirmed, Refused) else answer
-    return replace(answer, acked=confirmed.acked)
+async def _count(store: Store, base_station: str, report: UsageReport) -> Refused | None:
+    divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
+    for supplier, rows in divided.items():
+        count = partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows)
+        refused = await store.decide(count)
+        if refused is not None:
+            return refused
+    return None
 
 
 async def deliver(store: Store, owner: Owner) -> int:

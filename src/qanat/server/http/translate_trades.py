@@ -62,10 +62,13 @@ def admission(
 def counted_interrogation(
     work: Work, policy: Policy, base_station: str, message: agent.Interrogation
 ) -> agent.InterrogationAnswer | Refused:
-    """Count the rows of a question, all of them of the trade it is about, then answer it."""
+    """Count the rows of the trade a question is about, then answer it. Rows of other trades are left to their pages."""
+    rows = [row for row in message.report.rows if session_of(row.quota) == message.session]
     trade = trades.trade_at(work, base_station, message.session)
-    if trade is not None:
-        count_rows(work, base_station, trade.supplier, message.report)
+    if trade is not None and rows:
+        refused = count_rows(work, base_station, trade.supplier, with_changes(message.report, rows=rows))
+        if refused is not None:
+            return refused
     return interrogation(work, policy, base_station, message)
 
 

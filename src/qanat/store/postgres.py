@@ -8,14 +8,14 @@ moves a shard's watermark forward, so they are exactly the shard's state at its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from qanat.errors import StoreFault
 from qanat.ids import SHARDS, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_postgres
-from qanat.store.port import EntryRow, Query, RecordRow, Taken
+from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Taken
 from qanat.store.postgres_link import Broken, Collided, Connection, Link, Links, connect, named
 from qanat.store.records import decode_record
 from qanat.units import Instant
@@ -30,6 +30,9 @@ _AT_ONCE: Final = 2000
 _APPEND: Final = (
     "INSERT INTO entry (shard, seq, at, act, body) "
     "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
+)
+_IF_UNCHANGED: Final = (
+    " WHERE NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
 )
 _THERE: Final = (
     "SELECT shard, seq, at, act, body FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
@@ -55,7 +58,7 @@ _HEADS: Final = (
     "FROM unnest($1::int[]) AS every (shard)"
 )
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
-_BEHIND: Final = (
+_SINCE: Final = (
     "SELECT entry.* FROM unnest($1::int[], $2::bigint[]) AS after (shard, seq) "
     "JOIN entry ON entry.shard = after.shard AND entry.seq > after.seq ORDER BY entry.shard, entry.seq"
 )
@@ -68,6 +71,8 @@ _AFTER_ALL: Final = "\U0010ffff"
 
 
 class PostgresLog:
+    """Five connections, each made when it is needed."""
+
     @classmethod
     async def open(cls, address: str) -> PostgresLog:
         """Bring the database to this version's schema. Raises BadInput for an address that is none, StoreFault."""
@@ -92,15 +97,14 @@ class PostgresLog:
     def shard_of(self, owner: Owner) -> Shard:
         return shard_of(owner)
 
-    async def append(self, rows: Sequence[EntryRow]) -> None:
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _GIVE_UP_S
-        columns = _columns(rows)
         may_be_there = False
         while True:
             try:
                 if not may_be_there or not await self._are_there(rows):
-                    await self._writer.run(lambda connection: connection.execute(_APPEND, *columns))
+                    await self._writer.run(lambda connection: _insert(connection, rows, unchanged))
                 return
             except Taken:
                 if not may_be_there or not await self._are_there(rows):
@@ -111,6 +115,9 @@ class PostgresLog:
                 if loop.time() >= give_up_at:
                     raise
                 await asyncio.sleep(_RETRY_S)
+
+    async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
+        return [EntryRow(*row) for row in await self._read(_SINCE, list(known), list(known.values()))]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         while True:
@@ -130,8 +137,8 @@ class PostgresLog:
         return {shard: seq for shard, seq in await self._read(_HEADS, list(range(SHARDS))) if seq is not None}
 
     async def tail(self) -> list[EntryRow]:
-        watermarks = dict.fromkeys(range(SHARDS), 0) | dict(await self._read(_WATERMARKS))
-        return [EntryRow(*row) for row in await self._read(_BEHIND, list(watermarks), list(watermarks.values()))]
+        watermarks = dict.fromkeys(map(Shard, range(SHARDS)), 0) | dict(await self._read(_WATERMARKS))
+        return await self.since(watermarks)
 
     async def find(self, query: Query) -> list[Record]:
         upper = query.label_prefix + _AFTER_ALL
@@ -173,6 +180,17 @@ class PostgresLog:
 
     async def _read(self, sql: str, *arguments: Any) -> list[Any]:
         return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
+
+
+async def _insert(connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
+    columns = _columns(rows)
+    if not unchanged:
+        await connection.execute(_APPEND, *columns)
+        return
+    next_seqs = [seq + 1 for seq in unchanged.values()]
+    done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
+    if done == "INSERT 0 0":
+        raise Taken("a shard that was read has moved")
 
 
 async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:

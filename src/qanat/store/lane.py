@@ -17,8 +17,8 @@ from typing import Any, Protocol, TypeVar
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import NotLoaded, Record, Work
-from qanat.store.pages import Images, Pages, gather, overlay
+from qanat.ledger.work import Images, Key, NotLoaded, Record, Work
+from qanat.store.pages import Pages, gather, merge, overlay
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
@@ -202,17 +202,18 @@ class Lane:
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
         work = Work(self._pages, self._clock.now())
-        result = decision(work)
-        entries = work.entries(self._log.shard_of)
-        bodies = [
-            encode(entry) for entry in entries.values()
-        ]  # before anything changes: what can't be written fails here
-        for (shard, entry), body in zip(entries.items(), bodies, strict=True):
+        try:
+            result = decision(work)
+            bodies = [(shard, encode(entry)) for shard, entry in work.entries(self._log.shard_of).items()]
+        except BaseException:
+            work.undo()
+            raise
+        batch = self._gathering
+        for shard, body in bodies:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
-            self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, body))
-            gather(self._gathering.images, entry)
-            self._pages.apply(entry)
-        return result, bool(entries)
+            batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
+        merge(batch.images, work.images)
+        return result, bool(bodies)
 
     async def _load(self, owner: Owner) -> None:
         self.figures.loads += 1
@@ -223,7 +224,7 @@ class Lane:
         if owner not in self._pages:
             self._pages.install(owner, overlay(records, self._newer(owner)))
 
-    def _newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
+    def _newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
         """The images of an owner that the rows may not have yet, oldest first."""
         yield from self._projector.newer(owner)
         for batch in (self._committing, self._gathering):
@@ -243,12 +244,11 @@ class Lane:
         """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
         loop = asyncio.get_running_loop()
         self._projector.fault = None
-        entries = self.figures.entries
         while self._gathering.tickets or self._projector.is_time(loop.time()):
+            fresh = len(self._gathering.rows)
             if self._gathering.tickets:
                 await self._commit_next()
             if self._projector.is_time(loop.time()):
-                fresh, entries = self.figures.entries - entries, self.figures.entries
                 await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
                 self.figures.rows_projected = self._projector.rows_written
                 if self._chunk_written is not None:

@@ -21,6 +21,7 @@ from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
 from qanat.registry.base_stations import BaseStation, BaseStationLink
+from qanat.registry.changes import Change
 from qanat.registry.codes import EnrolmentCode
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
@@ -31,12 +32,14 @@ from qanat.registry.sims import Numbering, Pool, PoolPlace, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal, TerminalLink
 from qanat.registry.unmatched import UnmatchedReport
+from qanat.registry.vouchers import Voucher, VoucherBatch
 
 _ALL: Final[tuple[type[Record], ...]] = (
     AcceptedPeer,
     Account,
     BaseStation,
     BaseStationLink,
+    Change,
     Circle,
     Claim,
     ClearingRecord,
@@ -74,6 +77,8 @@ _ALL: Final[tuple[type[Record], ...]] = (
     TradeShare,
     Visit,
     UnmatchedReport,
+    Voucher,
+    VoucherBatch,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import clearing, market, offices, peers, people, signing, watching
+from qanat.server.http import clearing, market, offices, peers, people, signing, vouchers, watching
 from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
@@ -43,6 +43,7 @@ def make_app(services: Services) -> ASGIApp:
         signing.router,
         offices.router,
         people.router,
+        vouchers.router,
         peers.router,
         market.router,
         clearing.router,

@@ -44,7 +44,7 @@ router = APIRouter()
 _both = partial(both, router)
 
 
-def _noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
+def noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
     """Let those who serve the subscriber's sessions know what took effect."""
     if answer.status_code < 300:
         services_of(request).notices.tell(subscriber_owner(name), change)
@@ -96,7 +96,7 @@ async def change_status(name: Subject, body: StatusChange, request: Request, cal
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
     decision = acting_for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
     answer = await effect(request, decision, show=SubscriberView.of, caller=caller)
-    return _noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
+    return noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
@@ -115,7 +115,7 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
     bucket = fresh_id("bkt")
     decision = acting_for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
@@ -128,7 +128,7 @@ async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCall
         lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
     )
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @_both("GET", "/balance", BalanceView, tag="wallet")

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Images, Key, NotLoaded, Record, Work
+from qanat.ledger.work import Images, Key, NotLoaded, Page, Record, Work
 from qanat.store.pages import Pages, gather, merge, overlay
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
@@ -85,6 +85,7 @@ class Lane:
         self._log = log
         self._clock = clock
         self._pages = Pages(pages_kept)
+        self._page_of: Callable[[Owner], Page] = self._pages
         self._heads: dict[Shard, int] = {}
         """The last seq given out; ``_durable`` is the last one committed."""
         self._durable: dict[Shard, int] = {}
@@ -124,7 +125,7 @@ class Lane:
                 result, changed = self._decide(decision)
         except NotLoaded:
             result, changed = await self._decide_when_ready(decision)
-        if not changed and self._committing is None and not self._gathering.tickets:
+        if self._is_true_at_once(changed=changed):
             return result
         awaited = _Awaited()
         self._enlist(Ticket(decision, awaited, result))
@@ -145,7 +146,11 @@ class Lane:
             self._enlist(Ticket(decision, waiter, result))
 
     async def caught_up(self) -> None:
-        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault.
+        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
+        await self.written()
+
+    async def written(self) -> None:
+        """Return when the rows show everything that was acknowledged here before the call. Raises StoreFault.
 
         The round under way and the next hold all of it, so what goes on arriving does not prolong it.
         """
@@ -201,7 +206,7 @@ class Lane:
 
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
-        work = Work(self._pages, self._clock.now())
+        work = Work(self._page_of, self._clock.now())
         try:
             result = decision(work)
             bodies = [(shard, encode(entry)) for shard, entry in work.entries(self._log.shard_of).items()]
@@ -230,6 +235,10 @@ class Lane:
         for batch in (self._committing, self._gathering):
             yield batch.images.get(owner, {}) if batch else {}
 
+    def _is_true_at_once(self, *, changed: bool) -> bool:
+        """Tell whether a result rests on nothing that is still to be committed."""
+        return not changed and self._committing is None and not self._gathering.tickets
+
     # -- committing
 
     def _enlist(self, ticket: Ticket) -> None:
@@ -244,9 +253,9 @@ class Lane:
         """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
         loop = asyncio.get_running_loop()
         self._projector.fault = None
-        while self._gathering.tickets or self._projector.is_time(loop.time()):
+        while self._has_work() or self._projector.is_time(loop.time()):
             fresh = len(self._gathering.rows)
-            if self._gathering.tickets:
+            if self._has_work():
                 await self._commit_next()
             if self._projector.is_time(loop.time()):
                 await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
@@ -256,6 +265,9 @@ class Lane:
                     self._chunk_written = None
         if self._projector.waiting and not self._closed:
             loop.call_at(self._projector.next_round_at, self._wake)
+
+    def _has_work(self) -> bool:
+        return bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
         batch, self._gathering = self._gathering, Batch()

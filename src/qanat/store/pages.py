@@ -69,6 +69,10 @@ class Pages:
             if page is not None:
                 page.get(KINDS[kind], {}).pop(id, None)
 
+    def forget(self, owners: Iterable[Owner]) -> None:
+        for owner in owners:
+            self._pages.pop(owner, None)
+
     def clear(self) -> None:
         self._pages.clear()
 

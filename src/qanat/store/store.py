@@ -18,7 +18,8 @@ from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
-from qanat.store.port import Log, Query
+from qanat.store.port import Log, Query, SharedLog
+from qanat.store.shared_lane import SharedLane
 from qanat.store.sqlite import SqliteLog
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Store:
     def __init__(self, log: Log, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
         self._log = log
         self._clock = clock
-        self._lane = Lane(log, clock, pages_kept=pages_kept)
+        self._lane = _lane(log, clock, pages_kept)
 
     async def open(self) -> Store:
         await self._lane.open()
@@ -56,8 +57,8 @@ class Store:
         return cast(list[R], await self._log.find(query))
 
     async def due_owners(self, limit: int) -> list[Owner]:
-        """Return owners for whom the sweeper has something to do, longest due first."""
-        await self._lane.caught_up()
+        """Return owners for whom the sweeper has something to do, longest due first. Others' may be a second behind."""
+        await self._lane.written()
         return await self._log.due_owners(self._clock.now(), limit)
 
     async def audit(self) -> Verdict:
@@ -91,6 +92,12 @@ class SqliteStore(Store):
 
     def __init__(self, path: Path, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
         super().__init__(SqliteLog(path), clock, pages_kept=pages_kept)
+
+
+def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:
+    if isinstance(log, SharedLog):
+        return SharedLane(log, clock, pages_kept=pages_kept)
+    return Lane(log, clock, pages_kept=pages_kept)
 
 
 async def open_store(url: str, clock: Clock) -> Store:

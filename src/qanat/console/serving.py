@@ -29,3 +29,51 @@ _SETTING_OF: Final = {
     "--database", metavar="URL", help="sqlite:///PATH, postgresql://USER@HOST/NAME or memory: (default: DIR/qanat.db)."
 )
 @click.option("--workers", metavar="N", help="Server processes on the same ports; needs PostgreSQL (default: 1).")
+@click.option("--http", metavar="HOST:PORT", help="Where to listen (default: 127.0.0.1:8080; port 0: any free one).")
+@click.option("--gy", metavar="HOST:PORT", help="Serve Diameter Gy there, usually on port 3868 (default: not).")
+@click.option("--gy-tls", metavar="HOST:PORT", help="Serve it over TLS too, usually on port 5658.")
+def serve(config: Path | None, **given: str | None) -> None:
+    """Run the server until SIGTERM. Prints one line `ready http=HOST:PORT` once it listens."""
+    if not __debug__:
+        raise click.ClickException("The server does not run under python -O: its assertions guard the books.")
+    from qanat.server import main  # noqa: PLC0415 - the server's imports cost half a second
+
+    flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
+    try:
+        status = main.run(_settings(config, flags), announce=click.echo)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    click.get_current_context().exit(status)
+
+
+def _settings(config: Path | None, flags: dict[str, str | None]) -> Settings:
+    """Return the settings in force. What a flag says wrong is a usage error, what a file says a fault."""
+    from qanat.server import settings  # noqa: PLC0415 - as above
+
+    try:
+        return settings.load(config, flags={path: value for path, value in flags.items() if value is not None})
+    except BadInput as bad:
+        if flags.get(bad.field):
+            raise click.UsageError(str(bad)) from bad
+        raise
+
+
+@click.command("check-config")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--example", is_flag=True, help="Print a file with every setting and its default.")
+@click.option("--json", "as_json", is_flag=True, help="Print the settings in force as JSON.")
+def check_config(file: Path | None, example: bool, as_json: bool) -> None:
+    """Check a settings file together with the environment, and say what is wrong and how to cure it."""
+    import msgspec  # noqa: PLC0415 - as above
+
+    from qanat.server import settings  # noqa: PLC0415 - as above
+
+    if example:
+        click.echo(settings.as_toml(), nl=False)
+        return
+    try:
+        loaded = settings.load(file)
+        settings.host_port(loaded.http.listen)
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault
+    click.echo(msgspec.json.encode(loaded).decode() if as_json else f"{file or 'Settings'}: good")

@@ -40,13 +40,16 @@ class MemoryLog:
         ]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        moved = {shard: seq for shard, seq in watermarks.items() if seq > self._watermarks.get(shard, 0)}
+        self._watermarks.update(moved)
         for row in rows:
             key = (row.owner, row.kind, row.id)
+            if row.shard in watermarks and row.shard not in moved:
+                continue  # another server brought this shard further
             if row.body is None:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = row
-        self._watermarks.update(watermarks)
 
     async def load(self, owner: Owner) -> list[Record]:
         return [decode_record(row.body) for row in self._rows.values() if row.owner == owner and row.body]

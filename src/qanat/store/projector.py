@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Images, Key, Record, kind_name
 from qanat.store.pages import merge
-from qanat.store.port import Log, RecordRow
+from qanat.store.port import Log, RecordRow, SharedLog
 from qanat.store.records import encode
 
 _PAUSE_S: Final = 0.7
@@ -43,6 +43,7 @@ class Projector:
         self.next_round_at = 0.0
         """By the event loop's own time."""
         self._log = log
+        self._shared = isinstance(log, SharedLog)
         self._waiting: Images = {}
         self._round = Round()
 
@@ -86,10 +87,10 @@ class Projector:
             self._round = Round(self._waiting, dict(heads), iter(self._rows_of(self._waiting)))
             self._waiting = {}
         chunk = max(_CHUNK, entries * _ROWS_AN_ENTRY)
-        rows = list(islice(self._round.rows, chunk))
+        rows = self._take(chunk)
         last = len(rows) < chunk
         try:
-            await self._log.project(rows, self._round.heads if last else {})
+            await self._log.project(rows, self._round.heads if last else self._reached(rows))
         except StoreFault as fault:
             self.fault = fault
             self.next_round_at = now_s + _PAUSE_S
@@ -101,9 +102,24 @@ class Projector:
             self._round = Round()
             self.next_round_at = now_s + _PAUSE_S
 
+    def _take(self, chunk: int) -> list[RecordRow]:
+        """Take the next rows; where others write rows too, all of a shard together."""
+        rows = list(islice(self._round.rows, chunk))
+        while self._shared and rows and (following := next(self._round.rows, None)) is not None:
+            if following.shard != rows[-1].shard:
+                self._round.rows = chain([following], self._round.rows)
+                break
+            rows.append(following)
+        return rows
+
+    def _reached(self, rows: list[RecordRow]) -> dict[Shard, int]:
+        """How far these rows bring their shards: whoever is behind another server must not write over its rows."""
+        return {row.shard: self._round.heads[row.shard] for row in rows} if self._shared else {}
+
     def _rows_of(self, images: Images) -> Iterator[RecordRow]:
-        for owner, records in images.items():
-            shard = self._log.shard_of(owner)
+        shard_of = self._log.shard_of
+        for owner in sorted(images, key=shard_of) if self._shared else images:
+            shard, records = shard_of(owner), images[owner]
             for (kind, id), record in records.items():
                 if record is None:
                     yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from qanat.ids import Owner, shard_of
+from qanat.ledger.history import mark_hour
 from qanat.ledger.work import Record, Work
 from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets
 
@@ -230,7 +231,9 @@ def _use(work: Work, owner: Owner, used: int, *, beyond: int) -> None:
     if beyond:
         _post_beyond(work, owner, beyond)
     if used:
-        _add(work, _used_account(work, owner), used)
+        account = _used_account(work, owner)
+        mark_hour(work, owner, used=account.balance)
+        _add(work, account, used)
 
 
 def _post_beyond(work: Work, owner: Owner, octets: int) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from qanat.charging.session import Session
 from qanat.ledger.book import Account
+from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, Staff
 from qanat.registry.changes import Change
 from qanat.registry.names import name_of
@@ -171,6 +172,21 @@ class BalanceView(BaseModel):
         )
 
 
+class SpanView(BaseModel):
+    """Octets whose use was booked in the hour or day that begins at ``at`` (UTC)."""
+
+    at: str
+    octets: int
+
+
+class UsageView(BaseModel):
+    """The last hours and days up to now, the oldest first. What was lent to others is in it."""
+
+    subscriber: str
+    hours: list[SpanView]
+    days: list[SpanView]
+
+
 class TerminalView(BaseModel):
     terminal: str
     state: str
@@ -304,6 +320,8 @@ class RefusalView(BaseModel):
     reason: str
     sentence: str
     cure: str
+    sentence_zh: str
+    cure_zh: str
     facts: dict[str, int | str]
     first_at: str
     at: str
@@ -311,12 +329,15 @@ class RefusalView(BaseModel):
 
     @classmethod
     def of(cls, refused: RefusedRequest) -> RefusalView:
+        again = Refused(Refusal(refused.reason), refused.facts)
         return cls(
             who=refused.who,
             session=refused.session,
             reason=refused.reason,
             sentence=refused.sentence,
             cure=refused.cure,
+            sentence_zh=again.sentence_zh,
+            cure_zh=again.cure_zh,
             facts=refused.facts,
             first_at=format_instant(refused.first_at),
             at=format_instant(refused.at),

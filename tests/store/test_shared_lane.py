@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import run
-from tests.store.test_contract import balance, fund, say
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock

@@ -32,6 +32,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "sign-in": "qanat.console.people:sign_in",
         "buy": "qanat.console.people:buy",
         "balance": "qanat.console.people:balance",
+        "usage": "qanat.console.people:usage",
         "terminal": "qanat.console.device_groups:terminal",
     },
     "Exchange traffic": {

@@ -186,6 +186,11 @@ def still_consents(
     )
 
 
+def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
+    """Tell whether the order stands and lets this demander draw on it, wherever that may be."""
+    return (_over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None
+
+
 def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
     """Count octets that were taken on this order."""
     today = work.now // DAY

@@ -16,6 +16,7 @@ from qanat.exchange.obligations import Obligation, Offset, PairLink
 from qanat.exchange.orders import Circle, DemandOrder, PasscodeLink, SupplyOrder
 from qanat.exchange.trades import Trade, TradeLink, Visit
 from qanat.ledger.book import Account
+from qanat.ledger.history import UsageHistory
 from qanat.ledger.transit import Parcel, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
@@ -76,8 +77,9 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Trade,
     TradeLink,
     TradeShare,
-    Visit,
     UnmatchedReport,
+    UsageHistory,
+    Visit,
     Voucher,
     VoucherBatch,
 )

@@ -6,10 +6,9 @@ is one INSERT of many rows, so that Python's lock changes hands once a batch and
 
 from __future__ import annotations
 
-import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +19,7 @@ from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import EntryRow, Query, RecordRow, Taken
 from qanat.store.records import decode_record
+from qanat.store.worker import Worker
 from qanat.units import Instant
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ _TAIL: Final = (
     "SELECT entry.* FROM entry LEFT JOIN watermark USING (shard) "
     "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
 )
+_LOAD: Final = "SELECT body FROM record WHERE shard = ? AND owner IN (SELECT value FROM json_each(?))"
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
@@ -65,8 +66,8 @@ class SqliteLog:
         self._busy_ms = busy_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         migrate_sqlite(path)
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
+        self._writing = Worker("sqlite-writer")
+        self._reading = Worker("sqlite-reader")
         self._writer = self._connect()
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only=ON")
@@ -80,8 +81,8 @@ class SqliteLog:
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         await self._write(lambda writer: _write_rows(writer, rows, watermarks))
 
-    async def load(self, owner: Owner) -> list[Record]:
-        rows = await self._read("SELECT body FROM record WHERE shard = ? AND owner = ?", (_THE_SHARD, owner))
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        rows = await self._read(_LOAD, (_THE_SHARD, json.dumps(owners)))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
@@ -109,31 +110,31 @@ class SqliteLog:
             connection.close()
 
     async def close(self) -> None:
-        self._writing.shutdown()
-        self._reading.shutdown()
+        self._writing.stop()
+        self._reading.stop()
         self._reader.close()
         self._writer.close()
 
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        def transaction() -> None:
-            with _faults(self._path):
-                self._writer.execute("BEGIN IMMEDIATE")
-                try:
-                    write(self._writer)
-                    self._writer.execute("COMMIT")
-                except BaseException:
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
-                    raise
+        await self._writing.run(lambda: self._transaction(write))
 
-        await asyncio.get_running_loop().run_in_executor(self._writing, transaction)
+    def _transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        with _faults(self._path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                write(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
 
     async def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         def read() -> list[Any]:
             with _faults(self._path):
                 return self._reader.execute(sql, parameters).fetchall()
 
-        return await asyncio.get_running_loop().run_in_executor(self._reading, read)
+        return await self._reading.run(read)
 
     def _connect(self) -> sqlite3.Connection:
         with _faults(self._path):

@@ -8,9 +8,9 @@ from tests.server.live import Live
 from tests.server.web.browser import LOOKS, Look, People, chromium
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for this folder: while Playwright lives, its thread can run no other event loop."""
+    """One browser for a module: while Playwright lives, its thread can run no other event loop."""
     with chromium() as started:
         yield started
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from qanat.charging.session import Session
+from qanat.ledger.book import used
+from qanat.ledger.history import DAYS_KEPT, HOURS_KEPT, usage_by
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals, wallets
@@ -29,16 +31,18 @@ from qanat.server.http.views import (
     RefusalView,
     SessionList,
     SessionView,
+    SpanView,
     SubscriberList,
     SubscriberView,
     TerminalList,
     TerminalView,
+    UsageView,
     WalletView,
 )
 from qanat.server.listing import listed, of_operator
 from qanat.server.notices import Change
 from qanat.system import fresh_code, fresh_id
-from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
+from qanat.units import DAY, HOUR, Instant, Millis, MinorUnits, Octets, format_instant
 
 router = APIRouter()
 _both = partial(both, router)
@@ -136,6 +140,25 @@ async def balance(name: Subject, request: Request, caller: AnyCaller) -> Respons
     """Show what is available, reserved, used and owed, in octets."""
     decision = acting_for(caller, name, wallets.balance_of)
     return await view(request, decision, show=partial(BalanceView.of, name), caller=caller)
+
+
+@_both("GET", "/usage", UsageView, tag="wallet")
+async def usage(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """Show what was used by the hour and by the day, to the octet."""
+
+    def decide(work: Work, one: Subscriber) -> UsageView:
+        spans = partial(usage_by, work, one.owner, used=used(work, one.owner))
+        return UsageView(
+            subscriber=one.id,
+            hours=[_span(at, octets) for at, octets in spans(span=HOUR, count=HOURS_KEPT)],
+            days=[_span(at, octets) for at, octets in spans(span=DAY, count=DAYS_KEPT)],
+        )
+
+    return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
+
+
+def _span(at: Instant, octets: Octets) -> SpanView:
+    return SpanView(at=format_instant(at), octets=octets)
 
 
 @_both("POST", "/codes", CodeView, tag="terminals")

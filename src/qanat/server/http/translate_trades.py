@@ -59,10 +59,23 @@ def admission(
     return _admitted(work, policy, trade)
 
 
-def interrogation(
-    work: Work, policy: Policy, base_station: str, message: agent.Interrogation, *, acked: int
+def counted_interrogation(
+    work: Work, policy: Policy, base_station: str, message: agent.Interrogation
 ) -> agent.InterrogationAnswer | Refused:
-    """Answer a base station's question about one of its trades; its rows were counted before (``acked``)."""
+    """Count the rows of the trade a question is about, then answer it. Rows of other trades are left to their pages."""
+    rows = [row for row in message.report.rows if session_of(row.quota) == message.session]
+    trade = trades.trade_at(work, base_station, message.session)
+    if trade is not None and rows:
+        refused = count_rows(work, base_station, trade.supplier, with_changes(message.report, rows=rows))
+        if refused is not None:
+            return refused
+    return interrogation(work, policy, base_station, message)
+
+
+def interrogation(
+    work: Work, policy: Policy, base_station: str, message: agent.Interrogation
+) -> agent.InterrogationAnswer | Refused:
+    """Answer a base station's question about one of its trades; its rows have been counted, confirming is for others."""
     trade = trades.trade_at(work, base_station, message.session)
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.session})
@@ -85,7 +98,7 @@ def interrogation(
     return agent.InterrogationAnswer(
         session=message.session,
         number=message.number,
-        acked=acked,
+        acked=0,
         quotas=[quota_of(grant) for grant in answer.grants if grant.refusal is None],
         refusal=None if refused is None else refusal_body(refused),
         report_interval_s=policy.report_interval_s,
@@ -113,15 +126,14 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
     counted = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
     if isinstance(counted, Refused):
         return counted
-    reported, _ = counted
     by_trade: dict[SessionId, dict[str, Octets]] = defaultdict(dict)
-    for quota, octets in reported.items():
+    for quota, octets in counted.octets.items():
         if octets:
             by_trade[session_of(quota)][quota] = octets
     for id, octets_of in by_trade.items():
         trade = trades.find_trade(work, supplier, id)
         assert trade is not None, f"rows of trade {id} were divided to {supplier}, who has no such trade"
-        _count(work, trade, octets_of)
+        _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
     return None
 
 
@@ -134,12 +146,11 @@ def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.
     counted = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
     if isinstance(counted, Refused):
         return counted
-    reported, acked = counted
-    for quota, octets in reported.items():
+    for quota, octets in counted.octets.items():
         if octets and trades.trade_at(work, base_station, session_of(quota)) is None:
             book.post(work, station.owner, (), octets)
             remember(work, _never_admitted(quota), who=station.owner, session=session_of(quota))
-    return agent.UsageConfirmation(journal=message.journal, acked=acked)
+    return agent.UsageConfirmation(journal=message.journal, acked=counted.acked)
 
 
 def recalls(work: Work, base_station: str, *, ask_again_ms: int) -> wire.Recalls | Refused:
@@ -154,7 +165,7 @@ def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> 
     trade = _trade_of_terminal(work, terminal, message.trade)
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.trade})
-    trade = disputes.terminal_counted(work, trade, Octets(message.up + message.down))
+    trade = disputes.terminal_counted(work, trade, up=Octets(message.up), down=Octets(message.down))
     disputes.reconcile(work, trade)
     return wire.TradeCounted(trade=trade.id, agrees=disputes.agrees(trade))
 
@@ -240,8 +251,8 @@ def _question(work: Work, trade: Trade, base_station: str, message: agent.Interr
     )
 
 
-def _count(work: Work, trade: Trade, reported: dict[str, Octets]) -> None:
-    trade, posts, excess = trades.count(work, trade, reported)
+def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets) -> None:
+    trade, posts, excess = trades.count(work, trade, reported, up=up)
     uses = tuple(Use(octets=octets, quota=quota) for quota, octets in posts.items())
     if uses:
         report(work, trade.owner, SessionId(trade.id), uses)

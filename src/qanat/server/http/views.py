@@ -172,6 +172,21 @@ class BalanceView(BaseModel):
         )
 
 
+class SpanView(BaseModel):
+    """Octets whose use was booked in the hour or day that begins at ``at`` (UTC)."""
+
+    at: str
+    octets: int
+
+
+class UsageView(BaseModel):
+    """The last hours and days up to now, the oldest first. What was lent to others is in it."""
+
+    subscriber: str
+    hours: list[SpanView]
+    days: list[SpanView]
+
+
 class TerminalView(BaseModel):
     terminal: str
     state: str

@@ -65,7 +65,7 @@ def test_alice_buys_a_plan_brings_in_a_terminal_and_sees_what_she_used(web: Peop
     alice.judge("enrolment-code")
     assert code in page.inner_text("#command")
     device = Device(live, seed=9)
-    assert device.enrol(code).status_code == 201
+    assert device.enrol(code, serial="imei-9").status_code == 201
     assert page.reload() is not None
     assert page.inner_text("#shown") == code, "loading it again shows the same code and makes no other"
     for day in range(12):

@@ -222,7 +222,7 @@ CHINESE: Final[dict[str, str]] = {
         "您与别人之间的给出和获得。给出的会抵扣以后获得的，先给先抵。"
     ),
     "{name} owes you": "{name} 欠您",
-    "you owe {name}": "您欠 {name}",
+    "You owe {name}": "您欠 {name}",
     "You are even.": "两清。",
     "On {day} you gave {other} {amount}.": "{day}，您给了 {other} {amount}。",
     "On {day} {other} gave you {amount}.": "{day}，{other} 给了您 {amount}。",

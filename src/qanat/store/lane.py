@@ -22,6 +22,7 @@ from qanat.store.pages import Images, Pages, gather, overlay
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
+from qanat.store.spans import Spans
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
@@ -66,6 +67,7 @@ class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
     images: Images = field(default_factory=dict)
+    octets_used: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +79,9 @@ class Figures:
     rows_projected: int = 0
     decided_again: int = 0
     loads: int = 0
+    octets_used: int = 0
+    """Posted as usage, over all subscribers."""
+    commits: Spans = field(default_factory=Spans)
 
 
 class Lane:
@@ -211,6 +216,7 @@ class Lane:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
             self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, body))
             gather(self._gathering.images, entry)
+            self._gathering.octets_used += sum([n for account, n in entry.postings if account.endswith(":used")])
             self._pages.apply(entry)
         return result, bool(entries)
 
@@ -260,6 +266,7 @@ class Lane:
     async def _commit_next(self) -> None:
         batch, self._gathering = self._gathering, Batch()
         self._committing = batch
+        begun = asyncio.get_running_loop().time()
         try:
             if batch.rows:
                 await self._log.append(batch.rows)
@@ -268,6 +275,7 @@ class Lane:
         except StoreFault as fault:
             await self._lose(fault)
         else:
+            self.figures.commits.add(asyncio.get_running_loop().time() - begun)
             self._settle(batch)
         self._committing = None
 
@@ -276,6 +284,7 @@ class Lane:
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
+        self.figures.octets_used += batch.octets_used
         for ticket in batch.tickets:
             ticket.waiter.settled(ticket.result)
 

@@ -216,7 +216,9 @@ class Lane:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
             self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, body))
             gather(self._gathering.images, entry)
-            self._gathering.octets_used += sum([n for account, n in entry.postings if account.endswith(":used")])
+            for account, amount in entry.postings:
+                if account.endswith(":used"):
+                    self._gathering.octets_used += amount
             self._pages.apply(entry)
         return result, bool(entries)
 

@@ -7,7 +7,7 @@ python=${PYTHON:-python3}
 
 want="ip:iproute2 nft:nftables curl:curl"
 # `./setup.sh test` adds other implementations that judge ours; their tests are skipped without them.
-[ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl"
+[ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl promtool:prometheus systemd-analyze:systemd"
 missing=""
 for pair in $want; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"

@@ -13,7 +13,12 @@ from qanat.console.main import main
 from qanat.console.reference import pages
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("contrib/**/*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TESTS = set(re.findall(r"def (test_\w+)|class (Test\w+)", "\n".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))))
 TEST_NAMES = {name for pair in TESTS for name in pair if name}
 

@@ -42,6 +42,11 @@ class Refusal(StrEnum):
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
     WALLET_TOO_SMALL = "wallet_too_small"
+    # vouchers
+    MISSPELT_VOUCHER = "misspelt_voucher"
+    UNKNOWN_VOUCHER = "unknown_voucher"
+    VOUCHER_USED = "voucher_used"
+    VOUCHER_EXPIRED = "voucher_expired"
     # names and repeats
     NAME_TAKEN = "name_taken"
     UNKNOWN_OPERATOR = "unknown_operator"
@@ -268,6 +273,30 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Pay money in first: `qanat pay-in`, then try again.",
         "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
         "先充值：`qanat pay-in`，然后再试。",
+    ),
+    Refusal.MISSPELT_VOUCHER: Words(
+        "This is no voucher's code: its check symbol does not fit.",
+        "Type it again, letter by letter: 16 symbols; case and dashes do not matter.",
+        "这不是充值券码：校验位不符。",
+        "请逐字重新输入：共 16 个字符，不分大小写，可不写连字符。",
+    ),
+    Refusal.UNKNOWN_VOUCHER: Words(
+        "There is no such voucher.",
+        "Type the code again, or ask whoever sold the voucher.",
+        "没有这张充值券。",
+        "请重新输入，或询问出售充值券的人。",
+    ),
+    Refusal.VOUCHER_USED: Words(
+        "The voucher was redeemed at {at}.",
+        "Each voucher is good once; ask whoever sold it if it was not you.",
+        "该充值券已于 {at} 兑换。",
+        "每张充值券只能兑换一次；若不是您本人兑换，请询问出售者。",
+    ),
+    Refusal.VOUCHER_EXPIRED: Words(
+        "The voucher was good until {at}.",
+        "Ask whoever sold it for another one.",
+        "该充值券的有效期至 {at}。",
+        "请向出售者换取另一张。",
     ),
     Refusal.NAME_TAKEN: Words(
         "{thing} exists already.",

@@ -32,6 +32,11 @@ def fresh_code() -> str:
     return "-".join(_spelled(4) for _ in range(3)).upper()
 
 
+def fresh_symbols(letters: int) -> str:
+    """Return random symbols of the same alphabet, upper case: 5 bits each."""
+    return _spelled(letters).upper()
+
+
 def _spelled(letters: int) -> str:
     """Return 5 random bits a letter; all from one call, since the system is asked for every request's id."""
     bits = secrets.randbits(5 * letters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.agents.world import World
 
 from qanat.agents.holder import Holder
-from qanat.agents.holding import Snapshot
+from qanat.agents.holding import Manner, Snapshot, whole_quotas
 from qanat.agents.states import TRANSITIONS, Event, State
 from qanat.clock import ManualClock
 from qanat.wire.agent import Interrogation, Problem, UsageReport
@@ -366,3 +366,23 @@ def test_an_idle_holder_of_a_small_last_quota_looks_once_a_second() -> None:
     for _ in range(20):
         world.wait(1000)
     assert world.wake_at - world.clock.now() > 900
+
+
+def test_who_asks_ahead_asks_so_early_that_the_next_quota_is_held_when_the_serving_one_is_used_up() -> None:
+    """A base station at 4 MB a second: 200 ms before the end of a quota of 2 MB the one after the next is asked for."""
+    world = World(
+        bought=20 * MB, quota_octets=2 * MB, manner=Manner(session="trd-1", chunk_for=whole_quotas, asks_ahead=True)
+    )
+    world.start()
+    world.settle()
+    held = []
+    for _ in range(160):  # 4 s in steps of 25 ms
+        world.wait(25)
+        world.pass_octets(up=0, down=100_000)
+        world.settle()
+        held.append(len(world.live()))
+    assert held[0] == 2, "while nothing is known of the rate, two are held"
+    assert set(held[100:]) == {2, 3}
+    third = held.index(3, 100)
+    assert held[third : third + 10].count(3) in (8, 9, 10), "held for the last 200 ms and no longer"
+    assert world.truth == 16 * MB

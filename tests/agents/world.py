@@ -11,15 +11,16 @@ from copy import deepcopy
 from tests.agents.operator import Operator
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake, remember
-from qanat.agents.holder import Holder
-from qanat.agents.holding import Reading, Snapshot
+from qanat.agents.holder import TERMINAL, Holder
+from qanat.agents.holding import Manner, Reading, Snapshot
 from qanat.clock import ManualClock
 from qanat.units import Instant, Millis, Octets
 from qanat.wire.agent import Interrogation, Problem, UsageReport
 
 
 class World:
-    def __init__(self, *, bought: int = 10_000_000, quota_octets: int = 1_000_000) -> None:
+    def __init__(self, *, bought: int = 10_000_000, quota_octets: int = 1_000_000, manner: Manner = TERMINAL) -> None:
+        self.manner = manner
         self.clock = ManualClock()
         self.operator = Operator(bought=bought, quota_octets=quota_octets)
         self.disk = Snapshot(journal="jnl-1")
@@ -40,7 +41,7 @@ class World:
 
     def start(self) -> None:
         self.road.clear()
-        self.holder = Holder(deepcopy(self.disk))
+        self.holder = Holder(deepcopy(self.disk), manner=self.manner)
         self.do(self.holder.start(self.clock.now(), self.reading(), link=self.link_is_up))
 
     def reading(self) -> Reading:
@@ -93,7 +94,7 @@ class World:
                 case Commit(changes):
                     for change in changes:
                         remember(self.disk, change)
-                case Raise(ceiling):
+                case Raise(ceiling, _):
                     assert ceiling >= self.ceiling, "a ceiling only rises"
                     self.ceiling, self.promised = ceiling, 0
                 case Shut():

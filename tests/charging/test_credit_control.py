@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate, report
@@ -84,8 +86,11 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def desk(clock: ManualClock) -> Desk:
-    return Desk(clock)
+def desk(clock: ManualClock) -> Iterator[Desk]:
+    """Whatever a test does, the books must add up at its end."""
+    desk = Desk(clock)
+    yield desk
+    assert not desk.audit().problems
 
 
 def test_first_interrogation_reserves_the_plans_quota(desk: Desk) -> None:
@@ -225,6 +230,15 @@ def test_several_rating_groups_are_answered_in_one_entry(desk: Desk) -> None:
     grants = holder.say(Event.FIRST, asks=(Ask(rating_group=1), Ask(rating_group=2, wanted=Octets(50)))).grants
     assert [(g.rating_group, g.octets) for g in grants] == [(1, 1000), (2, 50)]
     assert len(desk.entries) == before + 1
+
+
+def test_a_final_interrogation_that_names_one_quota_ends_the_others_too(desk: Desk) -> None:
+    fund(desk, 5000)
+    holder = Holder(desk)
+    holder.say(Event.FIRST, asks=(Ask(), Ask(rating_group=2)))
+    holder.say(Event.FINAL, used=400)
+    assert holder.record().quotas == ()
+    assert holder.account("b").available == 4600
 
 
 def test_a_barred_subscriber_is_granted_nothing_and_what_it_used_is_counted(desk: Desk) -> None:

@@ -28,6 +28,10 @@ def test_orders_are_opened_listed_and_stopped(shell: Shell) -> None:
     assert "circle family" in shell.qanat("supply", "list", "--subscriber", "alice")
     shell.qanat("supply", "stop", order["order"], "--subscriber", "alice")
     assert _json(shell, "supply", "list", "--subscriber", "alice")["orders"][0]["state"] == "stopped"
+    assert "Nobody offers" in shell.qanat("demand", "offers", "--subscriber", "bob")
+    shell.qanat("top-up", "--subscriber", "alice", "--octets", "1GB")
+    shell.qanat("supply", "offer", "--octets", "2GB", "--subscriber", "alice")
+    assert "octet for octet" in shell.qanat("demand", "offers", "--subscriber", "bob")
     demand = _json(shell, "demand", "open", "--octets", "5MB", "--subscriber", "bob")
     assert len(demand["passcode"]) == 14
     assert demand["order"] in shell.qanat("demand", "list", "--subscriber", "bob")

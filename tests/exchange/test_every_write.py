@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,13 +14,13 @@ from tests.store.logs import Database, FailingLog
 
 from qanat.errors import StoreFault
 from qanat.exchange.obligations import Obligation
+from qanat.exchange.trades import Trade
 from qanat.ids import shard_of
 from qanat.ledger.book import Account
 from qanat.ledger.transit import Parcel
-from qanat.ledger.work import Work
 from qanat.registry.names import base_station_owner, subscriber_owner
 from qanat.server.http import translate_trades as translate
-from qanat.server.trading import sweep_owner, take_usage
+from qanat.server.trading import interrogate, sweep_owner, take_usage
 from qanat.store.port import EntryRow, Log
 from qanat.store.records import encode
 from qanat.store.store import Store
@@ -83,13 +83,14 @@ async def the_whole_trade(store: Store, asked: Admission) -> None:
         translate.admission, policy=POLICY, base_station="bst-carol", asked=asked, id="trd-1", offered_by=()
     )
     assert isinstance(await again(lambda: store.decide(admit)), Admitted)
-    first = await again(lambda: store.decide(partial(_ask, number=0, kind="first", returns=[])))
+    first = await again(lambda: interrogate(store, POLICY, "bst-carol", _question(number=0, kind="first")))
     assert isinstance(first, InterrogationAnswer)
     quota = first.quotas[0].quota
-    row = UsageRow(seq=1, quota=quota, epoch=0, up=0, down=USED, reserved=0, at=Instant(1))
-    report = UsageReport(journal="j", floor=0, rows=[row])
-    await again(lambda: take_usage(store, "bst-carol", report))
-    await again(lambda: store.decide(partial(_ask, number=1, kind="final", returns=[quota])))
+    await again(lambda: take_usage(store, "bst-carol", _report(quota, USED // 2)))
+    final = _question(number=1, kind="final", report=_report(quota, USED // 2, USED), returns=[quota])
+    ended = await again(lambda: interrogate(store, POLICY, "bst-carol", final))
+    assert isinstance(ended, InterrogationAnswer)
+    assert ended.acked == 2
     await again(lambda: deliver_all(store))
 
 
@@ -118,15 +119,81 @@ async def _debt(store: Store) -> int:
     return found.balance if found else 0
 
 
-def _ask(work: Work, *, number: int, kind: str, returns: list[str]) -> object:
-    message = Interrogation(
-        session="trd-1",
+def test_a_question_with_its_usage_takes_two_commits(tmp_path: Path) -> None:
+    """Counting and granting are one, confirming is the other: a demander waits for it between two grants."""
+
+    async def story() -> None:
+        world = market()
+        asked = Admission(presentation=world.present("bob", to="alice"))
+        log = Database("sqlite", tmp_path).log()
+        await replay(world, log)
+        store = await Store(log, world.clock, pages_kept=20).open()
+        await store.decide(
+            partial(
+                translate.admission, policy=POLICY, base_station="bst-carol", asked=asked, id="trd-1", offered_by=()
+            )
+        )
+        first = await interrogate(store, POLICY, "bst-carol", _question(number=0, kind="first"))
+        assert isinstance(first, InterrogationAnswer)
+        used = _report(first.quotas[0].quota, 500)
+        before = store.figures.batches
+        answer = await interrogate(store, POLICY, "bst-carol", _question(number=1, kind="intermediate", report=used))
+        assert store.figures.batches == before + 2
+        assert isinstance(answer, InterrogationAnswer)
+        assert (answer.acked, len(answer.quotas)) == (1, 1)
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_question_that_brings_rows_of_another_trade_too_counts_each_on_its_own_page(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = market()
+        world.buy("anna", 5_000)
+        world.offer("anna", 3_000)
+        log = Database("sqlite", tmp_path).log()
+        admissions = [
+            Admission(presentation=world.present(name, to=to)) for name, to in (("bob", "alice"), ("bella", "anna"))
+        ]
+        await replay(world, log)
+        store = await Store(log, world.clock, pages_kept=20).open()
+        quotas = []
+        for id, asked in zip(("trd-1", "trd-2"), admissions, strict=True):
+            admit = partial(translate.admission, policy=POLICY, base_station="bst-carol", asked=asked, offered_by=())
+            await store.decide(partial(admit, id=id))
+            first = await interrogate(store, POLICY, "bst-carol", _question(session=id, number=0, kind="first"))
+            assert isinstance(first, InterrogationAnswer)
+            quotas.append(first.quotas[0].quota)
+        both = UsageReport(journal="j", floor=0, rows=[_row(1, quotas[0], 300), _row(2, quotas[1], 200)])
+        question = _question(session="trd-2", number=1, kind="intermediate", report=both)
+        answer = await interrogate(store, POLICY, "bst-carol", question)
+        assert isinstance(answer, InterrogationAnswer)
+        assert answer.acked == 2
+        counted = {trade.id: trade.counted for trade in await store.find(Trade)}
+        assert counted == {"trd-1": 300, "trd-2": 200}
+        await store.close()
+
+    asyncio.run(story())
+
+
+def _question(
+    *, number: int, kind: str, session: str = "trd-1", report: UsageReport | None = None, returns: Sequence[str] = ()
+) -> Interrogation:
+    return Interrogation(
+        session=session,
         number=number,
         kind=kind,  # type: ignore[arg-type]
-        report=UsageReport(journal="j", floor=0, rows=[]),
-        returns=returns,
+        report=report or UsageReport(journal="j", floor=0, rows=[]),
+        returns=list(returns),
     )
-    return translate.interrogation(work, POLICY, "bst-carol", message, acked=0)
+
+
+def _report(quota: str, *totals: int) -> UsageReport:
+    return UsageReport(journal="j", floor=0, rows=[_row(seq, quota, total) for seq, total in enumerate(totals, 1)])
+
+
+def _row(seq: int, quota: str, total: int) -> UsageRow:
+    return UsageRow(seq=seq, quota=quota, epoch=0, up=0, down=total, reserved=0, at=Instant(1))
 
 
 async def again(action: Callable[[], Awaitable[T]]) -> T:

@@ -254,7 +254,7 @@ class Gateway:
             wants=wants,
         )
         answer = self.world.decide(
-            partial(translate.interrogation, policy=POLICY, base_station=self.station, message=message, acked=self.seq)
+            partial(translate.interrogation, policy=POLICY, base_station=self.station, message=message)
         )
         if isinstance(answer, agent.InterrogationAnswer) and not repeat:
             self.held = [quota for quota in self.held if quota.quota not in returns] + answer.quotas

@@ -3,85 +3,15 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import pytest
-from tests.server.live import Device, Live, interrogation
-
-from qanat.units import Instant
-from qanat.wire.base_station import Presentation, Wish, sign_presentation
-
-PASSWORD = "correct horse"
-
-
-@dataclass
-class Market:
-    """Alice of north supplies, bob of south demands, at carol's base station of west."""
-
-    live: Live
-    station: Device
-    bob: Device
-    tokens: dict[str, str]
-    identities: dict[str, str]
-    journal_seq: int = 0
-
-    def of(self, name: str, path: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.live.get(f"/v1/me{path}", token=self.tokens[name]).json()
-        return shown
-
-    def does(self, name: str, path: str, body: Any = None) -> dict[str, Any]:
-        return self.live.done(f"/v1/me{path}", body, token=self.tokens[name])
-
-    def presentation(self, **wish: Any) -> dict[str, Any]:
-        self.live.clock.advance(1)
-        said = Presentation(
-            terminal=self.identities["terminal"],
-            subscriber=self.identities["subscriber"],
-            base_station=self.identities["base_station"],
-            wish=Wish(**wish),
-            at=Instant(self.live.clock.now()),
-        )
-        built: dict[str, Any] = msgspec.to_builtins(sign_presentation(self.bob.key, said))
-        return {"presentation": built}
-
-    def asks(self, trade: str, number: int, kind: str, *, used: dict[str, int], **more: Any) -> dict[str, Any]:
-        """Report what was used of each quota so far, and ask."""
-        rows = []
-        for quota, octets in used.items():
-            self.journal_seq += 1
-            rows.append(
-                {"seq": self.journal_seq, "quota": quota, "epoch": 0, "up": 0, "down": octets, "reserved": 0, "at": 1}
-            )
-        message = interrogation(trade, number, kind, **more)
-        message["report"] = {"journal": "j-station", "floor": 0, "rows": rows}
-        answer = self.station.send("POST", "/v1/station/interrogations", message)
-        assert answer.status_code == 200, answer.text
-        shown: dict[str, Any] = answer.json()
-        return shown
+from tests.server.live import Live
+from tests.server.market import Market, open_market
 
 
 @pytest.fixture
 def market(live: Live) -> Market:
-    tokens = {}
-    for name, operator in (("alice", "north"), ("bob", "south"), ("carol", "west")):
-        live.done("/v1/operators", {"name": operator})
-        live.done("/v1/subscribers", {"name": name, "operator": operator, "password": PASSWORD})
-        tokens[name] = live.done("/v1/sign-in", {"name": name, "password": PASSWORD}, token="")["token"]
-    live.done("/v1/sims", {"count": 5, "operator": "south"})
-    live.done("/v1/subscribers/alice/top-ups", {"octets": 5_000_000})
-    bob = Device(live, seed=2)
-    assert bob.enrol(live.done("/v1/me/codes", {}, token=tokens["bob"])["code"]).status_code == 201
-    station = Device(live, seed=3)
-    code = live.done("/v1/me/base-station-codes", {}, token=tokens["carol"])["code"]
-    asked = {"code": code, "public_key": station.public_key, "hardware": "lab", "serial": "bs-1", "version": "1"}
-    for _ in range(2):  # a repeat gets the same answer
-        enrolled = station.send("POST", "/v1/base-stations", asked, key_id=station.public_key).json()
-    station.id = enrolled["base_station"]
-    own = bob.send("GET", "/v1/agent/identities").json()
-    identities = {"base_station": enrolled["identity"], **own}
-    return Market(live=live, station=station, bob=bob, tokens=tokens, identities=identities)
+    return open_market(live)
 
 
 def test_a_demander_goes_online_on_a_suppliers_traffic_is_recalled_and_everybody_sees_the_same(market: Market) -> None:
@@ -134,6 +64,24 @@ def test_a_person_with_a_passcode_takes_the_best_offer(market: Market) -> None:
     assert market.of("bob", "/demand-orders")["orders"][0]["passcode"] == "", "shown once"
     admitted = market.station.send("POST", "/v1/station/admissions", {"passcode": demand["passcode"]}).json()
     assert (admitted["supplier"], admitted["demander"], admitted["octets"]) == ("alice", "bob", 300_000)
+
+
+def test_a_demander_sees_what_it_is_offered_and_nothing_that_is_for_others(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000, "per_gb": 300})
+    market.does("alice", "/supply-orders", {"octets": 2_000_000, "person": "bob"})
+    market.does("alice", "/supply-orders", {"octets": 2_000_000, "person": "carol"})
+    stopped = market.does("alice", "/supply-orders", {"octets": 2_000_000})["order"]
+    market.does("alice", f"/supply-orders/{stopped}/stop")
+    market.live.done("/v1/subscribers/bob/top-ups", {"octets": 100})
+    market.does("bob", "/supply-orders", {"octets": 100, "base_stations": [market.station.id]})
+    offered = market.of("bob", "/offers")["offers"]
+    code = market.of("alice", "/identity")["code"]
+    assert [(one["supplier"], one["octets"], one["price"]["per_gb"]) for one in offered] == [
+        ("alice", 2_000_000, 0),
+        ("alice", 1_000_000, 300),
+    ]
+    assert {one["identity"] for one in offered} == {code}
+    assert [one["places"] for one in market.of("alice", "/offers")["offers"]] == [[market.station.id]]
 
 
 def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: Market) -> None:

@@ -40,6 +40,9 @@ def test_a_subscriber_signs_up_enrols_a_terminal_buys_and_goes_online(live: Live
         "debt": 0,
     }
     assert balance["wallets"] == [{"currency": "EUR", "balance": 200}]
+    usage = live.get("/v1/me/usage", token=alice).json()
+    assert [spans[-1]["octets"] for spans in (usage["hours"], usage["days"])] == [3000, 3000]
+    assert (len(usage["hours"]), len(usage["days"])) == (48, 31)
     sessions = live.get("/v1/sessions").json()["sessions"]
     assert [(one["session"], one["used"], one["state"]) for one in sessions] == [("s1", 3000, "closed")]
     assert live.get("/v1/audit").json()["balanced"] is True

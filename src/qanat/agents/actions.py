@@ -46,6 +46,8 @@ class Raise(msgspec.Struct, frozen=True):
     """Open the gate until the source's total reaches this."""
 
     ceiling: Octets
+    ends: tuple[Octets, ...]
+    """Where each quota ends, in order of use; the last ends at the ceiling."""
 
 
 class Shut(msgspec.Struct, frozen=True):

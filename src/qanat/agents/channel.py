@@ -1,7 +1,7 @@
 """One way to the server: an HTTP exchange over one interface, or over whichever route the system chooses.
 
 ``http.client`` rather than an asynchronous library: one short exchange each interval needs no more, and the agent stays
-some megabytes smaller. Every wait is bounded.
+some megabytes smaller. Every wait is bounded. Whoever asks often keeps its connections (``kept_channel``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from qanat.errors import BadInput, Unreachable
 
 TIMEOUT_S: Final = 5.0
 BODY_MAX: Final = 1 << 20
+FAILURES: Final = (OSError, http.client.HTTPException)
+"""What a conversation may end in."""
 _GET_ADDRESS: Final = 0x8915  # SIOCGIFADDR
 
 
@@ -77,21 +79,45 @@ def exchange(
     server: Server, *, interface: str | None, method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> Reply:
     """Send one request over the interface and read the reply. Raises Unreachable."""
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=TIMEOUT_S)
     try:
-        connection.sock = _secured(_dial(server, interface), server)
-        connection.request(method, path, body=body, headers={"host": server.authority, **headers})
-        answer = connection.getresponse()
-        content = answer.read(BODY_MAX)
-        return Reply(
-            status=answer.status, headers={name.lower(): value for name, value in answer.getheaders()}, body=content
-        )
-    except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(
-            f"{server.authority} over {interface or 'any route'}: {error or type(error).__name__}"
-        ) from error
-    finally:
-        connection.close()
+        with closing(connect(server, interface)) as connection:
+            return converse(connection, server, method=method, path=path, body=body, headers=headers)
+    except FAILURES as error:
+        raise unreachable(server, interface, error) from error
+
+
+def connect(server: Server, interface: str | None) -> http.client.HTTPConnection:
+    """Open a connection. Raises one of FAILURES."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=TIMEOUT_S)
+    connection.sock = _secured(_dial(server, interface), server)
+    return connection
+
+
+def converse(
+    connection: http.client.HTTPConnection,
+    server: Server,
+    *,
+    method: str,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+) -> Reply:
+    """Send one request and read the reply, from which ``connection.sock`` is None if it can't be used again.
+
+    Raises one of FAILURES.
+    """
+    connection.request(method, path, body=body, headers={"host": server.authority, **headers})
+    answer = connection.getresponse()
+    content = answer.read(BODY_MAX)
+    if not answer.isclosed():
+        connection.close()  # a body longer than we read
+    return Reply(
+        status=answer.status, headers={name.lower(): value for name, value in answer.getheaders()}, body=content
+    )
+
+
+def unreachable(server: Server, interface: str | None, error: Exception) -> Unreachable:
+    return Unreachable(f"{server.authority} over {interface or 'any route'}: {error or type(error).__name__}")
 
 
 def _dial(server: Server, interface: str | None) -> socket.socket:
@@ -100,6 +126,7 @@ def _dial(server: Server, interface: str | None) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(TIMEOUT_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if interface is not None:
                 if not _is_way(interface, address):
                     raise OSError(errno.ENETUNREACH, "no route")

@@ -7,16 +7,17 @@ server's core. A question stays the outstanding one, with its number and its exa
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Final, Literal
 from zlib import crc32
 
 from msgspec.structs import replace
 
 from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
-from qanat.agents.holding import Manner, Reading, Session, Snapshot, headroom, hold, reserve
+from qanat.agents.holding import Held, Manner, Reading, Session, Snapshot, headroom, hold, reserve
 from qanat.agents.notebook import Notebook
 from qanat.agents.states import TRANSITIONS, Event, State
-from qanat.units import Instant, Millis, Octets, later
+from qanat.units import SECOND, Instant, Millis, Octets, later
 from qanat.wire.agent import (
     Interrogation,
     InterrogationAnswer,
@@ -37,6 +38,9 @@ GSO_OCTETS: Final = 65_536
 """The largest packet a gate can meet: nearer than this to its ceiling it may be dry without being full."""
 TERMINAL: Final = Manner()
 LOOK_SOONEST: Final = Millis(50)
+ANSWER_WITHIN: Final = Millis(200)
+"""Whoever asks ahead asks so long before the serving quota ends: the server's answer is there by then."""
+LOOK_AHEAD_SOONEST: Final = Millis(5)
 IDLE_WAKE: Final = Millis(30_000)
 RETURNS_MAX: Final = 64
 SESSION_UNKNOWN: Final = frozenset({404, 409, 410})
@@ -116,16 +120,14 @@ class Holder:
                 self._lost = True
             else:
                 self._learn(now, asked, answer)
-        self.book.commit()
-        return self._settle(now)
+        return self._settle_learnt(now)
 
     def confirmed(self, now: Instant, message: UsageReport, confirmation: UsageConfirmation) -> list[Action]:
         if confirmation.journal == self.book.kept.journal:
             self.book.confirm(confirmation.acked)
             if message is self.outstanding:
                 self._has_answer(now)
-            self.book.commit()
-        return self._settle(now)
+        return self._settle_learnt(now)
 
     def unreachable(
         self, now: Instant, message: Interrogation | UsageReport, *, retry_after_s: int = 0
@@ -176,8 +178,12 @@ class Holder:
         ceiling = Octets(self.book.epoch.total + headroom(self.book.live))
         if ceiling != self._ceiling or not self._gate_open:
             self.book.commit()
-            self.book.actions.append(Raise(ceiling))
+            self.book.actions.append(Raise(ceiling, self._ends()))
             self._ceiling, self._gate_open, self._depleted = ceiling, True, False
+
+    def _ends(self) -> tuple[Octets, ...]:
+        rooms = (headroom([held]) for held in self.book.live)
+        return tuple(Octets(end) for end in accumulate(rooms, initial=self.book.epoch.total))[1:]
 
     # Deciding
 
@@ -219,6 +225,16 @@ class Holder:
             self._retry_at = min(self._retry_at, later(now, RETRY_WITHIN))
 
     def _settle(self, now: Instant) -> list[Action]:
+        self._decide(now)
+        return self._hand_over(now)
+
+    def _settle_learnt(self, now: Instant) -> list[Action]:
+        """Keep what the server said: in the commit that raises the gate, if one does, so that nobody waits for two."""
+        self._decide(now)
+        self.book.commit()
+        return self._hand_over(now)
+
+    def _decide(self, now: Instant) -> None:
         self._bound_waits(now)
         over = [held for held in self.book.live if self._is_ending or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
@@ -230,6 +246,8 @@ class Holder:
                 self.book.end(held)
             self._advance(now)
             self._send_what_is_due(now)
+
+    def _hand_over(self, now: Instant) -> list[Action]:
         self.book.actions.append(Wake(self._next_wake(now)))
         actions, self.book.actions = self.book.actions, []
         return actions
@@ -270,8 +288,8 @@ class Holder:
         if live and live[-1].final:
             return self._is_dry
         if self._manner.asks_ahead:
-            # A rung runs dry with less than a packet left over: that quota is spent, though not to the octet.
-            return len(live) < 2 or (len(live) == 2 and live[0].left < GSO_OCTETS)
+            ahead = self._ahead
+            return len(ahead) < 2 or (len(ahead) == 2 and ahead[0].left <= self._asks_at)
         if len(live) == 1:
             return self._is_dry or live[0].left <= live[0].threshold
         return not live
@@ -388,7 +406,7 @@ class Holder:
         live = self.book.live
         times = [later(now, IDLE_WAKE), *(held.valid_until for held in live)]
         if live and self._gate_open:
-            times.append(later(now, self._look_after()))
+            times.append(later(self._looked_at, self._look_after()))
         if self.outstanding is None and self.book.has_usage_to_report:
             times.append(self._report_at)
         if self._retry_at is not None:
@@ -403,11 +421,33 @@ class Holder:
         A gate that tells of halves is earlier than that; where the next quota waits already, the kernel tells.
         """
         if self._manner.asks_ahead:
-            return self._manner.look_every
+            return self._look_ahead()
         ahead = headroom(self.book.live)
         spare = ahead - self._manner.chunk_for(self._rate_per_s) // 4
         span = (spare if spare > 0 else ahead) * 1000 // max(1, self._rate_per_s)
         return Millis(min(self._manner.look_every, max(LOOK_SOONEST, span)))
+
+    @property
+    def _ahead(self) -> list[Held]:
+        """The serving quota and those behind it.
+
+        A rung runs dry with less than a packet left over: that quota is spent, though not to the octet.
+        """
+        live = self.book.live
+        return live[1:] if live and live[0].left < GSO_OCTETS else live
+
+    @property
+    def _asks_at(self) -> Octets:
+        """Ask for the next quota but one when no more than this is left of the serving one."""
+        return Octets(self._rate_per_s * ANSWER_WITHIN // SECOND)
+
+    def _look_ahead(self) -> Millis:
+        """Come back when it will be time to ask, at the present rate, unless that was done."""
+        ahead = self._ahead
+        if self._is_asking or len(ahead) != 2 or self._rate_per_s == 0:
+            return self._manner.look_every
+        span = (ahead[0].left - self._asks_at) * SECOND // self._rate_per_s
+        return Millis(min(self._manner.look_every, max(LOOK_AHEAD_SOONEST, span)))
 
 
 def _facts(refusal: RefusalBody) -> dict[str, int | str]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from qanat.agents.channel import Reply, Server, exchange
+from qanat.agents import channel as one_at_a_time
+from qanat.agents.channel import Reply, Server
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.kept_channel import StaleConnection
 from qanat.errors import Fault, Unreachable
 from qanat.system import fresh_token
 from qanat.units import Instant
@@ -26,6 +28,14 @@ ANY_ROUTE: Final = "any"
 _PROBLEM: Final = "application/problem+json"
 
 T = TypeVar("T")
+
+
+class Exchange(Protocol):
+    """How one request is sent: ``channel.exchange``, or that of ``KeptChannels``."""
+
+    def __call__(
+        self, server: Server, /, *, interface: str | None, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> Reply: ...
 
 
 class Rejected(Fault):
@@ -48,8 +58,16 @@ class Reporter:
     """Blocking; the agent calls it in a thread. Repeating any call is safe."""
 
     def __init__(
-        self, server: Server, *, key: Ed25519PrivateKey, key_id: str, channels: list[str], clock: CorrectedClock
+        self,
+        server: Server,
+        *,
+        key: Ed25519PrivateKey,
+        key_id: str,
+        channels: list[str],
+        clock: CorrectedClock,
+        exchange: Exchange = one_at_a_time.exchange,
     ) -> None:
+        self._send = exchange
         self._server = server
         self._key = key
         self._key_id = key_id
@@ -97,6 +115,12 @@ class Reporter:
         raise Unreachable(f"{channel}: status {reply.status}")
 
     def _exchange(self, channel: str, method: str, path: str, body: bytes) -> Reply:
+        try:
+            return self._signed(channel, method, path, body)
+        except StaleConnection:
+            return self._signed(channel, method, path, body)
+
+    def _signed(self, channel: str, method: str, path: str, body: bytes) -> Reply:
         headers = sign(
             self._key,
             key_id=self._key_id,
@@ -108,7 +132,7 @@ class Reporter:
         )
         headers["content-type"] = "application/json"
         interface = None if channel == ANY_ROUTE else channel
-        return exchange(self._server, interface=interface, method=method, path=path, body=body, headers=headers)
+        return self._send(self._server, interface=interface, method=method, path=path, body=body, headers=headers)
 
     def _learn_time(self, reply: Reply) -> bool:
         try:

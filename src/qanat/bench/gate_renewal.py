@@ -33,7 +33,7 @@ from qanat.system import SystemClock
 
 _GRANT: Final = 2_000_000
 _RATE: Final = 40_000_000
-_SECONDS: Final = 10.0
+_SECONDS: Final = 20.0
 _NEW_OBJECT: Final = 0x0A12
 _RUNG: Final = re.compile(r"rung_s\d+_(\d+)_\d+")
 _PORT: Final = 7443

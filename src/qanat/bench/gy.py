@@ -138,5 +138,7 @@ def _conserved(server: OwnServer, load: Load, tell: Callable[[str], None]) -> bo
         verdict = said(api.get("/v1/audit"))
         balances = [said(api.get(f"/v1/subscribers/bench-{place}/balance")) for place in served]
     posted, reserved = sum(one["used"] for one in balances), sum(one["reserved"] for one in balances)
+    if not verdict["balanced"]:
+        tell(f"the audit found: {verdict}")
     tell(f"acknowledged {load.acknowledged:,} octets, posted {posted:,}, still reserved {reserved:,}")
     return bool(verdict["balanced"]) and posted == load.acknowledged and not reserved

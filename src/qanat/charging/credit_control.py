@@ -7,7 +7,8 @@ Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/de
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,7 @@ from qanat.charging.session import (
 )
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
+from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.units import DAY, MAX_OCTETS, Instant, Octets
@@ -35,7 +37,7 @@ CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
-class Use(Struct, frozen=True, kw_only=True, gc=False):
+class Use(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """Octets used since the last report, under one quota."""
 
     octets: Octets
@@ -46,7 +48,7 @@ class Use(Struct, frozen=True, kw_only=True, gc=False):
     """The holder is done with the quota; what is left goes home."""
 
 
-class Ask(Struct, frozen=True, kw_only=True, gc=False):
+class Ask(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A request for units. ``wanted`` None lets the server choose."""
 
     rating_group: int | None = None
@@ -93,14 +95,18 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         session = begin(request, work.now) if after else session
     if session is None or after is None:
         return _out_of_turn(work, request, session, WHY_NOT[state, request.event])
-    session = _count(work, session, request.uses)
+    quotas = list(session.quotas)
+    session = _counted(session, _count(work, session.owner, quotas, request.uses), work.now)
     if after is State.CLOSED:
-        session = close(work, session)
+        _release_all(work, session.owner, quotas)
+        quotas.clear()
         grants: tuple[Grant, ...] = ()
+        due = Instant(work.now + CLOSED_KEPT)
     else:
-        session, grants = _grant_all(work, policy, session, request)
+        grants = _grant_all(work, policy, session, quotas, request)
+        due = min([quota.deadline for quota in quotas], default=Instant(work.now + policy.idle_ms))
     answer = Answer(number=request.number, digest=request.digest, grants=grants, at=work.now)
-    work.put(_remember(session, answer, policy, work.now))
+    work.put(answered(session, answer, state=after, quotas=tuple(quotas), due=due, last_at=work.now))
     return answer
 
 
@@ -122,7 +128,9 @@ def report(work: Work, owner: Owner, session: SessionId, uses: tuple[Use, ...]) 
     work.act = "reported"
     found = work.get(Session, owner, session)
     if found is not None:
-        work.put(_count(work, found, uses))
+        quotas = list(found.quotas)
+        total = _count(work, owner, quotas, uses)
+        work.put(replace(_counted(found, total, work.now), quotas=tuple(quotas), last_at=work.now))
         return
     for use in uses:
         book.post(work, owner, (), use.octets)
@@ -138,8 +146,7 @@ def disable(work: Work, owner: Owner, session: SessionId) -> None:
 
 def close(work: Work, session: Session) -> Session:
     """Send everything reserved home. The session is kept a day for repeats of its last answers."""
-    for quota in session.quotas:
-        book.release(work, session.owner, quota.parts)
+    _release_all(work, session.owner, session.quotas)
     return replace(session, state=State.CLOSED, quotas=(), due=Instant(work.now + CLOSED_KEPT))
 
 
@@ -183,39 +190,41 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
         session = replace(begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         used = sum(use.octets for use in request.uses)
-        work.put(replace(answered(session, answer), used=session.used + used))
+        work.put(answered(session, answer, used=session.used + used))
     return answer
 
 
-def _count(work: Work, session: Session, uses: tuple[Use, ...]) -> Session:
-    """Post every use against its quota and release the quotas that end."""
-    quotas = list(session.quotas)
+def _count(work: Work, owner: Owner, quotas: list[Quota], uses: tuple[Use, ...]) -> int:
+    """Post every use against its quota, release the quotas that end, and return the octets used."""
     total = 0
     for use in uses:
         total += use.octets
         place = _place_of(quotas, use)
         if place is None:
-            book.post(work, session.owner, (), use.octets)
-            continue
-        quota = quotas[place]
-        parts = book.post(work, session.owner, quota.parts, use.octets)
-        if use.ends:
-            book.release(work, session.owner, parts)
-            del quotas[place]
+            book.post(work, owner, (), use.octets)
+        elif use.ends:
+            book.post_and_release(work, owner, quotas.pop(place).parts, use.octets)
         else:
+            quota = quotas[place]
+            parts = book.post(work, owner, quota.parts, use.octets)
             quotas[place] = replace(quota, parts=parts, used=quota.used + use.octets)
-    session = replace(session, quotas=tuple(quotas), used=session.used + total, last_at=work.now)
-    return _measured(session, total, work.now) if total else session
+    return total
 
 
-def _measured(session: Session, octets: int, now: Instant) -> Session:
+def _release_all(work: Work, owner: Owner, quotas: Iterable[Quota]) -> None:
+    for quota in quotas:
+        book.release(work, owner, quota.parts)
+
+
+def _counted(session: Session, octets: int, now: Instant) -> Session:
     """Fold the octets just used into the rate, once enough time has passed to say anything."""
-    octets += session.unmeasured
-    elapsed_ms = now - session.measured_at
+    if not octets:
+        return session
+    used, unmeasured, elapsed_ms = session.used + octets, session.unmeasured + octets, now - session.measured_at
     if elapsed_ms < MEASURED_OVER_MS:
-        return replace(session, unmeasured=octets)
-    rate = measured_rate(session.rate, octets, elapsed_ms)
-    return replace(session, rate=rate, measured_at=now, unmeasured=0)
+        return replace(session, used=used, unmeasured=unmeasured)
+    rate = measured_rate(session.rate, unmeasured, elapsed_ms)
+    return replace(session, used=used, unmeasured=0, rate=rate, measured_at=now)
 
 
 def _place_of(quotas: list[Quota], use: Use) -> int | None:
@@ -226,26 +235,30 @@ def _place_of(quotas: list[Quota], use: Use) -> int | None:
 
 
 def _grant_all(
-    work: Work, policy: Policy, session: Session, request: Interrogation
-) -> tuple[Session, tuple[Grant, ...]]:
+    work: Work, policy: Policy, session: Session, quotas: list[Quota], request: Interrogation
+) -> tuple[Grant, ...]:
+    """Answer every request for units; what is granted joins the quotas."""
+    if request.barred is not None:
+        return tuple([_no(ask, request.barred) for ask in request.asks])
     grants = []
     for ask in request.asks:
-        if request.barred is not None:
-            grants.append(_no(ask, request.barred))
-            continue
-        session, grant = _grant(work, policy, session, ask, request)
+        quota, grant = _grant(work, policy, session, ask, request)
         grants.append(grant)
-    return session, tuple(grants)
+        if quota is not None:
+            quotas.append(quota)
+    return tuple(grants)
 
 
-def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation) -> tuple[Session, Grant]:
-    buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
+def _grant(
+    work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation
+) -> tuple[Quota | None, Grant]:
+    buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.balance > bucket.reserved]
     bound = request.bound or _UNBOUND
-    available = Octets(min(sum(bucket.available for bucket in buckets), bound.octets))
+    available = Octets(min(sum([bucket.balance - bucket.reserved for bucket in buckets]), bound.octets))
     if not available:
-        return session, _no(ask, nothing_left(work, session.owner))
+        return None, _no(ask, nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
-        return session, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
+        return None, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
     octets = next_size(
         policy,
         step=Octets(buckets[0].quota_octets or policy.quota_octets),
@@ -255,12 +268,9 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Inte
         available=available,
     )
     parts = book.reserve_from(work, buckets, octets)
-    drawn_on = {id for id, _ in parts}
-    ends = [bucket.expires_at for bucket in buckets if bucket.expires_at and bucket.id in drawn_on]
-    ends += [bound.until] if bound.until else []
-    valid_until = policy.valid_until(work.now, min(ends, default=None))
+    valid_until = policy.valid_until(work.now, _first_end(buckets[: len(parts)], bound.until))
     quota = Quota(
-        id=QuotaId(f"{session.id}.{request.number}" + ("" if ask.rating_group is None else f".{ask.rating_group}")),
+        id=_quota_id(session, request, ask),
         octets=octets,
         rating_group=ask.rating_group,
         parts=parts,
@@ -275,7 +285,23 @@ def _grant(work: Work, policy: Policy, session: Session, ask: Ask, request: Inte
         threshold=threshold_of(policy, octets),
         final=octets == available,
     )
-    return replace(session, quotas=(*session.quotas, quota)), grant
+    return quota, grant
+
+
+def _quota_id(session: Session, request: Interrogation, ask: Ask) -> QuotaId:
+    if ask.rating_group is None:
+        return QuotaId(f"{session.id}.{request.number}")
+    return QuotaId(f"{session.id}.{request.number}.{ask.rating_group}")
+
+
+def _first_end(buckets: list[Account], bound: Instant | None) -> Instant | None:
+    """Return when the first of these buckets expires, or the bound ends; None for never."""
+    first = bound
+    for bucket in buckets:
+        ends = bucket.expires_at
+        if ends is not None and (first is None or ends < first):
+            first = ends
+    return first
 
 
 def _previous_size(session: Session, rating_group: int | None) -> int:
@@ -297,15 +323,8 @@ def _no(ask: Ask, refused: Refused) -> Grant:
     return Grant(rating_group=ask.rating_group, refusal=refused.reason, facts=refused.facts)
 
 
-def _remember(session: Session, answer: Answer, policy: Policy, now: Instant) -> Session:
-    due = session.due
-    if session.state is State.OPEN:
-        due = min((quota.deadline for quota in session.quotas), default=Instant(now + policy.idle_ms))
-    return replace(answered(session, answer), due=due)
-
-
-def answered(session: Session, answer: Answer) -> Session:
-    """Keep the answer, newest first, and note its number."""
+def answered(session: Session, answer: Answer, **changes: Any) -> Session:
+    """Keep the answer, newest first, and note its number, beside whatever else changed."""
     ahead = answer.number - session.newest
     seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
     return replace(
@@ -313,4 +332,5 @@ def answered(session: Session, answer: Answer) -> Session:
         answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
         newest=max(session.newest, answer.number),
         seen=seen,
+        **changes,
     )

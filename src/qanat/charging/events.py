@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec.structs import replace
-
 from qanat.charging.credit_control import (
     CLOSED_KEPT,
     Interrogation,
@@ -51,8 +49,9 @@ def settle(work: Work, action: Action, request: Interrogation) -> Answer:
         book.refund(work, request.owner, amount)
     answer = _answer(work, request, None)
     used = (session.used if session else 0) + (amount if action is Action.DEBIT else -amount)
-    kept = replace(session or begin(request, work.now), state=State.CLOSED, due=Instant(work.now + CLOSED_KEPT))
-    work.put(replace(answered(kept, answer), used=used, last_at=work.now))
+    kept = session or begin(request, work.now)
+    due = Instant(work.now + CLOSED_KEPT)
+    work.put(answered(kept, answer, state=State.CLOSED, due=due, used=used, last_at=work.now))
     return answer
 
 

@@ -36,7 +36,9 @@ def bench() -> None:
 @bench.command()
 @_options
 @click.option(
-    "--database", metavar="URL", help="sqlite:///PATH, or memory: (not durable). Default: a fresh SQLite file."
+    "--database",
+    metavar="URL",
+    help="sqlite:///PATH, postgresql://USER@HOST/NAME, or memory: (not durable). Default: a fresh SQLite file.",
 )
 def ledger(seconds: float, connections: int, in_flight: int, database: str | None, as_json: bool) -> None:
     """Durable interrogations (post, release, reserve) through the store, in one process."""

@@ -114,6 +114,21 @@ def demand() -> None:
     """Go online on somebody else's traffic, with a passcode for a device that has no agent."""
 
 
+@demand.command("offers")
+@_subscriber
+@remote
+def offers(client: Client, subscriber: str | None) -> Json:
+    """List what others would supply now; name the identity code at a base station to choose one."""
+    found = client.get(path_of(subscriber, "/offers"))
+    rows = [
+        (one["supplier"], one["identity"], size(one["octets"]), _price(one["price"]), moment(one["until"]), _where(one))
+        for one in found["offers"]
+    ]
+    columns = ("supplier", "identity code", "octets", "price of 1 GB", "until (UTC)", "where")
+    show(columns, rows, empty="Nobody offers you anything now; ask somebody for `qanat supply offer`.")
+    return found
+
+
 @demand.command("open")
 @_subscriber
 @click.option("--octets", type=SIZE, required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
@@ -256,6 +271,10 @@ def _show_trades(found: list[Json]) -> None:
 
 def _audience(order: Json) -> str:
     return str(order["audience"]) + (f" {order['to']}" if order["to"] else "")
+
+
+def _where(offer: Json) -> str:
+    return ", ".join([*offer["places"], *offer["operators"]]) or "everywhere"
 
 
 def _price(price: Json) -> str:

@@ -23,6 +23,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "subscriber": "qanat.console.people:subscriber",
         "sim": "qanat.console.offices:sim",
         "peer": "qanat.console.peers:peer",
+        "voucher": "qanat.console.vouchers:voucher",
         "pay-in": "qanat.console.people:pay_in",
         "top-up": "qanat.console.people:top_up",
     },
@@ -31,6 +32,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "sign-in": "qanat.console.people:sign_in",
         "buy": "qanat.console.people:buy",
         "balance": "qanat.console.people:balance",
+        "usage": "qanat.console.people:usage",
         "terminal": "qanat.console.device_groups:terminal",
     },
     "Exchange traffic": {
@@ -47,6 +49,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "sessions": "qanat.console.watching:sessions",
         "refusals": "qanat.console.watching:refusals",
         "why": "qanat.console.watching:why",
+        "changes": "qanat.console.watching:changes",
         "audit": "qanat.console.watching:audit",
     },
     "Try and measure": {

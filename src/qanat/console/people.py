@@ -129,6 +129,18 @@ def balance(client: Client, subscriber: str | None) -> Json:
     return found
 
 
+@click.command()
+@_subscriber
+@click.option("--by", type=click.Choice(["hour", "day"]), default="day", show_default=True)
+@remote
+def usage(client: Client, subscriber: str | None, by: str) -> Json:
+    """Show when traffic was used: by the day for a month, by the hour for two days (UTC)."""
+    found = client.get(path_of(subscriber, "/usage"))
+    rows = [(moment(one["at"]), size(one["octets"])) for one in found[f"{by}s"] if one["octets"]]
+    show((f"{by} (UTC)", "octets"), rows, empty="Nothing was used.")
+    return found
+
+
 @click.command("sign-up")
 @click.argument("name", type=NAME)
 @click.password_option(help="At least 8 characters; asked for when it is not given.")

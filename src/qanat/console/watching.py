@@ -1,4 +1,4 @@
-"""Commands that look: sessions, refusals, why, audit."""
+"""Commands that look: sessions, refusals, why, changes, audit."""
 
 from __future__ import annotations
 
@@ -56,6 +56,20 @@ def why(client: Client, session: str) -> Json:
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--after", default="", help="Go on behind this, as `next` said.")
+@remote
+def changes(client: Client, limit: int, after: str) -> Json:
+    """List who of the staff changed what in the last 400 days, newest first."""
+    found = client.get("/v1/changes", limit=limit, after=after)
+    rows = [(moment(one["at"]), one["who"], one["act"], one["target"], _said(one["said"])) for one in found["changes"]]
+    show(("when (UTC)", "who", "what", "on", "said"), rows, empty="Nothing was changed.")
+    if found["next"]:
+        say(f"More: `qanat changes --after {found['next']}`")
+    return found
+
+
+@click.command()
 @remote
 def audit(client: Client) -> Json:
     """Recompute every balance from the entries; exit 1 when the books do not add up."""
@@ -65,6 +79,10 @@ def audit(client: Client) -> Json:
     for problem in verdict["problems"]:
         say(f"  {problem}")
     return verdict
+
+
+def _said(fields: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in fields.items())
 
 
 def _show_sessions(found: list[Json]) -> None:

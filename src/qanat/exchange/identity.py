@@ -1,8 +1,7 @@
 """Identity codes: what people say, type or scan to name a subscriber, a terminal or a base station.
 
-A letter for the kind, nine symbols, one check symbol: ``T-7K2M9-QXDV4``. The symbols are Crockford's base 32, in which
-no two sound or look alike. The check is a code over the field of 32 elements: it sees every single wrong symbol and every
-two symbols that changed places. A code is public; it names, it proves nothing.
+A letter for the kind, nine symbols, one check symbol: ``T-7K2M9-QXDV4``. How they are
+spelt and what the check sees is in ``registry/spelling``. A code is public; it names, it proves nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +14,13 @@ from msgspec.structs import replace
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
+from qanat.registry.spelling import ALPHABET, checks, plain, with_check
 
 IdentityCode = NewType("IdentityCode", str)
 Kind = Literal["subscriber", "terminal", "base station"]
 
-_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 _LETTERS: Final[dict[str, Kind]] = {"S": "subscriber", "T": "terminal", "B": "base station"}
 _LENGTH: Final = 11
-_FIELD: Final = 0b100101
-"""x^5 + x^2 + 1, primitive over GF(2)."""
 
 
 class Identity(Record, frozen=True, kw_only=True):
@@ -85,21 +81,20 @@ def kind_of(code: IdentityCode) -> Kind:
 
 def spell(text: str) -> IdentityCode:
     """Return a code as it is kept, ``T-7K2M9-QXDV4``, however it was written; a wrong one stays wrong."""
-    plain = text.upper().translate(_ALIKE)
-    return IdentityCode(f"{plain[:1]}-{plain[1:6]}-{plain[6:]}")
+    symbols = plain(text)
+    return IdentityCode(f"{symbols[:1]}-{symbols[1:6]}-{symbols[6:]}")
 
 
 def is_well_spelt(code: IdentityCode) -> bool:
-    plain = code.replace("-", "")
-    return len(plain) == _LENGTH and plain[0] in _LETTERS and set(plain) <= set(_ALPHABET) and _syndrome(plain) == 0
+    symbols = code.replace("-", "")
+    return len(symbols) == _LENGTH and symbols[0] in _LETTERS and checks(symbols)
 
 
 def make_code(subject: Owner, generation: int) -> IdentityCode:
     """Make the code of a subject's generation: 45 bits of its SHA-256, so that nothing here needs chance."""
     number = int.from_bytes(hashlib.sha256(f"{subject}\n{generation}".encode()).digest()[:8]) >> 19
     letter = next(letter for letter, kind in _LETTERS.items() if kind == subject.partition("/")[0].replace("-", " "))
-    plain = letter + "".join(_ALPHABET[number >> shift & 31] for shift in range(40, -1, -5))
-    return spell(plain + _ALPHABET[_syndrome(plain + "0")])
+    return spell(with_check(letter + "".join(ALPHABET[number >> shift & 31] for shift in range(40, -1, -5))))
 
 
 def _issue_next(work: Work, subject: Owner, generation: int) -> IdentityCode:
@@ -115,14 +110,3 @@ def _issue_next(work: Work, subject: Owner, generation: int) -> IdentityCode:
 
 def _page(code: IdentityCode) -> Owner:
     return Owner(f"identity/{code}")
-
-
-def _syndrome(plain: str) -> int:
-    """Evaluate the symbols as a polynomial at x, by Horner's rule: the check symbol is the constant term."""
-    value = 0
-    for symbol in plain:
-        value <<= 1
-        if value & 32:
-            value ^= _FIELD
-        value ^= _ALPHABET.index(symbol)
-    return value

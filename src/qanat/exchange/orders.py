@@ -16,8 +16,8 @@ from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation
-from qanat.registry.codes import spell
 from qanat.registry.names import claim, holder_of, name_of, secret_owner, subscriber_owner
+from qanat.registry.spelling import plain
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import find_terminal
 from qanat.units import DAY, Instant, Octets, format_instant
@@ -138,7 +138,7 @@ class PasscodeLink(Record, frozen=True, kw_only=True):
 
 
 def passcode_page(passcode: str) -> Owner:
-    return secret_owner("passcode", spell(passcode))
+    return secret_owner("passcode", plain(passcode))
 
 
 def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
@@ -184,6 +184,11 @@ def still_consents(
         or _not_here(order, base_station)
         or _too_dear(order, most)
     )
+
+
+def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
+    """Tell whether the order stands and lets this demander draw on it, wherever that may be."""
+    return (_over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None
 
 
 def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:

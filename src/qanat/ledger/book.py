@@ -13,6 +13,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from qanat.ids import Owner, shard_of
+from qanat.ledger.history import mark_hour
 from qanat.ledger.work import Record, Work
 from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets
 
@@ -77,10 +78,11 @@ def tally_owner(operator: str, beside: Owner) -> Owner:
 
 def usable_buckets(work: Work, owner: Owner) -> list[Account]:
     """Return the buckets that still hold something and have not expired, in order of use."""
+    now = work.now
     buckets = [
         account
         for account in work.all(Account, owner)
-        if account.role == "bucket" and account.balance > 0 and not account.expired(work.now)
+        if account.role == "bucket" and account.balance > 0 and (account.expires_at or _NEVER) > now
     ]
     if len(buckets) > 1:
         buckets.sort(key=lambda bucket: (bucket.priority, bucket.expires_at or _NEVER, bucket.opened_at, bucket.id))
@@ -123,17 +125,22 @@ def post(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> tup
     for id, octets in parts:
         take = min(left, octets)
         if take:
-            bucket = _account(work, owner, id)
-            work.put(replace(bucket, balance=bucket.balance - take, reserved=bucket.reserved - take))
-            work.posted(owner, id, -take)
+            _draw(work, _account(work, owner, id), posted=take, reserved=take)
             left -= take
         if octets > take:
             kept.append((id, octets - take))
-    if left:
-        _post_beyond(work, owner, left)
-    if used:
-        _add(work, _used_account(work, owner), used)
+    _use(work, owner, used, beyond=left)
     return tuple(kept)
+
+
+def post_and_release(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> None:
+    """Turn used octets into usage as ``post`` does, and send the rest of the parts home."""
+    left = int(used)
+    for id, octets in parts:
+        take = min(left, octets)
+        _draw(work, _account(work, owner, id), posted=take, reserved=octets)
+        left -= take
+    _use(work, owner, used, beyond=left)
 
 
 def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
@@ -210,6 +217,23 @@ def transfer(work: Work, source: Account, target: Account, amount: int) -> None:
     assert source.role not in GUARDED or source.available >= amount, f"{source.label} does not cover {amount}"
     _add(work, source, -amount)
     _add(work, target, amount)
+
+
+def _draw(work: Work, bucket: Account, *, posted: int, reserved: int) -> None:
+    """Take octets out of a bucket, and a reservation of as many or more off it."""
+    work.put(replace(bucket, balance=bucket.balance - posted, reserved=bucket.reserved - reserved))
+    if posted:
+        work.posted(bucket.owner, bucket.id, -posted)
+
+
+def _use(work: Work, owner: Owner, used: int, *, beyond: int) -> None:
+    """Add to what was used; ``beyond`` of it was not drawn from any reservation."""
+    if beyond:
+        _post_beyond(work, owner, beyond)
+    if used:
+        account = _used_account(work, owner)
+        mark_hour(work, owner, used=account.balance)
+        _add(work, account, used)
 
 
 def _post_beyond(work: Work, owner: Owner, octets: int) -> None:

@@ -1,9 +1,9 @@
 """The unit of work: what a decision reads, and the entries it leaves behind.
 
 Records are immutable images. A decision reads records from *pages* (all records of one owner), puts new images and moves
-amounts between accounts. Nothing changes until the store commits the resulting entries; a decision that is abandoned
-leaves no trace, and running it again on fresh pages is always safe. An entry carries its postings, for the audit, and
-the new images, so that replaying entries needs no rules.
+amounts between accounts. Nothing is true until the store commits the resulting entries; a decision that is abandoned
+is undone, and running it again is always safe. An entry carries its postings, for the audit, and the new images, so
+that replaying entries needs no rules.
 """
 
 from __future__ import annotations
@@ -45,9 +45,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
 
 
 R = TypeVar("R", bound=Record)
-Key = tuple[type[Record], Owner, str]
 Page = dict[type[Record], dict[str, Record]]
 """All records of one owner in memory."""
+Key = tuple[type[Record], str]
+"""What tells a record from the others of its owner."""
+Images = dict[Owner, dict[Key, Record | None]]
+"""The newest image of each record; None where it was dropped."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -68,66 +71,95 @@ class NotLoaded(Exception):
 
 
 class Work:
-    """One decision in progress. ``now`` is the same instant throughout."""
+    """One decision in progress. ``now`` is the same instant throughout.
 
-    __slots__ = ("_page_of", "_postings", "_puts", "act", "now")
+    New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
+    """
+
+    __slots__ = ("_page_of", "_pages", "_postings", "_undo", "act", "images", "now", "octets_used")
 
     def __init__(self, page_of: Callable[[Owner], Page], now: Instant) -> None:
         self.now = now
         self.act = ""
+        self.images: Images = {}
+        """What this decision leaves behind: the new image of each record, None where it is dropped."""
         self._page_of = page_of
-        self._puts: dict[Key, Record | None] = {}
+        self._pages: dict[Owner, Page] = {}
+        self._undo: list[tuple[dict[str, Record], str, Record | None]] = []
         self._postings: list[tuple[Owner, Posting]] = []
+        self.octets_used = 0
 
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         """Return the record as this decision sees it. Raises NotLoaded."""
-        key = (kind, owner, id)
-        if key in self._puts:
-            return self._puts[key]  # type: ignore[return-value]
-        return self._page_of(owner).get(kind, {}).get(id)  # type: ignore[return-value]
+        records = (self._pages.get(owner) or self._page(owner)).get(kind)
+        return None if records is None else records.get(id)  # type: ignore[return-value]
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""
-        stored = self._page_of(owner).get(kind, {})
-        if not self._puts:
-            return list(stored.values())  # type: ignore[arg-type]
-        seen = dict(stored)
-        for (put_kind, put_owner, id), record in self._puts.items():
-            if put_kind is kind and put_owner == owner:
-                if record is None:
-                    seen.pop(id, None)
-                else:
-                    seen[id] = record
-        return list(seen.values())  # type: ignore[arg-type]
+        return list(self._page(owner).get(kind, {}).values())  # type: ignore[arg-type]
 
     def everything(self, owner: Owner) -> list[Record]:
         """Return every record of an owner. Raises NotLoaded."""
-        kinds = set(self._page_of(owner)) | {kind for kind, put_owner, _ in self._puts if put_owner == owner}
-        return [record for kind in kinds for record in self.all(kind, owner)]
+        return [record for records in self._page(owner).values() for record in records.values()]
 
     def put(self, record: Record) -> None:
-        self._puts[type(record), record.owner, record.id] = record
+        """Let an image replace the record's last one. Raises NotLoaded."""
+        records, images, key = self._place(record)
+        images[key] = records[key[1]] = record
 
     def drop(self, record: Record) -> None:
-        """Forget a record. An account is dropped only when it is empty."""
-        self._puts[type(record), record.owner, record.id] = None
+        """Forget a record. An account is dropped only when it is empty. Raises NotLoaded."""
+        records, images, key = self._place(record)
+        images[key] = None
+        records.pop(key[1], None)
 
     def posted(self, owner: Owner, account: str, amount: int) -> None:
         """Note that ``amount`` was added to an account's balance; called by the ledger beside its new image."""
         self._postings.append((owner, (f"{owner}:{account}", amount)))
+        if account == "used":
+            self.octets_used += amount
 
     def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
         """Return what is to be appended, an entry for each shard touched; empty if the decision only looked."""
         entries: dict[Shard, Entry] = {}
-        for (kind, owner, id), record in self._puts.items():
+        for owner, images in self.images.items():
             entry = _entry_of(entries, shard_of(owner))
-            if record is None:
-                entry.drop.append((kind_name(kind), owner, id))
-            else:
-                entry.put.append(record)
+            for (kind, id), record in images.items():
+                if record is None:
+                    entry.drop.append((kind_name(kind), owner, id))
+                else:
+                    entry.put.append(record)
         for owner, posting in self._postings:
             _entry_of(entries, shard_of(owner)).postings.append(posting)
         return entries
+
+    def undo(self) -> None:
+        """Leave no trace on the pages."""
+        for records, id, earlier in self._undo:
+            if earlier is None:
+                records.pop(id, None)
+            else:
+                records[id] = earlier
+
+    def _page(self, owner: Owner) -> Page:
+        page = self._pages.get(owner)
+        if page is None:
+            page = self._pages[owner] = self._page_of(owner)
+        return page
+
+    def _place(self, record: Record) -> tuple[dict[str, Record], dict[Key, Record | None], Key]:
+        """Return where a record lies on its page and among the images; what it was before can be undone."""
+        owner, key = record.owner, (type(record), record.id)
+        page = self._pages.get(owner) or self._page(owner)
+        records = page.get(key[0])
+        if records is None:
+            records = page[key[0]] = {}
+        images = self.images.get(owner)
+        if images is None:
+            images = self.images[owner] = {}
+        if key not in images:
+            self._undo.append((records, key[1], records.get(key[1])))
+        return records, images, key
 
 
 def kind_name(kind: type[Record]) -> str:

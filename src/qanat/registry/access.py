@@ -73,7 +73,7 @@ def hire(work: Work, *, name: str, role: Role, operator: str = "", password_hash
 
 def set_password(work: Work, owner: Owner, password_hash: str) -> None:
     work.put(Credential(owner=owner, id="password", hash=password_hash))
-    work.act = "password set"
+    work.act = work.act or "password set"
 
 
 def password_hash_of(work: Work, name: str) -> str | None:

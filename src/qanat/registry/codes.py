@@ -13,13 +13,11 @@ from msgspec.structs import replace
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import holder_of, name_of, public_key_owner, secret_owner
+from qanat.registry.spelling import plain
 from qanat.units import DAY, Instant, Millis, format_instant, later
 
 REMEMBERED: Final = Millis(7 * DAY)
 """A code that ran out or was used is named as such for so long; then it is as unknown as one never issued."""
-
-_ALIKE: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
-
 
 Device = Literal["terminal", "base station"]
 COMMAND: Final[dict[Device, str]] = {"terminal": "terminal", "base station": "station"}
@@ -37,17 +35,12 @@ class EnrolmentCode(Record, frozen=True, kw_only=True):
     device: Device = "terminal"
 
 
-def spell(code: str) -> str:
-    """Return a code as it is hashed, however a person wrote it (Crockford's base 32)."""
-    return code.upper().translate(_ALIKE)
-
-
 def issue_code(
     work: Work, *, code: str, operator: str, subscriber: str, valid: Millis, device: Device = "terminal"
 ) -> EnrolmentCode:
     expires_at = later(work.now, valid)
     issued = EnrolmentCode(
-        owner=secret_owner("code", spell(code)),
+        owner=secret_owner("code", plain(code)),
         id="code",
         operator=operator,
         subscriber=subscriber,
@@ -62,7 +55,7 @@ def issue_code(
 
 def usable_code(work: Work, code: str, *, public_key: str, device: Device = "terminal") -> EnrolmentCode | Refused:
     """Return the code if this key may enrol such a device with it, or did so before."""
-    issued = work.get(EnrolmentCode, secret_owner("code", spell(code)), "code")
+    issued = work.get(EnrolmentCode, secret_owner("code", plain(code)), "code")
     facts: dict[str, int | str] = {"device": COMMAND[device]}
     if issued is None or issued.device != device:
         return Refused(Refusal.UNKNOWN_CODE, facts)

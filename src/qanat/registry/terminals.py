@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve
-from qanat.registry.codes import EnrolmentCode, enrolled_already, spell, usable_code, use_code
+from qanat.registry.codes import EnrolmentCode, enrolled_already, usable_code, use_code
 from qanat.registry.names import (
     claim,
     disclaim,
@@ -27,6 +27,7 @@ from qanat.registry.names import (
     terminal_owner,
 )
 from qanat.registry.sims import SimProfile, give_back, lend, lend_on
+from qanat.registry.spelling import plain
 from qanat.registry.subscribers import Subscriber, find_subscriber
 from qanat.units import Instant
 from qanat.wire.agent import Enrolment
@@ -94,7 +95,7 @@ def enrol(work: Work, asked: Enrolment, *, id: str, binding_code: str) -> Termin
 
 def bind(work: Work, *, subscriber: Subscriber, binding_code: str) -> Terminal | Refused:
     """Bind the terminal that shows this code. Repeating is safe."""
-    holder = holder_of(work, secret_owner("binding", spell(binding_code)))
+    holder = holder_of(work, secret_owner("binding", plain(binding_code)))
     terminal = find_terminal(work, name_of(holder)) if holder else None
     if terminal is None or terminal.state == "revoked":
         return Refused(Refusal.UNKNOWN_BINDING_CODE)
@@ -183,7 +184,7 @@ def _register(work: Work, terminal: Terminal) -> None:
     if terminal.subscriber:
         _link(work, terminal)
     else:
-        claim(work, secret_owner("binding", spell(terminal.binding_code)), holder=terminal.owner)
+        claim(work, secret_owner("binding", plain(terminal.binding_code)), holder=terminal.owner)
 
 
 def _link(work: Work, terminal: Terminal) -> None:
@@ -193,7 +194,7 @@ def _link(work: Work, terminal: Terminal) -> None:
 def _retire(work: Work, terminal: Terminal) -> Terminal:
     disclaim(work, serial_owner(terminal.serial))
     if terminal.binding_code:
-        disclaim(work, secret_owner("binding", spell(terminal.binding_code)))
+        disclaim(work, secret_owner("binding", plain(terminal.binding_code)))
     link = work.get(TerminalLink, subscriber_owner(terminal.subscriber), terminal.id) if terminal.subscriber else None
     if link:
         work.drop(link)

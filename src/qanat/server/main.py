@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import structlog
 
 from qanat.errors import BadInput
+from qanat.server.files import raise_limit
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
 from qanat.server.http.app import make_app
@@ -47,6 +48,7 @@ class Front(Protocol):
 def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. ``announce`` gets the one line ``ready http=…`` once every listener is bound."""
     configure(settings.log)
+    raise_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings, announce=announce))
 

@@ -71,6 +71,12 @@ class Tries:
             self._tries.popitem(last=False)
         return None
 
+    def take_back(self, who: str) -> None:
+        """Count the last try not: it was right."""
+        tries = self._tries.get(who)
+        if tries:
+            tries.pop()
+
     def forget(self, who: str) -> None:
         """Begin anew after a success."""
         self._tries.pop(who, None)

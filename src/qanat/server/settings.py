@@ -38,7 +38,10 @@ class Http(Section, frozen=True, kw_only=True):
 
 class Store(Section, frozen=True, kw_only=True):
     database: Annotated[
-        str, Meta(description="sqlite:///PATH, or memory:; empty is qanat.db in the data directory.")
+        str,
+        Meta(
+            description="sqlite:///PATH, postgresql://USER@HOST/NAME, or memory:; empty is qanat.db in the data directory."
+        ),
     ] = ""
 
 
@@ -117,6 +120,16 @@ class SignIn(Section, frozen=True, kw_only=True):
     hours: Annotated[int, Meta(ge=1, description="How long a sign-in lasts.")] = 12
 
 
+class Web(Section, frozen=True, kw_only=True):
+    origin: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/]+)?$",
+            description="How people reach the console through a proxy, as in https://qanat.example; empty: as it listens.",
+        ),
+    ] = ""
+
+
 class Sweeper(Section, frozen=True, kw_only=True):
     interval_s: Annotated[int, Meta(ge=1, description="How often deadlines are looked at.")] = 1
     batch: Annotated[int, Meta(ge=1, description="Owners swept in one look; the rest wait for the next.")] = 500
@@ -139,6 +152,7 @@ class Settings(Section, frozen=True, kw_only=True):
     quotas: Quotas = field(default_factory=Quotas)
     gy: Gy = field(default_factory=Gy)
     sign_in: SignIn = field(default_factory=SignIn)
+    web: Web = field(default_factory=Web)
     sweeper: Sweeper = field(default_factory=Sweeper)
     log: Log = field(default_factory=Log)
 

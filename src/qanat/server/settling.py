@@ -7,7 +7,7 @@ a closed period, so what is read afterwards is all there will ever be.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -60,14 +60,22 @@ class OperatorFile:
         self._file.write(text)
 
 
-async def settle(store: Store, period: str, *, close: bool = False, directory: Path | None = None) -> Settled | Refused:
+async def settle(
+    store: Store,
+    period: str,
+    *,
+    close: bool = False,
+    directory: Path | None = None,
+    note: Callable[[Work], None] = lambda _: None,
+) -> Settled | Refused:
     """Compute a period's positions, write ``<operator>-<period>.csv`` into ``directory`` if one is given, and close it.
 
     Without ``close`` it is a preview. Refused when it is to be closed and was closed before; computing a closed period
-    again gives the same figures. Raises StoreFault: repeating is safe.
+    again gives the same figures. ``note`` writes down that it was closed, in the same decision. Raises StoreFault:
+    repeating is safe.
     """
     if close:
-        closing = await store.decide(lambda work: _close(work, period))
+        closing = await store.decide(partial(_close, period=period, note=note))
         if isinstance(closing, Refused):
             return closing
     clearing = Clearing()
@@ -100,10 +108,13 @@ async def records_of(store: Store, period: str) -> AsyncIterator[ClearingRecord]
         after = records[-1].label
 
 
-def _close(work: Work, period: str) -> Period | Refused:
+def _close(work: Work, period: str, note: Callable[[Work], None]) -> Period | Refused:
     """Close, or go on with a closing that was interrupted before its figures were known."""
     held = closed_period(work, period)
-    return held if held is not None and not held.digest else close_period(work, period)
+    closed = held if held is not None and not held.digest else close_period(work, period)
+    if not isinstance(closed, Refused):
+        note(work)
+    return closed
 
 
 def _seal(work: Work, period: str, clearing: Clearing) -> Period | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgspec.structs import replace
+
+from qanat.charging.quota import Policy
 from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import trade_at
@@ -11,8 +14,9 @@ from qanat.ids import Owner
 from qanat.ledger.transit import delivered, parcels_of
 from qanat.refusals import Refused
 from qanat.server.http import translate_trades as translate
+from qanat.server.http.translate import session_of
 from qanat.store.store import Store
-from qanat.wire.agent import UsageConfirmation, UsageReport
+from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 
 _CONSIDERED = 50
 """How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
@@ -20,13 +24,41 @@ _CONSIDERED = 50
 
 async def take_usage(store: Store, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:
     """Count a base station's rows, supplier by supplier, then confirm them. Raises StoreFault: repeating is safe."""
+    refused = await _count(store, base_station, report)
+    if refused is not None:
+        return refused
+    return await store.decide(lambda work: translate.confirm(work, base_station, report))
+
+
+async def interrogate(
+    store: Store, policy: Policy, base_station: str, message: Interrogation
+) -> InterrogationAnswer | Refused:
+    """Count what a question reports, answer it, confirm. Raises StoreFault: repeating is safe.
+
+    A base station waits for this between two grants, so counting and granting, both on the supplier's page, are one
+    decision, unless there are rows of other trades: each page counts its own, and all do before anything is granted.
+    """
+    if any(session_of(row.quota) != message.session for row in message.report.rows):
+        refused = await _count(store, base_station, message.report)
+        if refused is not None:
+            return refused
+    answer = await store.decide(
+        partial(translate.counted_interrogation, policy=policy, base_station=base_station, message=message)
+    )
+    if isinstance(answer, Refused):
+        return answer
+    confirmed = await store.decide(lambda work: translate.confirm(work, base_station, message.report))
+    return confirmed if isinstance(confirmed, Refused) else replace(answer, acked=confirmed.acked)
+
+
+async def _count(store: Store, base_station: str, report: UsageReport) -> Refused | None:
     divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
     for supplier, rows in divided.items():
         count = partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows)
         refused = await store.decide(count)
         if refused is not None:
             return refused
-    return await store.decide(lambda work: translate.confirm(work, base_station, report))
+    return None
 
 
 async def deliver(store: Store, owner: Owner) -> int:

@@ -238,7 +238,7 @@ class Device:
         match action:
             case Commit():
                 self._commit(action)
-            case Raise(ceiling):
+            case Raise(ceiling, _):
                 self.kernel.flow(self._now)
                 self.kernel.raise_to(max(ceiling, self.kernel.total))
             case Shut():

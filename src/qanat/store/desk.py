@@ -30,8 +30,12 @@ class Desk:
 
     def decide(self, decision: Callable[[Work], T]) -> T:
         work = Work(self._page_of, self.clock.now())
-        result = decision(work)
-        self.append({shard: decode_entry(encode(entry)) for shard, entry in work.entries(shard_of).items()})
+        try:
+            result = decision(work)
+            self.append({shard: decode_entry(encode(entry)) for shard, entry in work.entries(shard_of).items()})
+        except BaseException:
+            work.undo()
+            raise
         return result
 
     def append(self, entries: dict[Shard, Entry]) -> None:

@@ -17,8 +17,8 @@ from typing import Any, Protocol, TypeVar
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import NotLoaded, Record, Work
-from qanat.store.pages import Images, Pages, gather, overlay
+from qanat.ledger.work import Images, Key, NotLoaded, Page, Record, Work
+from qanat.store.pages import Pages, gather, merge, overlay
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
@@ -90,6 +90,7 @@ class Lane:
         self._log = log
         self._clock = clock
         self._pages = Pages(pages_kept)
+        self._page_of: Callable[[Owner], Page] = self._pages
         self._heads: dict[Shard, int] = {}
         """The last seq given out; ``_durable`` is the last one committed."""
         self._durable: dict[Shard, int] = {}
@@ -129,7 +130,7 @@ class Lane:
                 result, changed = self._decide(decision)
         except NotLoaded:
             result, changed = await self._decide_when_ready(decision)
-        if not changed and self._committing is None and not self._gathering.tickets:
+        if self._is_true_at_once(changed=changed):
             return result
         awaited = _Awaited()
         self._enlist(Ticket(decision, awaited, result))
@@ -150,7 +151,11 @@ class Lane:
             self._enlist(Ticket(decision, waiter, result))
 
     async def caught_up(self) -> None:
-        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault.
+        """Return when the rows show everything that was acknowledged before the call. Raises StoreFault."""
+        await self.written()
+
+    async def written(self) -> None:
+        """Return when the rows show everything that was acknowledged here before the call. Raises StoreFault.
 
         The round under way and the next hold all of it, so what goes on arriving does not prolong it.
         """
@@ -206,21 +211,20 @@ class Lane:
 
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
-        work = Work(self._pages, self._clock.now())
-        result = decision(work)
-        entries = work.entries(self._log.shard_of)
-        bodies = [
-            encode(entry) for entry in entries.values()
-        ]  # before anything changes: what can't be written fails here
-        for (shard, entry), body in zip(entries.items(), bodies, strict=True):
+        work = Work(self._page_of, self._clock.now())
+        try:
+            result = decision(work)
+            bodies = [(shard, encode(entry)) for shard, entry in work.entries(self._log.shard_of).items()]
+        except BaseException:
+            work.undo()
+            raise
+        batch = self._gathering
+        for shard, body in bodies:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
-            self._gathering.rows.append(EntryRow(shard, seq, work.now, work.act, body))
-            gather(self._gathering.images, entry)
-            for account, amount in entry.postings:
-                if account.endswith(":used"):
-                    self._gathering.octets_used += amount
-            self._pages.apply(entry)
-        return result, bool(entries)
+            batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
+        merge(batch.images, work.images)
+        batch.octets_used += work.octets_used
+        return result, bool(bodies)
 
     async def _load(self, owner: Owner) -> None:
         self.figures.loads += 1
@@ -231,11 +235,15 @@ class Lane:
         if owner not in self._pages:
             self._pages.install(owner, overlay(records, self._newer(owner)))
 
-    def _newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
+    def _newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
         """The images of an owner that the rows may not have yet, oldest first."""
         yield from self._projector.newer(owner)
         for batch in (self._committing, self._gathering):
             yield batch.images.get(owner, {}) if batch else {}
+
+    def _is_true_at_once(self, *, changed: bool) -> bool:
+        """Tell whether a result rests on nothing that is still to be committed."""
+        return not changed and self._committing is None and not self._gathering.tickets
 
     # -- committing
 
@@ -251,12 +259,11 @@ class Lane:
         """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
         loop = asyncio.get_running_loop()
         self._projector.fault = None
-        entries = self.figures.entries
-        while self._gathering.tickets or self._projector.is_time(loop.time()):
-            if self._gathering.tickets:
+        while self._has_work() or self._projector.is_time(loop.time()):
+            fresh = len(self._gathering.rows)
+            if self._has_work():
                 await self._commit_next()
             if self._projector.is_time(loop.time()):
-                fresh, entries = self.figures.entries - entries, self.figures.entries
                 await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
                 self.figures.rows_projected = self._projector.rows_written
                 if self._chunk_written is not None:
@@ -264,6 +271,9 @@ class Lane:
                     self._chunk_written = None
         if self._projector.waiting and not self._closed:
             loop.call_at(self._projector.next_round_at, self._wake)
+
+    def _has_work(self) -> bool:
+        return bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
         batch, self._gathering = self._gathering, Batch()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.work import Record
-from qanat.store.port import EntryRow, Query, RecordRow, Taken
+from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Taken
 from qanat.store.records import decode_record
 from qanat.units import Instant
 
@@ -21,13 +21,23 @@ class MemoryLog:
     def shard_of(self, owner: Owner) -> Shard:
         return shard_of(owner)
 
-    async def append(self, rows: Sequence[EntryRow]) -> None:
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        for shard, seq in unchanged.items():
+            if self._heads.get(shard, 0) > seq:
+                raise Taken(f"shard {shard} has gone beyond entry {seq}")
         for row in rows:
             if (row.shard, row.seq) in self._entries:
                 raise Taken(f"entry {row.seq} of shard {row.shard} exists")
         for row in rows:
             self._entries[row.shard, row.seq] = row
             self._heads[row.shard] = row.seq
+
+    async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
+        return [
+            self._entries[shard, seq]
+            for shard, after in sorted(known.items())
+            for seq in range(after + 1, self._heads.get(shard, 0) + 1)
+        ]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         for row in rows:

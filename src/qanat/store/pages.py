@@ -8,11 +8,8 @@ from itertools import islice
 from typing import Final
 
 from qanat.ids import Owner
-from qanat.ledger.work import Entry, NotLoaded, Page, Record
+from qanat.ledger.work import Entry, Images, Key, NotLoaded, Page, Record
 from qanat.store.records import KINDS
-
-Images = dict[Owner, dict[tuple[type[Record], str], Record | None]]
-"""The newest image of each record; None where it was dropped."""
 
 
 class Pages:
@@ -72,6 +69,10 @@ class Pages:
             if page is not None:
                 page.get(KINDS[kind], {}).pop(id, None)
 
+    def forget(self, owners: Iterable[Owner]) -> None:
+        for owner in owners:
+            self._pages.pop(owner, None)
+
     def clear(self) -> None:
         self._pages.clear()
 
@@ -85,14 +86,18 @@ def gather(images: Images, entry: Entry) -> None:
 
 
 def merge(images: Images, newer: Images) -> None:
-    """Let newer images replace older ones."""
+    """Let newer images replace older ones. ``newer`` is given away."""
     for owner, records in newer.items():
-        images.setdefault(owner, {}).update(records)
+        known = images.get(owner)
+        if known is None:
+            images[owner] = records
+        else:
+            known.update(records)
 
 
-def overlay(records: Iterable[Record], newer: Iterable[dict[tuple[type[Record], str], Record | None]]) -> list[Record]:
+def overlay(records: Iterable[Record], newer: Iterable[dict[Key, Record | None]]) -> list[Record]:
     """Return the records of one owner with newer images, oldest first, laid over them."""
-    seen: dict[tuple[type[Record], str], Record | None] = {(type(record), record.id): record for record in records}
+    seen: dict[Key, Record | None] = {(type(record), record.id): record for record in records}
     for images in newer:
         seen.update(images)
     return [record for record in seen.values() if record is not None]

@@ -6,9 +6,9 @@ they were at the watermark or later; they exist to be loaded and listed, and can
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from qanat.errors import Fault
 from qanat.ids import Owner, Shard
@@ -90,3 +90,19 @@ class Log(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+NOTHING: Mapping[Shard, int] = {}
+
+
+@runtime_checkable
+class SharedLog(Log, Protocol):
+    """A database that several servers write to."""
+
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        """Append as above; raises Taken also if one of these other shards has entries behind the given seq."""
+        ...
+
+    async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
+        """Return the entries of these shards behind the given seqs, in order."""
+        ...

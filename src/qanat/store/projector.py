@@ -13,12 +13,12 @@ from typing import Final
 
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Record, kind_name
-from qanat.store.pages import Images, merge
+from qanat.ledger.work import Images, Key, Record, kind_name
+from qanat.store.pages import merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 
-_PAUSE_S: Final = 0.3
+_PAUSE_S: Final = 0.7
 _CHUNK: Final = 256
 _ROWS_AN_ENTRY: Final = 4
 """An entry seldom changes more records than this: a chunk of so many rows an entry keeps up with any load."""
@@ -68,7 +68,7 @@ class Projector:
         """The round under way; another object once its rows are written."""
         return self._round
 
-    def newer(self, owner: Owner) -> Iterator[dict[tuple[type[Record], str], Record | None]]:
+    def newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
         """The images of an owner that the rows may not have yet, oldest first."""
         yield self._round.images.get(owner, {})
         yield self._waiting.get(owner, {})
@@ -80,7 +80,7 @@ class Projector:
     async def write_chunk(self, heads: dict[Shard, int], *, entries: int, now_s: float) -> None:
         """Write the next rows of the round; with its last, how far the rows have come.
 
-        ``heads`` are the last durable seqs, ``entries`` how many were committed since the last chunk.
+        ``heads`` are the last durable seqs, ``entries`` how many the last batch held.
         """
         if not self._round.images:
             self._round = Round(self._waiting, dict(heads), iter(self._rows_of(self._waiting)))

@@ -16,11 +16,13 @@ from qanat.exchange.obligations import Obligation, Offset, PairLink
 from qanat.exchange.orders import Circle, DemandOrder, PasscodeLink, SupplyOrder
 from qanat.exchange.trades import Trade, TradeLink, Visit
 from qanat.ledger.book import Account
+from qanat.ledger.history import UsageHistory
 from qanat.ledger.transit import Parcel, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
 from qanat.registry.base_stations import BaseStation, BaseStationLink
+from qanat.registry.changes import Change
 from qanat.registry.codes import EnrolmentCode
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
@@ -31,12 +33,14 @@ from qanat.registry.sims import Numbering, Pool, PoolPlace, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal, TerminalLink
 from qanat.registry.unmatched import UnmatchedReport
+from qanat.registry.vouchers import Voucher, VoucherBatch
 
 _ALL: Final[tuple[type[Record], ...]] = (
     AcceptedPeer,
     Account,
     BaseStation,
     BaseStationLink,
+    Change,
     Circle,
     Claim,
     ClearingRecord,
@@ -72,8 +76,11 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Trade,
     TradeLink,
     TradeShare,
-    Visit,
     UnmatchedReport,
+    UsageHistory,
+    Visit,
+    Voucher,
+    VoucherBatch,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

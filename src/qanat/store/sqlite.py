@@ -6,10 +6,8 @@ is one INSERT of many rows, so that Python's lock changes hands once a batch and
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +18,7 @@ from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import EntryRow, Query, RecordRow, Taken
 from qanat.store.records import decode_record
+from qanat.store.worker import Worker
 from qanat.units import Instant
 
 T = TypeVar("T")
@@ -65,8 +64,8 @@ class SqliteLog:
         self._busy_ms = busy_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         migrate_sqlite(path)
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
+        self._writing = Worker("sqlite-writer")
+        self._reading = Worker("sqlite-reader")
         self._writer = self._connect()
         self._reader = self._connect()
         self._reader.execute("PRAGMA query_only=ON")
@@ -109,31 +108,31 @@ class SqliteLog:
             connection.close()
 
     async def close(self) -> None:
-        self._writing.shutdown()
-        self._reading.shutdown()
+        self._writing.stop()
+        self._reading.stop()
         self._reader.close()
         self._writer.close()
 
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        def transaction() -> None:
-            with _faults(self._path):
-                self._writer.execute("BEGIN IMMEDIATE")
-                try:
-                    write(self._writer)
-                    self._writer.execute("COMMIT")
-                except BaseException:
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
-                    raise
+        await self._writing.run(lambda: self._transaction(write))
 
-        await asyncio.get_running_loop().run_in_executor(self._writing, transaction)
+    def _transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        with _faults(self._path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                write(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
 
     async def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         def read() -> list[Any]:
             with _faults(self._path):
                 return self._reader.execute(sql, parameters).fetchall()
 
-        return await asyncio.get_running_loop().run_in_executor(self._reading, read)
+        return await self._reading.run(read)
 
     def _connect(self) -> sqlite3.Connection:
         with _faults(self._path):

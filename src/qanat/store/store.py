@@ -18,7 +18,9 @@ from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
-from qanat.store.port import Log, Query
+from qanat.store.port import Log, Query, SharedLog
+from qanat.store.postgres import PostgresLog
+from qanat.store.shared_lane import SharedLane
 from qanat.store.sqlite import SqliteLog
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ class Store:
     def __init__(self, log: Log, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
         self._log = log
         self._clock = clock
-        self._lane = Lane(log, clock, pages_kept=pages_kept)
+        self._lane = _lane(log, clock, pages_kept)
 
     async def open(self) -> Store:
         await self._lane.open()
@@ -56,8 +58,8 @@ class Store:
         return cast(list[R], await self._log.find(query))
 
     async def due_owners(self, limit: int) -> list[Owner]:
-        """Return owners for whom the sweeper has something to do, longest due first."""
-        await self._lane.caught_up()
+        """Return owners for whom the sweeper has something to do, longest due first. Others' may be a second behind."""
+        await self._lane.written()
         return await self._log.due_owners(self._clock.now(), limit)
 
     async def audit(self) -> Verdict:
@@ -93,15 +95,26 @@ class SqliteStore(Store):
         super().__init__(SqliteLog(path), clock, pages_kept=pages_kept)
 
 
+def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:
+    if isinstance(log, SharedLog):
+        return SharedLane(log, clock, pages_kept=pages_kept)
+    return Lane(log, clock, pages_kept=pages_kept)
+
+
 async def open_store(url: str, clock: Clock) -> Store:
-    """Open the database at ``sqlite:///path`` or ``memory:``. Raises BadInput for another address, StoreFault."""
-    return await Store(open_log(url), clock).open()
+    """Open the database at an address, as ``--database`` takes it. Raises BadInput for another address, StoreFault."""
+    return await Store(await open_log(url), clock).open()
 
 
-def open_log(url: str) -> Log:
+async def open_log(url: str) -> Log:
     """Open a database without a store over it. Raises as ``open_store`` does."""
     if url == "memory:":
         return MemoryLog()
     if url.startswith("sqlite:///"):
         return SqliteLog(Path(url.removeprefix("sqlite:///")))
-    raise BadInput(f"{url!r} is no database address: write sqlite:///path/to/file or memory:", field="database")
+    if url.startswith(("postgresql://", "postgres://")):
+        return await PostgresLog.open(url)
+    raise BadInput(
+        f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",
+        field="database",
+    )

@@ -196,6 +196,21 @@ def test_a_fenced_count_is_final_and_the_gate_opens_again_on_it(scene: Scene) ->
             assert 0 <= final.total + MIB - alice.reading().total < PACKET
 
 
+def test_a_gate_that_opens_again_has_a_rung_for_each_grant_and_tells_of_the_first_ones_end(scene: Scene) -> None:
+    """In a single rung the base station would hear of it only when the gate is shut again."""
+    with scene.gateway() as gateway:
+        alice = scene.admit(gateway, "s1")
+        alice.raise_to(Octets(3 * MIB), ends=(Octets(MIB), Octets(2 * MIB), Octets(3 * MIB)))
+        standing = sorted(gateway.standing()["s1"].quotas)
+        assert standing == [f"rung_s1_1_{MIB}", f"rung_s1_2_{2 * MIB}"]
+        with flows(scene.alice, scene.internet, FAR, up=1, down=1):
+            assert next(names for names in dry(gateway) if names) == [f"rung_s1_1_{MIB}"]
+            assert not alice.ran_dry([f"rung_s1_1_{MIB}"])
+            assert f"rung_s1_3_{3 * MIB}" in gateway.standing()["s1"].quotas
+            run_until_shut(gateway, alice)
+        assert 0 <= 3 * MIB - alice.reading().total < PACKET
+
+
 def run_until_shut(gateway: Gateway, metered: Metered) -> None:
     for names in dry(gateway):
         if metered.ran_dry(names):

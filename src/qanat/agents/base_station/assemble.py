@@ -18,6 +18,7 @@ from qanat.agents.base_station.state_file import StateFile
 from qanat.agents.channel import Server, read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
+from qanat.agents.kept_channel import KeptChannels
 from qanat.agents.log import Log
 from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.clock import Clock
@@ -49,6 +50,7 @@ def run_base_station(
         key_id=identity.base_station,
         channels=[ANY_ROUTE],
         clock=corrected,
+        exchange=KeptChannels().exchange,
     )
     signalling = [each for url in [identity.server, *free] for each in _addresses(read_server(url), log)]
     slots = Slots(slots_path(state))

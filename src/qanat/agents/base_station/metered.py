@@ -17,7 +17,7 @@ from qanat.agents.kernel.ladder import Key, Ladder
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.kernel.netlink import Message
 from qanat.agents.kernel.nft import TableGone
-from qanat.units import MAX_OCTETS, Octets
+from qanat.units import Octets
 
 
 class Metered:
@@ -29,7 +29,7 @@ class Metered:
         self._gateway = gateway
         self.label = label
         self.link_address = link_address
-        ladder = Ladder(table=gateway.table, label=label, keys=keys, ceiling=Octets(0), split_least=MAX_OCTETS)
+        ladder = Ladder(table=gateway.table, label=label, keys=keys, ceiling=Octets(0))
         self._climb = Climb(gateway.nft, ladder)
         self._built_on: tuple[Octets, Octets] | None = None
         self.exact: Octets | None = None
@@ -71,9 +71,12 @@ class Metered:
             raise TableGone(self._gateway.table)
         return counted
 
-    def raise_to(self, ceiling: Octets) -> None:
-        """Let octets pass up to this running total; behind a shut gate, as soon as the exact figure is known."""
-        self._climb.ladder.ceiling = ceiling
+    def raise_to(self, ceiling: Octets, *, ends: tuple[Octets, ...] = ()) -> None:
+        """Let octets pass up to this running total; behind a shut gate, as soon as the exact figure is known.
+
+        ``ends`` says where the grants end of which it is made up, so that each has a rung.
+        """
+        self._climb.ladder.ceiling, self._climb.ladder.ends = ceiling, ends
         if not self.is_shut:
             self._climb.extend()
         elif self.exact is not None:

@@ -150,8 +150,8 @@ class Session:
             match queue.popleft():
                 case Commit():
                     self._around.put(self.slot)
-                case Raise(ceiling):
-                    self.metered.raise_to(ceiling)
+                case Raise(ceiling, ends):
+                    self.metered.raise_to(ceiling, ends=ends)
                     self.decided.set()
                 case Shut():
                     queue.extend(self._shut())

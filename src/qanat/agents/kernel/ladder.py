@@ -22,8 +22,6 @@ from qanat.agents.kernel.netlink import Message
 from qanat.agents.kernel.nft import NO_OCTETS, Table
 from qanat.units import Octets
 
-SPLIT_LEAST: Final = Octets(512 * 1024)
-"""Less is one rung: two small ones would be dry before anybody can have heard of the first."""
 _NAME: Final = re.compile(r"rung_(.+)_(\d+)_(\d+)")
 
 
@@ -56,12 +54,12 @@ class Ladder:
     keys: list[Key]
     ceiling: Octets
     """What the owner allows; the rungs reach it as soon as one of the two places is free."""
+    ends: tuple[Octets, ...] = ()
+    """Running totals below the ceiling at which one rung is to end and the next to begin, as grants do."""
     rungs: list[Rung] = field(default_factory=list)
     """Serving, waiting: at most two, and none when the gate is shut."""
     numbered: int = 0
     """The highest number used so far."""
-    split_least: Octets = SPLIT_LEAST
-    """A shut gate opens in two rungs from here on; whoever has a rung for each grant never splits."""
 
     @property
     def is_shut(self) -> bool:
@@ -76,10 +74,11 @@ class Ladder:
         return f"rung_{self.label}_{rung.number}_{rung.ceiling}"
 
     def extend(self) -> list[Message]:
-        """Put a rung up to the ceiling into the free place, if there is one and something to allow."""
+        """Put the next rung into the free place, if there is one and something to allow."""
         if len(self.rungs) != 1 or self.reach == self.ceiling:
             return []
-        return self._add("b_of", limit=Octets(self.ceiling - self.reach))
+        end = self._end_after(self.reach)
+        return self._add("b_of", end, limit=Octets(end - self.reach))
 
     def rotate(self) -> list[Message]:
         """The serving rung is dry: the waiting one takes its place, and a new one waits if there is more to allow."""
@@ -94,15 +93,12 @@ class Ladder:
     def rebuild(self, *, passed: Octets) -> list[Message]:
         """Open a shut gate from what has passed, exactly, to the ceiling.
 
-        In two rungs, if there is enough for two: the owner hears of the first one's end while the second serves.
+        In two rungs if there is an end between: the owner hears of it while the second serves. In a single one it
+        would hear only when the gate is shut again, and so again and again.
         """
         assert self.is_shut, "only a shut gate has an exact figure to build on"
-        whole = self.ceiling
-        if whole - passed >= self.split_least:
-            self.ceiling = Octets((passed + whole) // 2)
-        changes = self._add("a_of", limit=self.ceiling, used=passed)
-        self.ceiling = whole
-        return changes + self.extend()
+        end = self._end_after(passed)
+        return self._add("a_of", end, limit=end, used=passed) + self.extend()
 
     def fence(self) -> list[Message]:
         """Take every rung away: after this commit no new packet passes."""
@@ -124,9 +120,12 @@ class Ladder:
         if self.rungs:
             self.numbered, self.ceiling = self.rungs[-1].number, self.reach
 
-    def _add(self, place: str, *, limit: Octets, used: Octets = NO_OCTETS) -> list[Message]:
+    def _end_after(self, total: Octets) -> Octets:
+        return next((end for end in self.ends if total < end < self.ceiling), self.ceiling)
+
+    def _add(self, place: str, end: Octets, *, limit: Octets, used: Octets = NO_OCTETS) -> list[Message]:
         self.numbered += 1
-        rung = Rung(self.numbered, self.ceiling)
+        rung = Rung(self.numbered, end)
         self.rungs.append(rung)
         return [self.table.add_quota(self.name(rung), limit=limit, used=used), *self._fill(place, rung)]
 

@@ -89,6 +89,8 @@ table inet {table} {{
   }}
 }}
 """
+_SPLIT_LEAST: Final = 512 * 1024
+"""Less is one rung: two small ones would be dry before anybody can have heard of the first."""
 _KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 _MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
@@ -269,6 +271,8 @@ class KernelGate:
         if ceiling - passed < least or figures == self._built_on:
             return False
         self._built_on = figures
+        if ceiling - passed >= _SPLIT_LEAST:
+            self._ladder.ends = (Octets((passed + ceiling) // 2),)
         self._climb.rebuild(passed=passed)
         return True
 

@@ -182,7 +182,7 @@ class Agent:
             match queue.popleft():
                 case Commit(changes):
                     self._journal.commit(changes)
-                case Raise(ceiling):
+                case Raise(ceiling, _):
                     self._meter.raise_to(ceiling)
                 case Shut():
                     queue.extend(self._holder.fenced(self._clock.now(), self._meter.shut()))

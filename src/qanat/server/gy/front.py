@@ -21,6 +21,7 @@ from qanat.clock import Clock
 from qanat.errors import Fault
 from qanat.ids import Owner
 from qanat.ledger.work import Work
+from qanat.server.files import connections_within
 from qanat.server.gy import translate
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.house import house_of, identity_of
@@ -86,6 +87,7 @@ class Front:
         self._places = Places(store)
         self._chance = chance
         self._connections: set[Connection] = set()
+        self._most = connections_within(self.settings.connections)
         self._under_way: OrderedDict[Asked, None] = OrderedDict()
         self._stuck = False
         self._alarms: list[tuple[Instant, int, Connection]] = []
@@ -220,7 +222,7 @@ class Front:
     # Connections
 
     def admit(self, connection: Connection) -> bool:
-        if len(self._connections) >= self.settings.connections:
+        if len(self._connections) >= self._most:
             return False
         self._connections.add(connection)
         return True

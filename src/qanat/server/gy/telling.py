@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from qanat.server.gy.front import Front
 
 _log: Final = structlog.get_logger("gy")
-_ROUTES: Final = 10_000
+_ROUTES: Final = 50_000
 _WAITING: Final = 100_000
 
 
@@ -62,17 +62,25 @@ class Teller:
         self._front = front
         self._store = store
         self._routes: OrderedDict[str, Route] = OrderedDict()
+        self._hosts: dict[Connection, set[str]] = {}
+        """Who is reached over a connection, so that its end costs no look at everybody else's."""
         self._waiting: OrderedDict[tuple[Connection, int], Told] = OrderedDict()
 
     def route(self, origin_host: str, realm: str, connection: Connection) -> None:
+        self._forget(origin_host)
         self._routes[origin_host] = Route(connection, realm)
-        self._routes.move_to_end(origin_host)
+        self._hosts.setdefault(connection, set()).add(origin_host)
         if len(self._routes) > _ROUTES:
-            self._routes.popitem(last=False)
+            self._forget(next(iter(self._routes)))
 
     def unroute(self, connection: Connection) -> None:
-        for host in [host for host, route in self._routes.items() if route.connection is connection]:
+        for host in self._hosts.pop(connection, ()):
             del self._routes[host]
+
+    def _forget(self, host: str) -> None:
+        route = self._routes.pop(host, None)
+        if route is not None:
+            self._hosts[route.connection].discard(host)
 
     def on_change(self, owner: Owner, change: Change) -> None:
         """Tell the gateways that serve this subscriber."""

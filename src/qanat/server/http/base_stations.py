@@ -1,7 +1,7 @@
 """The base stations' side of the interface, and what terminals say about trades. Plain routes, since they are hot.
 
-Usage is counted page by page before anything is confirmed (``server/trading``); a question is answered on the supplier's
-page alone.
+Usage is counted page by page before anything is confirmed, and a question is answered on the supplier's page alone
+(``server/trading``).
 """
 
 from __future__ import annotations
@@ -93,12 +93,7 @@ async def trade_interrogation(request: Request) -> Response:
     if isinstance(station, Refused):
         return await refuse(services, station)
     message = _interrogation.decode(body)
-    confirmed = await trading.take_usage(services.store, station, message.report)
-    if isinstance(confirmed, Refused):
-        return await refuse(services, confirmed)
-    outcome = await services.store.decide(
-        lambda work: translate.interrogation(work, services.policy, station, message, acked=confirmed.acked)
-    )
+    outcome = await trading.interrogate(services.store, services.policy, station, message)
     if isinstance(outcome, Refused):
         return await refuse(services, outcome, who=base_station_owner(station), session=message.session)
     if outcome.refusal is not None:

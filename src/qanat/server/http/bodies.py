@@ -122,6 +122,29 @@ class TopUp(Body):
     valid_days: Days = 30
 
 
+class NewVouchers(Body):
+    """A batch of codes, each for octets or for money."""
+
+    batch: NameText
+    operator: NameText = "home"
+    count: Annotated[int, Field(ge=1, le=5000)]
+    octets: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)] = 0
+    valid_days: Days = 30
+    amount: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).")] = 0
+    currency: Currency = "EUR"
+    good_days: Annotated[int, Field(ge=1, le=3650, description="How long the codes can be redeemed.")] = 365
+
+    @model_validator(mode="after")
+    def one_worth(self) -> NewVouchers:
+        if bool(self.octets) == bool(self.amount):
+            raise ValueError("a voucher is worth either octets or an amount of money")
+        return self
+
+
+class VoucherCode(Body):
+    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
 class NewPeer(Body):
     origin_host: Annotated[str, StringConstraints(pattern=ORIGIN_HOST), Field(examples=["smf.open5gs.test"])]
     profile: Annotated[str, StringConstraints(pattern=f"^({'|'.join(PROFILES)})$")] = DEFAULT

@@ -32,6 +32,7 @@ from qanat.server.http.exchange_views import (
     TradeView,
 )
 from qanat.server.http.listing import listed, of_operator
+from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
 from qanat.server.settling import settle
 
@@ -118,7 +119,7 @@ async def close(period: Period, request: Request, caller: Administrator) -> Resp
     services = services_of(request)
     folder = _folder(services, period)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    settled = await settle(services.store, period, close=True, directory=folder)
+    settled = await settle(services.store, period, close=True, directory=folder, note=await noted(request, caller))
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
     return Response(SettlementView.of(settled).model_dump_json(), 201, media_type="application/json")

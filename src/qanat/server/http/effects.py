@@ -16,6 +16,7 @@ from qanat.registry.access import Caller, caller_may_serve, caller_of
 from qanat.registry.answers import Answer, Repeatable, earlier_answer, store_answer
 from qanat.registry.names import digest, is_name
 from qanat.registry.refused import remember
+from qanat.server.http.noting import noted
 from qanat.server.http.problems import Denied, refusal
 from qanat.server.http.services import Services, services_of
 
@@ -80,8 +81,11 @@ async def effect(
     caller: Caller | None = None,
     status: int = 201,
 ) -> Response:
-    """Take a decision durably and show its result; once only if the request carries an ``Idempotency-Key``."""
-    asked = await _repeatable(request, caller)
+    """Take a decision durably and show its result; once only if the request carries an ``Idempotency-Key``.
+
+    What staff does is noted in the log of changes by the same decision.
+    """
+    asked, note = await _repeatable(request, caller), await noted(request, caller)
 
     def once(work: Work) -> Answer | Refused:
         earlier = earlier_answer(work, asked) if asked else None
@@ -93,6 +97,7 @@ async def effect(
         answer = Answer(status, show(result).model_dump_json().encode())
         if asked:
             store_answer(work, asked, answer)
+        note(work)
         return answer
 
     return await _answered(request, await services_of(request).store.decide(once), caller)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.obligations import Statement
+from qanat.exchange.offers import Offer
 from qanat.exchange.orders import Circle, DemandOrder, SupplyOrder
 from qanat.exchange.prices import OCTET_FOR_OCTET, Price
 from qanat.exchange.trades import Trade
@@ -73,6 +74,36 @@ class SupplyView(BaseModel):
             terminal=order.terminal,
             opened_at=format_instant(order.opened_at),
             stopped_at=_when(order.stopped_at),
+        )
+
+
+class OfferView(BaseModel):
+    """A supply order as a demander sees it; ``identity`` is what to type in at a base station."""
+
+    order: str
+    supplier: str
+    identity: str
+    octets: int
+    """What could be drawn on it now."""
+    price: PriceView
+    audience: str
+    until: str | None
+    places: list[str]
+    operators: list[str]
+
+    @classmethod
+    def of(cls, offer: Offer) -> OfferView:
+        order = offer.order
+        return cls(
+            order=order.id,
+            supplier=order.supplier,
+            identity=offer.identity,
+            octets=offer.left,
+            price=PriceView.of(order.price),
+            audience=order.audience,
+            until=_when(order.until),
+            places=list(offer.places),
+            operators=list(order.operators),
         )
 
 
@@ -367,6 +398,10 @@ class SettlementView(BaseModel):
 
 class SupplyList(BaseModel):
     orders: list[SupplyView]
+
+
+class OfferList(BaseModel):
+    offers: list[OfferView]
 
 
 class DemandList(BaseModel):

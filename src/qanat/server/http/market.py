@@ -11,6 +11,7 @@ from starlette.responses import Response
 from qanat.exchange import booking, identity, obligations, orders
 from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
+from qanat.exchange.offers import offers_for
 from qanat.exchange.orders import Circle, DemandOrder, SupplyOrder
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
@@ -19,6 +20,7 @@ from qanat.refusals import Refused
 from qanat.registry.base_stations import BaseStation, base_stations_of, reach_base_station, revoke_base_station
 from qanat.registry.codes import issue_code
 from qanat.registry.subscribers import Subscriber
+from qanat.server import trading
 from qanat.server.http.bodies import CodeRequest, NewCircle, NewDemand, NewSupply, Payment
 from qanat.server.http.effects import AnyCaller, Subject, effect, view
 from qanat.server.http.exchange_views import (
@@ -32,6 +34,8 @@ from qanat.server.http.exchange_views import (
     DisputeView,
     IdentityView,
     ObtainedView,
+    OfferList,
+    OfferView,
     PaymentView,
     StatementList,
     StatementView,
@@ -122,6 +126,21 @@ async def list_circles(name: Subject, request: Request, caller: AnyCaller) -> Re
 
 
 # -- demand
+
+
+@_both("GET", "/offers", OfferList, tag=_TAG)
+async def list_offers(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """List what others would supply to a subscriber now, the one to be tried first at the head."""
+    suppliers = await trading.suppliers_on_offer(services_of(request).store)
+    decision = acting_for(
+        caller, name, lambda work, one: offers_for(work, one.id, {*suppliers, *obligations.partners(work, one.id)})
+    )
+    return await view(
+        request,
+        decision,
+        show=lambda found: OfferList(offers=[OfferView.of(offer) for offer in found]),
+        caller=caller,
+    )
 
 
 @_both("POST", "/demand-orders", DemandView, tag=_TAG)

@@ -27,6 +27,7 @@ from qanat.server.http.bodies import (
 )
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, refuse
 from qanat.server.http.listing import listed, of_operator
+from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
     CodeView,
@@ -184,16 +185,23 @@ async def _add(request: Request, caller: Caller, operator: str, profiles: list[N
     barred = not_theirs(caller, operator)
     if barred:
         return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
-    added = Added(0, 0)
+    added, note = Added(0, 0), await noted(request, caller)
+
+    def add(work: Work, chunk: list[NewProfile]) -> Added | Refused:
+        outcome = sims.add_profiles(work, operator=operator, profiles=chunk)
+        if not isinstance(outcome, Refused):
+            note(work)
+        return outcome
+
     *chunks, last = [profiles[start : start + _CHUNK] for start in range(0, len(profiles), _CHUNK)]
     for chunk in chunks:
-        outcome = await store.decide(partial(sims.add_profiles, operator=operator, profiles=chunk))
+        outcome = await store.decide(partial(add, chunk=chunk))
         if isinstance(outcome, Refused):
             return await refuse(services_of(request), outcome, who=f"{caller.role}/{caller.who}")
         added = Added(added.added + outcome.added, added.existing + outcome.existing)
 
     def finish(work: Work) -> PoolView | Refused:
-        outcome = sims.add_profiles(work, operator=operator, profiles=last)
+        outcome = add(work, last)
         if isinstance(outcome, Refused):
             return outcome
         pool = PoolView.of(sims.pool_of(work, operator))

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from qanat.charging.session import Session
+from qanat.ledger.book import used
+from qanat.ledger.history import DAYS_KEPT, HOURS_KEPT, usage_by
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals, wallets
@@ -30,21 +32,23 @@ from qanat.server.http.views import (
     RefusalView,
     SessionList,
     SessionView,
+    SpanView,
     SubscriberList,
     SubscriberView,
     TerminalList,
     TerminalView,
+    UsageView,
     WalletView,
 )
 from qanat.server.notices import Change
 from qanat.system import fresh_code, fresh_id
-from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
+from qanat.units import DAY, HOUR, Instant, Millis, MinorUnits, Octets, format_instant
 
 router = APIRouter()
 _both = partial(both, router)
 
 
-def _noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
+def noticed(request: Request, name: str, answer: Response, change: Change) -> Response:
     """Let those who serve the subscriber's sessions know what took effect."""
     if answer.status_code < 300:
         services_of(request).notices.tell(subscriber_owner(name), change)
@@ -96,7 +100,7 @@ async def change_status(name: Subject, body: StatusChange, request: Request, cal
     """Suspend a subscriber, who is granted nothing from then on, or set it active again."""
     decision = acting_for(caller, name, lambda work, one: set_status(work, one, cast(Status, body.status)))
     answer = await effect(request, decision, show=SubscriberView.of, caller=caller)
-    return _noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
+    return noticed(request, name, answer, Change.BARRED if body.status == "suspended" else Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/pay-ins", status_code=201, response_model=WalletView, tags=["wallet"])
@@ -115,7 +119,7 @@ async def buy(name: Subject, body: Purchase, request: Request, caller: AnyCaller
     bucket = fresh_id("bkt")
     decision = acting_for(caller, name, lambda work, one: wallets.buy(work, one, plan=body.plan, bucket=bucket))
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @router.post("/v1/subscribers/{name}/top-ups", status_code=201, response_model=BucketView, tags=["wallet"])
@@ -128,7 +132,7 @@ async def top_up(name: Subject, body: TopUp, request: Request, caller: StaffCall
         lambda work, one: wallets.top_up(work, one, octets=octets, valid_days=body.valid_days, bucket=bucket),
     )
     answer = await effect(request, decision, show=BucketView.of, caller=caller)
-    return _noticed(request, name, answer, Change.RICHER)
+    return noticed(request, name, answer, Change.RICHER)
 
 
 @_both("GET", "/balance", BalanceView, tag="wallet")
@@ -136,6 +140,25 @@ async def balance(name: Subject, request: Request, caller: AnyCaller) -> Respons
     """Show what is available, reserved, used and owed, in octets."""
     decision = acting_for(caller, name, wallets.balance_of)
     return await view(request, decision, show=partial(BalanceView.of, name), caller=caller)
+
+
+@_both("GET", "/usage", UsageView, tag="wallet")
+async def usage(name: Subject, request: Request, caller: AnyCaller) -> Response:
+    """Show what was used by the hour and by the day, to the octet."""
+
+    def decide(work: Work, one: Subscriber) -> UsageView:
+        spans = partial(usage_by, work, one.owner, used=used(work, one.owner))
+        return UsageView(
+            subscriber=one.id,
+            hours=[_span(at, octets) for at, octets in spans(span=HOUR, count=HOURS_KEPT)],
+            days=[_span(at, octets) for at, octets in spans(span=DAY, count=DAYS_KEPT)],
+        )
+
+    return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
+
+
+def _span(at: Instant, octets: Octets) -> SpanView:
+    return SpanView(at=format_instant(at), octets=octets)
 
 
 @_both("POST", "/codes", CodeView, tag="terminals")

@@ -59,10 +59,23 @@ def admission(
     return _admitted(work, policy, trade)
 
 
-def interrogation(
-    work: Work, policy: Policy, base_station: str, message: agent.Interrogation, *, acked: int
+def counted_interrogation(
+    work: Work, policy: Policy, base_station: str, message: agent.Interrogation
 ) -> agent.InterrogationAnswer | Refused:
-    """Answer a base station's question about one of its trades; its rows were counted before (``acked``)."""
+    """Count the rows of the trade a question is about, then answer it. Rows of other trades are left to their pages."""
+    rows = [row for row in message.report.rows if session_of(row.quota) == message.session]
+    trade = trades.trade_at(work, base_station, message.session)
+    if trade is not None and rows:
+        refused = count_rows(work, base_station, trade.supplier, with_changes(message.report, rows=rows))
+        if refused is not None:
+            return refused
+    return interrogation(work, policy, base_station, message)
+
+
+def interrogation(
+    work: Work, policy: Policy, base_station: str, message: agent.Interrogation
+) -> agent.InterrogationAnswer | Refused:
+    """Answer a base station's question about one of its trades; its rows have been counted, confirming is for others."""
     trade = trades.trade_at(work, base_station, message.session)
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.session})
@@ -85,7 +98,7 @@ def interrogation(
     return agent.InterrogationAnswer(
         session=message.session,
         number=message.number,
-        acked=acked,
+        acked=0,
         quotas=[quota_of(grant) for grant in answer.grants if grant.refusal is None],
         refusal=None if refused is None else refusal_body(refused),
         report_interval_s=policy.report_interval_s,

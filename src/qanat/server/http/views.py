@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
 from qanat.charging.session import Session
 from qanat.ledger.book import Account
+from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, Staff
+from qanat.registry.changes import Change
 from qanat.registry.names import name_of
 from qanat.registry.operators import Operator
 from qanat.registry.plans import Plan
@@ -15,8 +19,9 @@ from qanat.registry.sims import Pool, SimProfile
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import Terminal
 from qanat.registry.unmatched import UnmatchedReport
+from qanat.registry.vouchers import Redeemed, Voucher, VoucherBatch
 from qanat.registry.wallets import Balance
-from qanat.units import format_instant
+from qanat.units import Instant, format_instant
 
 
 class OperatorView(BaseModel):
@@ -167,6 +172,21 @@ class BalanceView(BaseModel):
         )
 
 
+class SpanView(BaseModel):
+    """Octets whose use was booked in the hour or day that begins at ``at`` (UTC)."""
+
+    at: str
+    octets: int
+
+
+class UsageView(BaseModel):
+    """The last hours and days up to now, the oldest first. What was lent to others is in it."""
+
+    subscriber: str
+    hours: list[SpanView]
+    days: list[SpanView]
+
+
 class TerminalView(BaseModel):
     terminal: str
     state: str
@@ -300,6 +320,8 @@ class RefusalView(BaseModel):
     reason: str
     sentence: str
     cure: str
+    sentence_zh: str
+    cure_zh: str
     facts: dict[str, int | str]
     first_at: str
     at: str
@@ -307,12 +329,15 @@ class RefusalView(BaseModel):
 
     @classmethod
     def of(cls, refused: RefusedRequest) -> RefusalView:
+        again = Refused(Refusal(refused.reason), refused.facts)
         return cls(
             who=refused.who,
             session=refused.session,
             reason=refused.reason,
             sentence=refused.sentence,
             cure=refused.cure,
+            sentence_zh=again.sentence_zh,
+            cure_zh=again.cure_zh,
             facts=refused.facts,
             first_at=format_instant(refused.first_at),
             at=format_instant(refused.at),
@@ -395,6 +420,119 @@ class UnmatchedList(BaseModel):
 
 class PeerList(BaseModel):
     peers: list[PeerView]
+
+
+class VoucherBatchView(BaseModel):
+    """A batch of vouchers. ``codes`` are shown when it is made and never again."""
+
+    batch: str
+    operator: str
+    state: str
+    count: int
+    redeemed: int
+    octets: int
+    valid_days: int
+    amount: int
+    currency: str
+    created_at: str
+    expires_at: str
+    codes: list[str] = []
+
+    @classmethod
+    def of(cls, batch: VoucherBatch, *, now: Instant, codes: Sequence[str] = ()) -> VoucherBatchView:
+        ended = "withdrawn" if batch.withdrawn_at is not None else "expired"
+        return cls(
+            batch=batch.id,
+            operator=batch.operator,
+            state="good" if now < batch.ended_at else ended,
+            count=batch.count,
+            redeemed=batch.redeemed,
+            octets=batch.octets,
+            valid_days=batch.valid_days,
+            amount=batch.amount,
+            currency=batch.currency,
+            created_at=format_instant(batch.created_at),
+            expires_at=format_instant(batch.expires_at),
+            codes=list(codes),
+        )
+
+
+class VoucherBatchList(Listed):
+    batches: list[VoucherBatchView]
+
+
+class VoucherView(BaseModel):
+    number: int
+    redeemed_by: str
+    redeemed_at: str | None
+
+    @classmethod
+    def of(cls, voucher: Voucher) -> VoucherView:
+        at = voucher.redeemed_at
+        return cls(
+            number=voucher.number,
+            redeemed_by=voucher.redeemed_by,
+            redeemed_at=None if at is None else format_instant(at),
+        )
+
+
+class VoucherList(Listed):
+    vouchers: list[VoucherView]
+
+
+class RedeemedView(BaseModel):
+    """What a voucher brought: ``octets`` in a bucket, or ``amount`` into the wallet."""
+
+    batch: str
+    number: int
+    bucket: str
+    octets: int
+    expires_at: str | None
+    amount: int
+    currency: str
+
+    @classmethod
+    def of(cls, redeemed: Redeemed) -> RedeemedView:
+        batch, account = redeemed.batch, redeemed.account
+        return cls(
+            batch=batch.id,
+            number=redeemed.voucher.number,
+            bucket=account.id if batch.octets else "",
+            octets=batch.octets,
+            expires_at=format_instant(account.expires_at) if account.expires_at is not None else None,
+            amount=batch.amount,
+            currency=batch.currency,
+        )
+
+
+class ChangeView(BaseModel):
+    """A command of the staff: who did what to what, and what it said."""
+
+    change: str
+    at: str
+    who: str
+    role: str
+    operator: str
+    act: str
+    target: str
+    said: dict[str, str]
+
+    @classmethod
+    def of(cls, change: Change) -> ChangeView:
+        return cls(
+            change=change.id,
+            at=format_instant(change.at),
+            who=change.who,
+            role=change.role,
+            operator=change.operator,
+            act=change.act,
+            target=change.target,
+            said=change.said,
+        )
+
+
+class ChangeList(Listed):
+    changes: list[ChangeView]
 
 
 class Done(BaseModel):

@@ -11,6 +11,7 @@ from qanat.charging.session import Session
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals
+from qanat.registry.changes import Change
 from qanat.registry.refused import RefusedRequest
 from qanat.registry.terminals import Terminal
 from qanat.registry.unmatched import UnmatchedReport
@@ -18,6 +19,8 @@ from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCall
 from qanat.server.http.listing import every, listed, of_operator, of_owner
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
+    ChangeList,
+    ChangeView,
     RefusalList,
     RefusalView,
     SessionList,
@@ -99,6 +102,14 @@ async def list_unmatched(request: Request, _caller: Administrator, limit: Limit 
     """List reports of usage that fit no session and no subscriber; kept for a week."""
     found = await services_of(request).store.find(UnmatchedReport, limit=limit)
     return UnmatchedList(reports=[UnmatchedView.of(one) for one in found])
+
+
+@router.get("/v1/changes", tags=["changes"])
+async def list_changes(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> ChangeList:
+    """List what staff changed in the last 400 days, newest first; staff of an operator sees its colleagues'."""
+    store = services_of(request).store
+    found, more = await listed(store, Change, seen=of_operator(caller), after=after, limit=limit)
+    return ChangeList(changes=[ChangeView.of(one) for one in found], next=more)
 
 
 @router.get("/v1/audit", tags=["audit"])

@@ -1,8 +1,9 @@
 """Reading messages fast: a bounded memory of layouts in front of the walk.
 
 One ``Decoder`` belongs to one connection, so that a peer who sends ever new shapes slows only itself. Learning a shape
-costs some twenty walks; it is paid from a budget that refills by one for every ``LEARN_EVERY`` messages walked, so what
-such a peer costs stays close to the plain walk.
+costs about four walks where its kind of message was learnt before, ten where it was not (measured for Open5GS and
+Magma); it is paid from a budget that refills by one for every ``LEARN_EVERY`` messages walked, so what such a peer costs
+stays within a tenth of the plain walk.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from qanat.wire.diameter.messages import Message
 from qanat.wire.diameter.walk import walk
 
 MAX_SHAPES: Final = 256
-"""Layouts kept for one connection, about 4 kB each."""
+"""Layouts kept for one connection: about 4.5 kB each for requests of 800 octets."""
 MAX_ALIKE: Final = 8
 """Layouts that share a key and are compared in turn."""
 LEARN_EVERY: Final = 128

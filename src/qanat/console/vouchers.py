@@ -1,0 +1,113 @@
+"""Commands about vouchers: made by an operator, redeemed by subscribers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from qanat.console.client import Client, Json, path_of, remote, segment
+from qanat.console.parameters import MONEY, NAME, SIZE
+from qanat.console.tables import moment, money, say, show, size
+
+_COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
+
+
+@click.group()
+def voucher() -> None:
+    """Vouchers: codes sold on paper, each good once."""
+
+
+@voucher.command("create")
+@click.argument("batch", type=NAME)
+@click.option("--count", type=click.IntRange(1, 5000), required=True)
+@click.option("--octets", type=SIZE, default=0, help="What each is worth: octets, such as 1GB …")
+@click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="… for so long,")
+@click.option("--amount", type=MONEY, default=0, help="or money, such as 9.90.")
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--operator", type=NAME, default="home", show_default=True)
+@click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
+@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
+@remote
+def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
+    """Make a batch of vouchers. Their codes are shown this once."""
+    with _private(file) as kept:  # before anything is made: codes that can't be written would be lost
+        made = client.post("/v1/voucher-batches", batch)
+        kept.write(as_csv(made))
+    if file is None:
+        show(("code",), [(code,) for code in made["codes"]], empty="")
+    where = f" Their codes are in {file}." if file else " Keep the codes: they are not shown again."
+    say(f"{made['count']} vouchers of {_worth(made)} were made, good until {moment(made['expires_at'])} UTC.{where}")
+    return made
+
+
+@voucher.command("list")
+@click.argument("batch", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--after", default="", help="Go on behind this, as `next` said.")
+@remote
+def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> Json:
+    """List batches; or the vouchers of one, and who redeemed them."""
+    if batch is not None:
+        found = client.get(f"/v1/voucher-batches/{segment(batch)}/vouchers", limit=limit, after=after)
+        rows = [(one["number"], one["redeemed_by"] or "–", moment(one["redeemed_at"])) for one in found["vouchers"]]
+        show(("number", "redeemed by", "at (UTC)"), rows, empty="No voucher.")
+        return found
+    found = client.get("/v1/voucher-batches", limit=limit, after=after)
+    lines = [
+        (one["batch"], one["operator"], _worth(one), one["state"], f"{one['redeemed']} of {one['count']}")
+        for one in found["batches"]
+    ]
+    show(("batch", "operator", "worth", "state", "redeemed"), lines, empty="No batch of vouchers yet.")
+    return found
+
+
+@voucher.command("withdraw")
+@click.argument("batch", type=NAME)
+@remote
+def withdraw(client: Client, batch: str) -> Json:
+    """Let nobody redeem what is left of a batch."""
+    made = client.post(f"/v1/voucher-batches/{segment(batch)}/withdrawal")
+    say(f"{made['count'] - made['redeemed']} vouchers of batch {batch} can't be redeemed any more.")
+    return made
+
+
+@voucher.command("redeem")
+@click.argument("code")
+@click.option("--subscriber", metavar="NAME", help="For whom; else whoever's token it is.")
+@remote
+def redeem(client: Client, code: str, subscriber: str | None) -> Json:
+    """Redeem a code: its octets or its money are the subscriber's at once."""
+    made = client.post(path_of(subscriber, "/vouchers"), {"code": code})
+    until = f", valid until {moment(made['expires_at'])} UTC" if made["expires_at"] else ""
+    say(f"Redeemed: {_worth(made)}{until}.")
+    return made
+
+
+def as_csv(batch: Json) -> str:
+    """Return a batch with its codes as CSV, one voucher a line (RFC 4180)."""
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(_COLUMNS)
+    for number, code in enumerate(batch["codes"], 1):
+        facts = {**batch, "number": number, "code": code}
+        lines.writerow([facts[column] for column in _COLUMNS])
+    return text.getvalue()
+
+
+def _worth(facts: Json) -> str:
+    return size(facts["octets"]) if facts["octets"] else money(facts["amount"], facts["currency"])
+
+
+def _private(file: Path | None) -> TextIO:
+    """Open a file that only its owner may read. Codes are money."""
+    if file is None:
+        return io.StringIO()
+    try:
+        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii", newline="")
+    except OSError as error:
+        raise click.ClickException(f"{file} can't be written: {error.strerror}. Nothing was made.") from error

@@ -1,0 +1,86 @@
+"""Forms: read within bounds, and believed only if they come from a page of ours.
+
+A form must carry the word that its page was given (``Visit.csrf``), and a browser that says where a request comes from
+must say: from here. What fails the second is turned away. What fails only the first was filled in before its person
+signed out or in again, maybe in another tab: its content comes back on a page that asks again, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+
+from qanat.server.web.visit import Visit
+from qanat.wire.agent import Problem
+
+_FIELDS: Final = 400
+OURS: Final = frozenset({"csrf", "once"})
+"""Fields of the console itself; a form that is asked again gets new ones."""
+SECRET: Final = frozenset({"password", "again"})
+"""Never handed back."""
+
+
+class NotBelieved(Exception):
+    """The form came from somewhere else."""
+
+
+class TooMuch(Exception):
+    """The form is larger than any of ours."""
+
+
+async def read_form(request: Request, *, limit: int) -> dict[str, str]:
+    """Return the fields of a form; of a repeated one the last. Raises TooMuch, NotBelieved."""
+    if not from_here(request):
+        raise NotBelieved
+    body = await request.body()
+    if len(body) > limit:
+        raise TooMuch
+    if "urlencoded" not in request.headers.get("content-type", "urlencoded"):
+        raise NotBelieved
+    return read_fields(body.decode(errors="replace"))
+
+
+def read_fields(text: str) -> dict[str, str]:
+    """Read what a browser writes. Raises TooMuch."""
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS, errors="replace"))
+    except ValueError as error:
+        raise TooMuch from error
+
+
+def write_fields(form: dict[str, str]) -> str:
+    """Write what is worth asking again: all but secrets and what the console itself put in."""
+    return urlencode({name: value for name, value in form.items() if name not in OURS | SECRET})
+
+
+def from_here(request: Request) -> bool:
+    """Tell whether the browser says that one of our pages sent this (Fetch Metadata; RFC 6454 §7)."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site != "same-origin":
+        return False
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def is_stale(visit: Visit) -> bool:
+    """Tell whether a form was made for another sign-in than the one it is sent with."""
+    return not visit.believes(visit.form.get("csrf", ""))
+
+
+def may_be_asked_again(visit: Visit) -> bool:
+    """A stale form is handed back only where the browser itself vouches for its origin."""
+    headers = visit.request.headers
+    return headers.get("sec-fetch-site") == "same-origin" or headers.get("origin") is not None
+
+
+def local_path(text: str, *, otherwise: str = "/") -> str:
+    """Return a path of ours, whatever was asked for: never another host, scheme or a browser's reading of one."""
+    parts = urlsplit(text) if text.isprintable() and "\\" not in text else urlsplit("")
+    ours = text.startswith("/") and not text.startswith("//") and not parts.scheme and not parts.netloc
+    return text if ours and len(text) <= 2000 else otherwise
+
+
+def bad(field: str, detail: str, cure: str) -> Problem:
+    """Return a problem that the form itself has, as the interface would put it."""
+    return Problem(title="", status=422, detail=detail, reason="bad_input", cure=cure, field=field)

@@ -1,0 +1,44 @@
+"""What each face offers, in the order in which people look for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from qanat.registry.access import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    path: str
+    label: str
+    """An English sentence of the catalogue."""
+    icon: str
+    """A name in ``templates/icons.html``."""
+    main: bool = False
+    """On a phone the main ones stand at the thumb, at most four; the others behind *More*."""
+
+
+SUBSCRIBER: Final = (
+    Entry(path="/me", label="Overview", icon="drop", main=True),
+    Entry(path="/me/lend", label="Lend", icon="out", main=True),
+    Entry(path="/me/borrow", label="Borrow", icon="in", main=True),
+    Entry(path="/me/plans", label="Plans", icon="tag", main=True),
+    Entry(path="/me/usage", label="Usage", icon="bars"),
+    Entry(path="/me/terminals", label="Terminals", icon="phone"),
+    Entry(path="/me/statement", label="Statement", icon="scales"),
+    Entry(path="/me/refusals", label="Refusals", icon="stop"),
+)
+OPERATOR: Final = (Entry(path="/ops", label="Refusals", icon="stop", main=True),)
+MENUS: Final[dict[Role, tuple[Entry, ...]]] = {
+    "subscriber": SUBSCRIBER,
+    "operator": OPERATOR,
+    "administrator": OPERATOR,
+}
+HOME: Final[dict[Role, str]] = {role: entries[0].path for role, entries in MENUS.items()}
+
+
+def here(entries: tuple[Entry, ...], path: str) -> str:
+    """Return the path of the entry that a page belongs to: the longest that begins it."""
+    under = [entry.path for entry in entries if path == entry.path or path.startswith(entry.path + "/")]
+    return max(under, key=len, default="")

@@ -1,0 +1,34 @@
+// The few things a page does by itself. Everything works without it.
+"use strict";
+
+// A phone's sheet of further pages closes when somebody looks elsewhere.
+document.addEventListener("click", (event) => {
+  for (const sheet of document.querySelectorAll(".thumb details[open]")) {
+    if (!sheet.contains(event.target)) sheet.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const sheet of document.querySelectorAll(".thumb details[open]")) {
+    sheet.open = false;
+    sheet.querySelector("summary").focus();
+  }
+});
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
+// Copying a code or a command.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+  button.querySelector("span").textContent = button.dataset.done;
+});

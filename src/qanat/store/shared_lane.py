@@ -1,0 +1,139 @@
+"""A lane on a database that other servers write to as well.
+
+Every page is at least as new as the seq at which its shard is known. A batch commits only if no shard that it read or
+writes has moved since; a question is answered only if none that it read has. Otherwise what others wrote is read and laid
+on the pages, and the batch is decided again. So whoever asks sees everything that was acknowledged by any server before,
+and a cache is never trusted, only used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from qanat.clock import Clock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.work import Images, Page
+from qanat.store.lane import Batch, Lane, Ticket
+from qanat.store.pages import gather
+from qanat.store.port import EntryRow, SharedLog, Taken
+from qanat.store.records import decode_entry
+
+
+class SharedLane(Lane):
+    def __init__(self, log: SharedLog, clock: Clock, *, pages_kept: int) -> None:
+        super().__init__(log, clock, pages_kept=pages_kept)
+        self._shared = log
+        self._page_of = self._noted
+        self._read: set[Shard] = set()
+        """The shards that the gathering batch has read."""
+        self._looking: asyncio.Future[None] | None = None
+        """Made by whoever waits until others' entries are known."""
+
+    async def caught_up(self) -> None:
+        """Return when the rows show everything that any server acknowledged before the call. Raises StoreFault."""
+        await self._look()
+        await super().caught_up()
+
+    # -- what the lane asks
+
+    def _is_true_at_once(self, *, changed: bool) -> bool:  # noqa: ARG002 - another server may know better
+        return False
+
+    def _has_work(self) -> bool:
+        return super()._has_work() or self._looking is not None
+
+    async def _commit_next(self) -> None:
+        if self._looking is not None:
+            await self._see_others()
+            if not self._gathering.tickets:
+                return
+        batch, self._gathering = self._gathering, Batch()
+        read, self._read = self._read, set()
+        self._committing = batch
+        touched = self._known(read.union(row.shard for row in batch.rows))
+        try:
+            if await self._commit(batch, touched):
+                self._settle(batch)
+            else:
+                await self._make_way(await self._shared.since(touched))
+        except StoreFault as fault:
+            await self._lose(fault)
+        self._committing = None
+
+    # -- how it is done
+
+    def _noted(self, owner: Owner) -> Page:
+        self._read.add(self._log.shard_of(owner))
+        return self._pages(owner)
+
+    def _known(self, shards: Iterable[Shard]) -> dict[Shard, int]:
+        return {shard: self._durable.get(shard, 0) for shard in shards}
+
+    async def _commit(self, batch: Batch, touched: dict[Shard, int]) -> bool:
+        """Append a batch, or only look whether it is still true. False: somebody else was first."""
+        if not batch.rows:
+            return not await self._shared.since(touched)
+        written = {row.shard for row in batch.rows}
+        unchanged = {shard: seq for shard, seq in touched.items() if shard not in written}
+        try:
+            await self._shared.append(batch.rows, unchanged)
+        except Taken:
+            return False
+        return True
+
+    async def _make_way(self, newer: list[EntryRow]) -> None:
+        """Somebody else appended first: take that up, and decide all that is under way anew, in order."""
+        owners = self._changed()
+        tickets = self._withdraw()
+        self.figures.decided_again += len(tickets)
+        self._take_up(newer, owners)
+        await self._decide_anew(tickets, owners)
+
+    async def _see_others(self) -> None:
+        """Take up everything that others appended. Nothing is being committed."""
+        looking, self._looking = self._looking, None
+        assert looking is not None, "somebody looks"
+        self._committing = Batch()
+        try:
+            newer = [row for row in await self._log.tail() if row.seq > self._durable.get(row.shard, 0)]
+            if newer:
+                await self._make_way(newer)
+        except StoreFault as fault:
+            looking.set_exception(fault)
+        else:
+            looking.set_result(None)
+        self._committing = None
+
+    async def _look(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_future()
+            self._wake()
+        await asyncio.shield(self._looking)
+
+    def _changed(self) -> set[Owner]:
+        """The owners whose pages show what is not committed yet."""
+        assert self._committing is not None, "between batches nothing is taken up"
+        return {*self._committing.images, *self._gathering.images}
+
+    def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:
+        """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""
+        self._pages.forget(uncommitted)
+        self._read = set()
+        images: Images = {}
+        for row in newer:
+            entry = decode_entry(row.body)
+            gather(images, entry)
+            self._pages.apply(entry)
+            self._durable[row.shard] = row.seq
+        self._heads = dict(self._durable)
+        self._projector.take(images)
+
+    async def _decide_anew(self, tickets: list[Ticket], owners: set[Owner]) -> None:
+        """Load the pages that were forgotten all at once, then decide one after the other."""
+        with suppress(StoreFault):  # whoever needs the page asks again and is told
+            await asyncio.gather(*(self._load(owner) for owner in owners))
+        for ticket in tickets:
+            await self._again(ticket)

@@ -1,0 +1,160 @@
+"""A person at a real browser: Debian's Chromium, driven by Playwright, against a real server.
+
+Every page a test looks at is judged by axe-core, must log no error, and leaves a screenshot in ``build/screenshots``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.server.live import Live
+
+_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+_AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
+_SHOTS: Final = Path(__file__).parents[3] / "build" / "screenshots"
+PASSWORD: Final = "correct horse battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How somebody looks at the console."""
+
+    language: str = "en"
+    scheme: str = "light"
+    width: int = 1280
+
+    @property
+    def name(self) -> str:
+        return f"{self.language}-{self.scheme}-{self.width}"
+
+
+LOOKS: Final = (
+    Look(),
+    Look(scheme="dark"),
+    Look(width=390),
+    Look(language="zh"),
+    Look(language="zh", scheme="dark", width=390),
+)
+"""Both languages, both looks, both widths."""
+
+
+class Person:
+    """Somebody at a browser of their own: own cookies, own window."""
+
+    def __init__(self, live: Live, context: BrowserContext, look: Look) -> None:
+        self.live = live
+        self.look = look
+        self.context = context
+        self.page = self.tab()
+        self.errors: list[str] = []
+
+    def tab(self) -> Page:
+        page = self.context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        return page
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.live.url + path)
+
+    @property
+    def path(self) -> str:
+        return self.page.url.removeprefix(self.live.url)
+
+    def sign_up(self, name: str) -> None:
+        """Sign up at the door; the browser is signed in from then on."""
+        self.go("/sign-up")
+        self.page.fill("#name", name)
+        self.page.fill("#password", PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url("**/me")
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> None:
+        self.go("/sign-in")
+        self.page.fill("#name", name)
+        self.page.fill("#password", password)
+        self.page.click("main button")
+        self.page.wait_for_selector(".shell")
+
+    def text(self) -> str:
+        return self.page.inner_text("main")
+
+    def judge(self, name: str) -> None:
+        """Keep a screenshot; then no violation of accessibility, no error, nothing wider than the window."""
+        _SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=_SHOTS / f"{name}-{self.look.name}.png", full_page=True)
+        assert self.violations() == [], name
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        assert self.errors == [], name
+
+    def violations(self) -> list[str]:
+        # The page's policy lets no script in; the driver's own evaluation is not the page's.
+        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        found: dict[str, Any] = self.page.evaluate("axe.run()")
+        return [
+            f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes'][:3]]}"
+            for one in found["violations"]
+        ]
+
+    def _note(self, message: Any) -> None:
+        # A page that answers 4xx on purpose is logged by the browser as a failed resource.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.errors.append(message.text)
+
+
+class People:
+    """Opens browsers for persons of one test."""
+
+    def __init__(self, browser: Browser, live: Live) -> None:
+        self._browser = browser
+        self.live = live
+        self._contexts: list[BrowserContext] = []
+
+    def person(self, look: Look = LOOKS[0], **options: Any) -> Person:
+        context = self._browser.new_context(
+            viewport={"width": look.width, "height": 844 if look.width < 600 else 800},
+            color_scheme="dark" if look.scheme == "dark" else "light",
+            locale="zh-CN" if look.language == "zh" else "en-GB",
+            timezone_id="UTC",
+            has_touch=look.width < 600,
+            reduced_motion="reduce",
+            **options,
+        )
+        self._contexts.append(context)
+        return Person(self.live, context, look)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        told = "chromium is missing: `./setup.sh test` installs it"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield browser
+        browser.close()

@@ -1,0 +1,70 @@
+"""Every sentence of the console is there in both languages, and no translation is left over."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment
+from jinja2.nodes import Call, Const, Name
+
+from qanat.server.web.language import CHINESE, choose, speak
+from qanat.server.web.menu import MENUS
+
+_WEB = Path(str(files("qanat.server.web")))
+_PLACE = re.compile(r"{(\w+)}")
+
+
+def _said_in_templates() -> set[str]:
+    found = set()
+    for template in (_WEB / "templates").rglob("*.html"):
+        for call in Environment().parse(template.read_text(encoding="utf-8")).find_all(Call):
+            if isinstance(call.node, Name) and call.node.name == "_" and isinstance(call.args[0], Const):
+                found.add(str(call.args[0].value))
+    return found
+
+
+def _said_in_code() -> set[str]:
+    """What is said by ``say`` or ``visit.say``, and what stands in a table of sentences (``SENTENCES`` and the like)."""
+    found = set()
+    for module in _WEB.rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+                "say",
+                "later",
+            ):
+                found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    return found | {entry.label for menu in MENUS.values() for entry in menu}
+
+
+def test_every_sentence_has_its_chinese_and_no_translation_is_left_over() -> None:
+    said = _said_in_templates() | _said_in_code()
+    spoken_by_variable = {"administrator", "operator", "subscriber", *_field_names()}
+    assert sorted(said - CHINESE.keys()) == []
+    assert sorted(CHINESE.keys() - said - spoken_by_variable) == []
+
+
+def _field_names() -> set[str]:
+    """Names of form fields: a form that is asked again shows them."""
+    templates = "".join(file.read_text(encoding="utf-8") for file in (_WEB / "templates").rglob("*.html"))
+    return set(re.findall(r'name="(\w+)"', templates))
+
+
+def test_a_translation_has_the_places_of_its_sentence() -> None:
+    for sentence, chinese in CHINESE.items():
+        assert sorted(_PLACE.findall(sentence)) == sorted(_PLACE.findall(chinese)), sentence
+
+
+def test_the_language_is_the_persons_choice_then_the_browsers() -> None:
+    assert choose("zh", "en") == "zh"
+    assert choose("", "zh-CN,zh;q=0.9,en;q=0.8") == "zh"
+    assert choose("", "fr, en;q=0.5, zh;q=0.9") == "zh"
+    assert choose("", "de-DE") == choose("", "") == choose("xx", ";;q=,,") == choose("", "zh;q=0") == "en"
+    assert choose("", "zh;q=nonsense, en") == "en"
+
+
+def test_places_in_a_sentence_are_filled_in() -> None:
+    assert speak("en")("{n} octets", n=3) == "3 octets"
+    assert "3" in speak("zh")("{n} octets", n=3)

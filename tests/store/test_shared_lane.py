@@ -1,0 +1,170 @@
+"""Several servers on one database: nobody is told anything that another's acknowledged answer contradicts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from random import Random
+
+import pytest
+from tests.store.deciding import balance, fund, say
+from tests.store.logs import run
+
+from qanat.charging.session import Event
+from qanat.clock import ManualClock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.ledger.book import Account
+from qanat.ledger.work import Record, Work
+from qanat.refusals import Refused
+from qanat.registry.operators import HOME, create_operator
+from qanat.registry.subscribers import create_subscriber
+from qanat.store.memory import MemoryLog
+from qanat.store.port import NOTHING, EntryRow, RecordRow
+from qanat.store.store import Store
+
+
+class Distance(MemoryLog):
+    """A database some way off: every question takes its time on the way there and on the way back."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._chance = Random(seed)
+        self.away = False
+
+    async def _travel(self) -> None:
+        for _ in range(self._chance.randrange(4)):
+            await asyncio.sleep(0)
+        if self.away:
+            raise StoreFault("the database is away")
+
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        await self._travel()
+        await super().append(rows, unchanged)
+        await self._travel()
+
+    async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
+        await self._travel()
+        rows = await super().since(known)
+        await self._travel()
+        return rows
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        await self._travel()
+        await super().project(rows, watermarks)
+
+    async def load(self, owner: Owner) -> list[Record]:
+        await self._travel()
+        records = await super().load(owner)
+        await self._travel()
+        return records
+
+
+async def stores(log: MemoryLog, count: int, *, pages_kept: int = 1000) -> list[Store]:
+    return [await Store(log, ManualClock(), pages_kept=pages_kept).open() for _ in range(count)]
+
+
+def test_what_one_server_acknowledged_every_other_tells_at_once() -> None:
+    async def story() -> None:
+        one, two = await stores(MemoryLog(), 2)
+        assert await balance(two, "alice") == 0  # its page is in memory now, and empty
+        await one.decide(fund("alice", 5000))
+        assert await balance(two, "alice") == 5000
+        await two.decide(say("alice", "s", 0, Event.FIRST))
+        await two.decide(say("alice", "s", 1, Event.FINAL, used=700))
+        assert await balance(one, "alice") == 4300
+
+    run(story)
+
+
+def test_a_list_shows_what_another_server_acknowledged() -> None:
+    async def story() -> None:
+        one, two = await stores(MemoryLog(), 2)
+        for n in range(5):
+            await one.decide(fund(f"s{n}", 10))
+        assert len(await two.find(Account, label_prefix="subscriber/")) == 5
+
+    run(story)
+
+
+def test_a_decision_that_read_another_shard_is_made_again_when_that_has_moved() -> None:
+    """Who suspends, renames or closes something on one page must be seen by whoever writes on another."""
+
+    def copied(work: Work) -> int:
+        seen = work.get(Account, Owner("subscriber/alice"), "b")
+        octets = seen.balance if seen else 0
+        if work.get(Account, Owner("subscriber/bob"), f"b{octets}") is None:
+            fund("bob", 1, id=f"b{octets}")(work)
+        return octets
+
+    async def story() -> None:
+        one, two = await stores(MemoryLog(), 2)
+        assert await two.decide(copied) == 0
+        await one.decide(fund("alice", 500))
+        assert await two.decide(copied) == 500
+        assert two.figures.decided_again == 1
+
+    run(story)
+
+
+def test_a_name_is_given_once_however_many_servers_are_asked() -> None:
+    async def story() -> None:
+        servers = await stores(Distance(seed=7), 4)
+        await servers[0].decide(lambda work: create_operator(work, name=HOME))
+        made = await asyncio.gather(
+            *(one.decide(lambda work: create_subscriber(work, name="alice", operator=HOME)) for one in servers)
+        )
+        assert sum(not isinstance(one, Refused) for one in made) == 1
+
+    run(story)
+
+
+@pytest.mark.parametrize("pages_kept", [3, 1000])
+@pytest.mark.parametrize("seed", range(12))
+def test_servers_that_take_turns_at_random_grant_what_there_is_and_no_octet_more(seed: int, pages_kept: int) -> None:
+    chance = Random(seed)
+    names = [f"s{n}" for n in range(5)]
+
+    async def holder(servers: list[Store], place: int) -> int:
+        granted = 0
+        for serial in range(6):
+            name, session = chance.choice(names), f"{place}-{serial}"
+            first = await chance.choice(servers).decide(say(name, session, 0, Event.FIRST))
+            octets = first.grants[0].octets
+            if first.grants[0].refusal is None:
+                await chance.choice(servers).decide(say(name, session, 1, Event.FINAL, used=octets))
+                granted += octets
+            repeat = await chance.choice(servers).decide(say(name, session, 0, Event.FIRST))
+            assert repeat.grants == first.grants, "a repeat at another server gets the same answer"
+        return granted
+
+    async def story() -> None:
+        servers = await stores(Distance(seed), 3, pages_kept=pages_kept)
+        for name in names:
+            await chance.choice(servers).decide(fund(name, 4500))
+        granted = sum(await asyncio.gather(*(holder(servers, place) for place in range(8))))
+        for one in servers:
+            assert 5 * 4500 - sum([await balance(one, name) for name in names]) == granted
+            assert (await one.audit()).problems == []
+        for one in servers:
+            await one.close()
+
+    run(story)
+
+
+def test_a_database_that_goes_away_fails_questions_too_and_comes_back() -> None:
+    async def story() -> None:
+        log = Distance(seed=1)
+        one, two = await stores(log, 2)
+        await one.decide(fund("alice", 10))
+        log.away = True
+        with pytest.raises(StoreFault):
+            await balance(one, "alice")
+        with pytest.raises(StoreFault):
+            await two.decide(fund("alice", 10, id="c"))
+        log.away = False
+        assert await balance(two, "alice") == 10
+        await two.decide(fund("alice", 10, id="c"))
+        assert await balance(one, "alice", "c") == 10
+
+    run(story)

@@ -69,6 +69,8 @@ class Batch:
     rows: list[EntryRow] = field(default_factory=list)
     images: Images = field(default_factory=dict)
     octets_used: int = 0
+    begun_s: float = 0.0
+    """When its commit began, by the event loop's clock."""
 
 
 @dataclass(slots=True)
@@ -273,9 +275,7 @@ class Lane:
         return bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
-        batch, self._gathering = self._gathering, Batch()
-        self._committing = batch
-        begun = asyncio.get_running_loop().time()
+        batch = self._begin()
         try:
             if batch.rows:
                 await self._log.append(batch.rows)
@@ -284,11 +284,18 @@ class Lane:
         except StoreFault as fault:
             await self._lose(fault)
         else:
-            self.figures.commits.add(asyncio.get_running_loop().time() - begun)
             self._settle(batch)
         self._committing = None
 
+    def _begin(self) -> Batch:
+        """Let the next batch gather while this one commits."""
+        batch, self._gathering = self._gathering, Batch()
+        batch.begun_s = asyncio.get_running_loop().time()
+        self._committing = batch
+        return batch
+
     def _settle(self, batch: Batch) -> None:
+        self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
         self._projector.take(batch.images)
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1

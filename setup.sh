@@ -6,19 +6,27 @@ cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 
 want="ip:iproute2 nft:nftables curl:curl"
-# `./setup.sh test` adds other implementations that judge ours; their tests are skipped without them.
+# `./setup.sh test` adds PostgreSQL, and other implementations that judge ours; those judges' tests are skipped without them.
 # Chromium is what people look with; the console's tests fail in CI without it, and need a font that has Chinese.
-[ "${1:-}" = test ] && want="$want tshark:tshark freeDiameterd:freediameter openssl:openssl chromium:chromium"
+[ "${1:-}" = test ] && want="$want postgres:postgresql-15 tshark:tshark freeDiameterd:freediameter openssl:openssl promtool:prometheus systemd-analyze:systemd chromium:chromium"
 missing=""
 for pair in $want; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+    PATH="$PATH:/usr/sbin:/sbin:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ "${1:-}" != test ] || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-wqy-microhei"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "setup: installing$missing"
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >/dev/null
+        install="env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
+        {
+            apt-get update
+            case $missing in *postgresql*) # only its programs: no database of Debian's own is wanted, made or started
+                $install postgresql-common
+                sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf ;;
+            esac
+            $install $missing
+        } >/dev/null
     else
         echo "setup: missing$missing; install them as root: apt-get install$missing" >&2
     fi

@@ -4,35 +4,59 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+from qanat.bench.postgres import OwnPostgres
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
 from qanat.store.memory import MemoryLog
 from qanat.store.port import EntryRow, Log, Query, RecordRow
+from qanat.store.postgres import PostgresLog
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store
 from qanat.units import Instant
 
 T = TypeVar("T")
+_numbers = count()
+MIGRATED = "migrated"
+"""A database with empty tables, of which others are copied."""
 
 
 class Database:
     """A database that outlives the stores opened on it, as one does that was killed and started again."""
 
-    def __init__(self, kind: str, path: Path) -> None:
+    def __init__(self, kind: str, path: Path, postgres: OwnPostgres | None = None) -> None:
         self.kind = kind
         self.path = path / "qanat.db"
         self._memory = MemoryLog()
+        self._postgres = postgres
+        self._address = migrated_database(postgres) if postgres else ""
 
     def log(self) -> Log:
+        if self._postgres:
+            return PostgresLog(self._address)
         return self._memory if self.kind == "memory" else SqliteLog(self.path, busy_ms=50)
+
+    def another(self, path: Path) -> Database:
+        """Make an empty one of the same kind."""
+        return Database(self.kind, path, self._postgres)
 
     async def open(self, clock: Clock, *, pages_kept: int = 1000) -> Store:
         return await Store(self.log(), clock, pages_kept=pages_kept).open()
+
+
+def migrated_database(postgres: OwnPostgres) -> str:
+    """Make a database with empty tables and return its address."""
+    return postgres.create(f"test{next(_numbers)}", template=MIGRATED)
+
+
+def fresh_database(postgres: OwnPostgres) -> str:
+    """Make an empty database and return its address."""
+    return postgres.create(f"test{next(_numbers)}")
 
 
 class FailingLog:
@@ -67,8 +91,8 @@ class FailingLog:
             await write()
         raise StoreFault("the disk failed, as it was told to")
 
-    async def load(self, owner: Owner) -> list[Record]:
-        return await self._log.load(owner)
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        return await self._log.load(owners)
 
     async def heads(self) -> dict[Shard, int]:
         return await self._log.heads()

@@ -7,9 +7,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.store.deciding import fund
 from tests.store.logs import run
-from tests.store.test_contract import fund
-from tests.store.test_sqlite import open_accounts, writer
+from tests.store.writing import count_accounts, writer
 
 from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
@@ -35,7 +35,7 @@ async def make(path: Path, *names: str) -> None:
 
 def test_a_backup_under_load_is_whole_and_as_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "q.db"
-    process = writer(path)
+    process = writer(f"sqlite:///{path}")
     assert process.stdout is not None
     acknowledged = [int(process.stdout.readline()) for _ in range(60)][-1]
     verdict = copy(path, tmp_path / "b.db")
@@ -44,8 +44,8 @@ def test_a_backup_under_load_is_whole_and_as_of_one_moment(tmp_path: Path) -> No
     process.communicate()
     assert verdict.balanced
     assert verdict.entries >= acknowledged
-    assert run(lambda: open_accounts(tmp_path / "b.db")) == verdict.entries
-    assert run(lambda: open_accounts(path)) >= later
+    assert run(lambda: count_accounts(f"sqlite:///{tmp_path / 'b.db'}")) == verdict.entries
+    assert run(lambda: count_accounts(f"sqlite:///{path}")) >= later
     assert sorted(file.name for file in tmp_path.glob("b.db*")) == ["b.db"]
 
 
@@ -84,8 +84,8 @@ def test_a_restore_brings_the_moment_of_the_backup_back_and_keeps_what_was_there
     run(lambda: make(path, "bob", "carol"))
     verdict, replaced = restore(tmp_path / "b.db", path, tell=quiet)
     assert replaced == tmp_path / "q.db.before-restore"
-    assert run(lambda: open_accounts(path)) == verdict.entries == 1
-    assert run(lambda: open_accounts(replaced)) == 3
+    assert run(lambda: count_accounts(f"sqlite:///{path}")) == verdict.entries == 1
+    assert run(lambda: count_accounts(f"sqlite:///{replaced}")) == 3
     with pytest.raises(BadInput, match="earlier restore"):
         restore(tmp_path / "b.db", path, tell=quiet)
 
@@ -96,12 +96,12 @@ def test_a_damaged_database_is_replaced_too(tmp_path: Path) -> None:
     copy(path, tmp_path / "b.db")
     path.write_bytes(b"rubbish" * 1000)
     restore(tmp_path / "b.db", path, tell=quiet)
-    assert run(lambda: open_accounts(path)) == 1
+    assert run(lambda: count_accounts(f"sqlite:///{path}")) == 1
 
 
 def test_nothing_is_restored_under_a_server(tmp_path: Path) -> None:
     path = tmp_path / "q.db"
-    process = writer(path)
+    process = writer(f"sqlite:///{path}")
     assert process.stdout is not None
     process.stdout.readline()
     copy(path, tmp_path / "b.db")
@@ -110,5 +110,5 @@ def test_nothing_is_restored_under_a_server(tmp_path: Path) -> None:
     before = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert run(lambda: open_accounts(path)) >= before
+    assert run(lambda: count_accounts(f"sqlite:///{path}")) >= before
     assert not is_held(path)

@@ -1,4 +1,4 @@
-"""The contract of every store: one suite for memory and SQLite."""
+"""The contract of every store: one suite for memory, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,64 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import Database, FailingLog, run
 
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
-from qanat.charging.quota import Policy
-from qanat.charging.session import Answer, Event, Session
+from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
-from qanat.ids import Owner, SessionId
-from qanat.ledger import book
+from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.store.store import Store
-from qanat.units import Instant, Octets
-
-POLICY = Policy(quota_octets=Octets(1000))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    return Database(request.param, tmp_path)
+    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return Database(request.param, tmp_path, postgres)
 
 
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
-
-
-def fund(name: str, octets: int, *, id: str = "b", due: int | None = None) -> Callable[[Work], None]:
-    """A decision that may be repeated: the bucket's id makes it one."""
-
-    def decision(work: Work) -> None:
-        owner = Owner(f"subscriber/{name}")
-        if work.get(Account, owner, id) is None:
-            when = None if due is None else Instant(due)
-            bucket = Account(owner=owner, id=id, role="bucket", operator="home", size=octets, due=when)
-            book.open_bucket(work, bucket)
-
-    return decision
-
-
-def say(name: str, session: str, number: int, event: Event, used: int = 0) -> Callable[[Work], Answer]:
-    request = Interrogation(
-        session=SessionId(session),
-        owner=Owner(f"subscriber/{name}"),
-        event=event,
-        number=number,
-        digest=used,
-        front="test",
-        holder="trm",
-        uses=(Use(octets=Octets(used), ends=True),) if number else (),
-        asks=() if event is Event.FINAL else (Ask(),),
-    )
-    return lambda work: interrogate(work, POLICY, request)
-
-
-async def balance(store: Store, name: str, id: str = "b") -> int:
-    account = await store.decide(lambda work: work.get(Account, Owner(f"subscriber/{name}"), id))
-    return account.balance if account else 0
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(database: Database, clock: ManualClock) -> None:
@@ -219,8 +182,7 @@ def test_every_write_may_fail(database: Database, clock: ManualClock, tmp_path: 
     """Fail the 1st, then the 2nd, … write until the whole story completes; each time it is repeated to its end."""
 
     async def told_once(fails_at: int) -> bool:
-        fresh = Database(database.kind, tmp_path / str(fails_at))
-        log = FailingLog(fresh.log(), fails_at=fails_at, after=after)
+        log = FailingLog(database.another(tmp_path / str(fails_at)).log(), fails_at=fails_at, after=after)
         store = await Store(log, clock, pages_kept=10).open()
         for step in (
             fund("alice", 2500),

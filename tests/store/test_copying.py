@@ -7,8 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import Database, FailingLog, run
-from tests.store.test_contract import balance, fund, say
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock

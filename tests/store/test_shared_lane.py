@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import run
-from tests.store.test_contract import balance, fund, say
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
@@ -53,9 +53,9 @@ class Distance(MemoryLog):
         await self._travel()
         await super().project(rows, watermarks)
 
-    async def load(self, owner: Owner) -> list[Record]:
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
         await self._travel()
-        records = await super().load(owner)
+        records = await super().load(owners)
         await self._travel()
         return records
 

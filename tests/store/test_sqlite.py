@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
+from tests.store.deciding import fund
 from tests.store.logs import run
-from tests.store.test_contract import fund
+from tests.store.writing import count_accounts, killed_after, writer
 
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
@@ -24,74 +21,20 @@ from qanat.store.schema import metadata
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store, open_store
 
-_WRITER = """
-import asyncio, resource, signal, sys
-from pathlib import Path
-from qanat.errors import StoreFault
-from qanat.store.store import SqliteStore
-from qanat.system import SystemClock
-from tests.store.test_contract import fund
-
-async def main(path, limit):
-    store = await SqliteStore(Path(path), SystemClock()).open()
-    if limit:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    n = 0
-    while True:
-        try:
-            await asyncio.gather(*(store.decide(fund(f"s{n + k}", 10)) for k in range(7)))
-        except StoreFault as fault:
-            print("fault", fault, flush=True)
-            return
-        n += 7
-        print(n, flush=True)
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
-"""
-
-
-def writer(path: Path, limit: int = 0) -> subprocess.Popen[str]:
-    """A process that opens accounts seven at a time and prints how many were acknowledged."""
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(path), str(limit)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
-    )
-
-
-async def open_accounts(path: Path) -> int:
-    store = await open_store(f"sqlite:///{path}", ManualClock())
-    verdict = await store.audit()
-    assert verdict.problems == []
-    accounts = await store.find(Account, label_prefix="subscriber/", limit=1_000_000)
-    await store.close()
-    return len(accounts)
-
 
 @pytest.mark.parametrize("acknowledged", [7, 210, 1400])
 def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, acknowledged: int) -> None:
-    path = tmp_path / "q.db"
-    process = writer(path)
-    assert process.stdout is not None
-    last = 0
-    for line in process.stdout:
-        last = int(line)
-        if last >= acknowledged:
-            process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert run(lambda: open_accounts(path)) >= last >= acknowledged
+    database = f"sqlite:///{tmp_path}/q.db"
+    last = killed_after(writer(database), acknowledged)
+    assert run(lambda: count_accounts(database)) >= last >= acknowledged
 
 
 def test_a_full_disk_is_a_fault_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
-    path = tmp_path / "q.db"
-    process = writer(path, limit=400_000)
-    output, _ = process.communicate()
+    database = f"sqlite:///{tmp_path}/q.db"
+    output, _ = writer(database, file_limit=400_000).communicate()
     *counts, fault = output.splitlines()
     assert fault.startswith("fault")
-    assert run(lambda: open_accounts(path)) >= int(counts[-1]) > 0
+    assert run(lambda: count_accounts(database)) >= int(counts[-1]) > 0
 
 
 def test_a_locked_database_is_a_fault_with_the_cure_and_passes(tmp_path: Path) -> None:

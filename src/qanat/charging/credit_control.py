@@ -37,7 +37,7 @@ CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
 
 
-class Use(Struct, frozen=True, kw_only=True, gc=False):
+class Use(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """Octets used since the last report, under one quota."""
 
     octets: Octets
@@ -48,7 +48,7 @@ class Use(Struct, frozen=True, kw_only=True, gc=False):
     """The holder is done with the quota; what is left goes home."""
 
 
-class Ask(Struct, frozen=True, kw_only=True, gc=False):
+class Ask(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A request for units. ``wanted`` None lets the server choose."""
 
     rating_group: int | None = None
@@ -252,9 +252,9 @@ def _grant_all(
 def _grant(
     work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation
 ) -> tuple[Quota | None, Grant]:
-    buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.available > 0]
+    buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.balance > bucket.reserved]
     bound = request.bound or _UNBOUND
-    available = Octets(min(sum([bucket.available for bucket in buckets]), bound.octets))
+    available = Octets(min(sum([bucket.balance - bucket.reserved for bucket in buckets]), bound.octets))
     if not available:
         return None, _no(ask, nothing_left(work, session.owner))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:

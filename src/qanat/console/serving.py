@@ -24,7 +24,9 @@ _SETTING_OF: Final = {
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings in TOML.")
 @click.option("--data", metavar="DIR", help="Database and admin.token live here (default: data).")
-@click.option("--database", metavar="URL", help="sqlite:///PATH or memory: (default: DIR/qanat.db).")
+@click.option(
+    "--database", metavar="URL", help="sqlite:///PATH, postgresql://USER@HOST/NAME or memory: (default: DIR/qanat.db)."
+)
 @click.option("--http", metavar="HOST:PORT", help="Where to listen (default: 127.0.0.1:8080; port 0: any free one).")
 @click.option("--gy", metavar="HOST:PORT", help="Serve Diameter Gy there, usually on port 3868 (default: not).")
 @click.option("--gy-tls", metavar="HOST:PORT", help="Serve it over TLS too, usually on port 5658.")

@@ -101,16 +101,18 @@ def reach(work: Work, caller: Caller, name: str) -> Subscriber | Refused:
 
 def subscriber_by_imsi(work: Work, imsi: str) -> Subscriber | Refused:
     """Return whom an IMSI is charged to: its subscriber, or the one whose terminal was lent that cloud SIM."""
-    unknown = Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": imsi})
     holder = holder_of(work, imsi_owner(imsi))
-    if holder is None:
-        return unknown
-    if holder.startswith("iccid/"):
-        profile = work.get(SimProfile, iccid_owner(name_of(holder)), name_of(holder))
-        if profile is None or not profile.subscriber:
-            return unknown
-        return find_subscriber(work, profile.subscriber) or unknown
-    return find_subscriber(work, name_of(holder)) or unknown
+    found = find_subscriber(work, _charged(work, holder)) if holder else None
+    return found or Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": imsi})
+
+
+def _charged(work: Work, holder: Owner) -> str:
+    """Return the name of the subscriber who is charged for what this holder does; empty for a SIM nobody has."""
+    name = name_of(holder)
+    if not holder.startswith("iccid/"):
+        return name
+    profile = work.get(SimProfile, iccid_owner(name), name)
+    return profile.subscriber if profile else ""
 
 
 def subscriber_by_msisdn(work: Work, msisdn: str) -> Subscriber | Refused:

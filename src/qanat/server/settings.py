@@ -38,7 +38,10 @@ class Http(Section, frozen=True, kw_only=True):
 
 class Store(Section, frozen=True, kw_only=True):
     database: Annotated[
-        str, Meta(description="sqlite:///PATH, or memory:; empty is qanat.db in the data directory.")
+        str,
+        Meta(
+            description="sqlite:///PATH, postgresql://USER@HOST/NAME, or memory:; empty is qanat.db in the data directory."
+        ),
     ] = ""
 
 

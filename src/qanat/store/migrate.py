@@ -5,19 +5,25 @@ A migration that fails half-way leaves the database as it was.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from qanat.errors import StoreFault
 
-_HERE = Path(__file__).parent / "migrations"
+_HERE: Final = Path(__file__).parent / "migrations"
+_TRIES: Final = 5
+"""Servers that start at the same moment may get into each other's way; whoever was second finds the work done."""
 
 
 def migrate_sqlite(path: Path) -> None:
@@ -31,6 +37,29 @@ def migrate_sqlite(path: Path) -> None:
         raise StoreFault(f"the database {path} could not be migrated: {error}; nothing was changed") from error
     finally:
         engine.dispose()
+
+
+async def migrate_postgres(connect: Callable[[], Awaitable[Any]], name: str) -> None:
+    """Migrate a PostgreSQL database as above, through connections that ``connect`` makes; any number may try at once."""
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
+    try:
+        for last in (False,) * (_TRIES - 1) + (True,):
+            try:
+                await _migrate_once(engine)
+            except (SQLAlchemyError, CommandError) as error:
+                if last:
+                    raise StoreFault(
+                        f"the database {name} could not be migrated: {error}; nothing was changed"
+                    ) from error
+            else:
+                return
+    finally:
+        await engine.dispose()
+
+
+async def _migrate_once(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(migrate)
 
 
 def migrate(connection: Connection) -> None:

@@ -37,7 +37,7 @@ async def move(source: str, target: str, *, tell: Tell) -> Moved:
     store = await open_store(source, SystemClock())
     await store.close()  # brings the rows up behind the entries
     async with AsyncExitStack() as stack:
-        one, two = open_log(source), open_log(target)
+        one, two = await open_log(source), await open_log(target)
         stack.push_async_callback(one.close)
         stack.push_async_callback(two.close)
         try:

@@ -11,6 +11,8 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
 _Whole: Final = BigInteger().with_variant(Integer, "sqlite")
+_Text: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Ordered by code points, as SQLite does."""
 
 metadata: Final = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"},
@@ -22,8 +24,8 @@ entry: Final = Table(
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("seq", _Whole, primary_key=True, autoincrement=False),
     Column("at", _Whole, nullable=False),
-    Column("act", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("act", _Text, nullable=False),
+    Column("body", _Text, nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -32,12 +34,12 @@ record: Final = Table(
     "record",
     metadata,
     Column("shard", Integer, primary_key=True, autoincrement=False),
-    Column("owner", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("label", Text, nullable=False),
+    Column("owner", _Text, primary_key=True),
+    Column("kind", _Text, primary_key=True),
+    Column("id", _Text, primary_key=True),
+    Column("label", _Text, nullable=False),
     Column("due", _Whole),
-    Column("body", Text, nullable=False),
+    Column("body", _Text, nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

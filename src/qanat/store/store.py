@@ -19,6 +19,7 @@ from qanat.store.audit import audit
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
+from qanat.store.postgres import PostgresLog
 from qanat.store.shared_lane import SharedLane
 from qanat.store.sqlite import SqliteLog
 
@@ -101,14 +102,19 @@ def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:
 
 
 async def open_store(url: str, clock: Clock) -> Store:
-    """Open the database at ``sqlite:///path`` or ``memory:``. Raises BadInput for another address, StoreFault."""
-    return await Store(open_log(url), clock).open()
+    """Open the database at an address, as ``--database`` takes it. Raises BadInput for another address, StoreFault."""
+    return await Store(await open_log(url), clock).open()
 
 
-def open_log(url: str) -> Log:
+async def open_log(url: str) -> Log:
     """Open a database without a store over it. Raises as ``open_store`` does."""
     if url == "memory:":
         return MemoryLog()
     if url.startswith("sqlite:///"):
         return SqliteLog(Path(url.removeprefix("sqlite:///")))
-    raise BadInput(f"{url!r} is no database address: write sqlite:///path/to/file or memory:", field="database")
+    if url.startswith(("postgresql://", "postgres://")):
+        return await PostgresLog.open(url)
+    raise BadInput(
+        f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",
+        field="database",
+    )

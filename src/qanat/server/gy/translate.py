@@ -52,6 +52,7 @@ _ACTIONS: Final = {
     RequestedAction.REFUND_ACCOUNT: Action.REFUND,
     RequestedAction.CHECK_BALANCE: Action.CHECK,
 }
+_encode: Final = msgspec.msgpack.Encoder().encode
 _RETURNS: Final = frozenset(
     {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
 )
@@ -132,7 +133,7 @@ def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Su
         owner=subscriber.owner,
         event=event,
         number=request.cc_request_number,
-        digest=_digest(request),
+        digest=crc32(_encode((event, uses, asks))),
         front="gy",
         holder=request.origin_host,
         uses=tuple(uses),
@@ -153,14 +154,6 @@ def _gives_up(service: Mscc) -> bool:
 def _wanted(quirks: Quirks, requested: Units | None) -> Octets | None:
     octets = None if requested is None or quirks.asks_are_hints else requested.octets
     return Octets(octets) if octets else None
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-
-
-def _digest(request: CreditControlRequest) -> int:
-    """Return what tells a repeat from another request with the same number: all that is charged by."""
-    return crc32(_encode((request.cc_request_type, request.services, request.requested, request.used)))
 
 
 def _barred(subscriber: Subscriber) -> Refused | None:

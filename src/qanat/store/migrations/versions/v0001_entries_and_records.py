@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 
 _whole = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _options = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
@@ -18,20 +19,20 @@ def upgrade() -> None:
         sa.Column("shard", sa.Integer, nullable=False),
         sa.Column("seq", _whole, nullable=False),
         sa.Column("at", _whole, nullable=False),
-        sa.Column("act", sa.Text, nullable=False),
-        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("act", _text, nullable=False),
+        sa.Column("body", _text, nullable=False),
         sa.PrimaryKeyConstraint("shard", "seq", name="pk_entry"),
         **_options,
     )
     op.create_table(
         "record",
         sa.Column("shard", sa.Integer, nullable=False),
-        sa.Column("owner", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("owner", _text, nullable=False),
+        sa.Column("kind", _text, nullable=False),
+        sa.Column("id", _text, nullable=False),
+        sa.Column("label", _text, nullable=False),
         sa.Column("due", _whole),
-        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("body", _text, nullable=False),
         sa.PrimaryKeyConstraint("shard", "owner", "kind", "id", name="pk_record"),
         **_options,
     )

@@ -1,0 +1,223 @@
+"""The log in PostgreSQL, shared by any number of servers.
+
+A batch is one INSERT in one commit; the key (shard, seq) tells who was first. When a connection breaks during a commit,
+the same rows are sent again: either they go in, or they are found to be there already. Rows are written only by whoever
+moves a shard's watermark forward, so they are exactly the shard's state at its watermark, whoever wrote them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from qanat.errors import StoreFault
+from qanat.ids import SHARDS, Owner, Shard, shard_of
+from qanat.ledger.work import Record
+from qanat.store.migrate import migrate_postgres
+from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Taken
+from qanat.store.postgres_link import Broken, Collided, Connection, Link, Links, connect, named
+from qanat.store.records import decode_record
+from qanat.units import Instant
+
+_READERS: Final = 3
+"""Connections for reading; with the one that appends and the one that writes rows a server holds five."""
+_GIVE_UP_S: Final = 1.5
+"""So long a batch is sent again to a database that went away; then its requests are told."""
+_RETRY_S: Final = 0.05
+_AT_ONCE: Final = 2000
+
+_APPEND: Final = (
+    "INSERT INTO entry (shard, seq, at, act, body) "
+    "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
+)
+_IF_UNCHANGED: Final = (
+    " WHERE NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
+)
+_THERE: Final = (
+    "SELECT shard, seq, at, act, body FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
+    "JOIN entry USING (shard, seq)"
+)
+_TOUCH: Final = "INSERT INTO watermark (shard, seq) VALUES (0, 0) ON CONFLICT (shard) DO UPDATE SET seq = watermark.seq"
+_FORWARD: Final = (
+    "INSERT INTO watermark (shard, seq) SELECT * FROM unnest($1::int[], $2::bigint[]) "
+    "ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq WHERE watermark.seq < excluded.seq RETURNING shard"
+)
+_UPSERT: Final = (
+    "INSERT INTO record (shard, owner, kind, id, label, due, body) "
+    "SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[]) "
+    "ON CONFLICT (shard, owner, kind, id) DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body"
+)
+_DELETE: Final = (
+    "DELETE FROM record USING unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS gone (shard, owner, kind, id) "
+    "WHERE record.shard = gone.shard AND record.owner = gone.owner AND record.kind = gone.kind AND record.id = gone.id"
+)
+_LOAD: Final = (
+    "SELECT body FROM record JOIN unnest($1::int[], $2::text[]) AS missed (shard, owner) USING (shard, owner)"
+)
+_HEADS: Final = (
+    "SELECT shard, (SELECT max(seq) FROM entry WHERE entry.shard = every.shard) AS seq "
+    "FROM unnest($1::int[]) AS every (shard)"
+)
+_WATERMARKS: Final = "SELECT shard, seq FROM watermark"
+_SINCE: Final = (
+    "SELECT entry.* FROM unnest($1::int[], $2::bigint[]) AS after (shard, seq) "
+    "JOIN entry ON entry.shard = after.shard AND entry.seq > after.seq ORDER BY entry.shard, entry.seq"
+)
+_FIND: Final = (
+    "SELECT body FROM record WHERE kind = $1 AND label > $2 AND label >= $3 AND label < $4 "
+    "AND ($5::text IS NULL OR owner = $5) ORDER BY label, owner LIMIT $6"
+)
+_DUE: Final = "SELECT owner FROM record WHERE due <= $1 GROUP BY owner ORDER BY min(due) LIMIT $2"
+_AFTER_ALL: Final = "\U0010ffff"
+
+
+class PostgresLog:
+    """Five connections, each made when it is needed."""
+
+    @classmethod
+    async def open(cls, address: str) -> PostgresLog:
+        """Bring the database to this version's schema. Raises BadInput for an address that is none, StoreFault."""
+        connection = await connect(address)
+        try:
+            encoding = await connection.fetchval("SHOW server_encoding")
+        finally:
+            await connection.close()
+        if encoding != "UTF8":
+            cure = "make one with createdb -E UTF8 -T template0 NAME"
+            raise StoreFault(f"the database {named(address)} keeps text as {encoding}, names need UTF8: {cure}")
+        await migrate_postgres(lambda: connect(address, statement_timeout="0"), named(address))
+        return cls(address)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._writer = Link(address, "writer")
+        # Rows can be made again from the entries, and their commits are flushed with the next entries anyway.
+        self._projector = Link(address, "projector", synchronous_commit="off")
+        self._readers = Links(address, "reader", _READERS)
+
+    def shard_of(self, owner: Owner) -> Shard:
+        return shard_of(owner)
+
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _GIVE_UP_S
+        may_be_there = False
+        while True:
+            try:
+                if not may_be_there or not await self._are_there(rows):
+                    await self._writer.run(lambda connection: _insert(connection, rows, unchanged))
+                return
+            except Taken:
+                if not may_be_there or not await self._are_there(rows):
+                    raise
+                return
+            except (Broken, Collided) as fault:
+                may_be_there = may_be_there or isinstance(fault, Broken)
+                if loop.time() >= give_up_at:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+
+    async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
+        return [EntryRow(*row) for row in await self._read(_SINCE, list(known), list(known.values()))]
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        while True:
+            try:
+                await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
+            except Collided:
+                continue
+            return
+
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        rows = await self._read(_LOAD, list(map(shard_of, owners)), owners)
+        return [decode_record(body) for (body,) in rows]
+
+    async def heads(self) -> dict[Shard, int]:
+        # What is seen after a commit of our own has reached the standby as well, even if another's commit was cut short.
+        await self._writer.run(lambda connection: connection.execute(_TOUCH))
+        return {shard: seq for shard, seq in await self._read(_HEADS, list(range(SHARDS))) if seq is not None}
+
+    async def tail(self) -> list[EntryRow]:
+        watermarks = dict.fromkeys(map(Shard, range(SHARDS)), 0) | dict(await self._read(_WATERMARKS))
+        return await self.since(watermarks)
+
+    async def find(self, query: Query) -> list[Record]:
+        upper = query.label_prefix + _AFTER_ALL
+        where = (query.kind, query.after, query.label_prefix, upper, query.owner, query.limit)
+        return [decode_record(body) for (body,) in await self._read(_FIND, *where)]
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        return [owner for (owner,) in await self._read(_DUE, now, limit)]
+
+    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+        """Read in an event loop and a transaction of its own: call it in a thread."""
+        with asyncio.Runner() as runner:
+            connection = runner.run(connect(self._address, statement_timeout="0"))
+            try:
+                runner.run(connection.transaction(isolation="repeatable_read", readonly=True).start())
+                yield from ((shard, seq) for shard, seq in _rows(runner, connection, _WATERMARKS))
+                everything = "SELECT shard, seq, at, act, body FROM entry ORDER BY shard, seq"
+                yield from (EntryRow(*row) for row in _rows(runner, connection, everything))
+                records = "SELECT shard, owner, kind, id, label, due, body FROM record"
+                yield from (RecordRow(*row) for row in _rows(runner, connection, records))
+            finally:
+                connection.terminate()
+
+    async def close(self) -> None:
+        for link in (self._writer, self._projector, self._readers):
+            await link.close()
+
+    async def _are_there(self, rows: Sequence[EntryRow]) -> bool:
+        """Tell whether a batch was committed by a connection that broke before it could say so.
+
+        An entry like ours is ours, or another server decided the very same: then its answer is the same as well.
+        """
+        shards, seqs = _columns(rows)[:2]
+        found = await self._read(_THERE, shards, seqs)
+        if {EntryRow(*row) for row in found} != set(rows):
+            return False
+        await self._writer.run(lambda connection: connection.execute(_TOUCH))  # as in heads()
+        return True
+
+    async def _read(self, sql: str, *arguments: Any) -> list[Any]:
+        return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
+
+
+async def _insert(connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
+    columns = _columns(rows)
+    if not unchanged:
+        await connection.execute(_APPEND, *columns)
+        return
+    next_seqs = [seq + 1 for seq in unchanged.values()]
+    done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
+    if done == "INSERT 0 0":
+        raise Taken("a shard that was read has moved")
+
+
+async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+    async with connection.transaction():
+        ordered = sorted(watermarks.items())  # whoever locks in the same order never deadlocks
+        moved = {shard for (shard,) in await connection.fetch(_FORWARD, *_columns(ordered, 2))}
+        ours = [row for row in rows if row.shard in moved or row.shard not in watermarks]
+        kept = [row for row in ours if row.body is not None]
+        gone = [row[:4] for row in ours if row.body is None]
+        if kept:
+            await connection.execute(_UPSERT, *_columns(kept))
+        if gone:
+            await connection.execute(_DELETE, *_columns(gone))
+
+
+def _rows(runner: asyncio.Runner, connection: Connection, sql: str) -> Iterator[Any]:
+    cursor = runner.run(_cursor(connection, sql))
+    while rows := runner.run(cursor.fetch(_AT_ONCE)):
+        yield from rows
+
+
+async def _cursor(connection: Connection, sql: str) -> Any:
+    return await connection.cursor(sql)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+    """Turn rows into columns; of no rows there are ``width``."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

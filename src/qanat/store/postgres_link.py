@@ -1,0 +1,173 @@
+"""Connections to PostgreSQL: made when they are needed, given up when they break, and what their errors mean.
+
+A connection that says nothing for ``_SILENT_S`` is given up by closing it, never by cancelling what it does: a cancelled
+commit answers as if it had reached the standby. While the database is away everybody is told so at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg  # type: ignore[import-untyped]
+
+from qanat.errors import BadInput, Fault, StoreFault
+from qanat.store.port import Taken
+
+T = TypeVar("T")
+Connection = Any
+"""An ``asyncpg.Connection``; asyncpg has no types."""
+
+_CONNECT_S: Final = 2.0
+_STATEMENT_S: Final = 3
+_SILENT_S: Final = _STATEMENT_S + 1
+"""The database ends a statement itself before; so a connection as silent as this leads nowhere."""
+_AWAY_S: Final = 0.2
+"""After a connection could not be made the next is tried no earlier."""
+_SETTINGS: Final = {
+    "application_name": "qanat",
+    "synchronous_commit": "on",
+    "statement_timeout": f"{_STATEMENT_S}s",
+    # The same few statements for ever: planning them anew each time costs more than running them.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+_COLLIDED: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_BROKEN: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,  # it has become a standby: the primary is elsewhere
+)
+_ERRORS: Final = (*_BROKEN, asyncpg.PostgresError)
+_CURES: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (asyncpg.InvalidCatalogNameError, "Make the database: createdb -E UTF8 -T template0 NAME."),
+    (asyncpg.InvalidAuthorizationSpecificationError, "Look at the user's name, its password and pg_hba.conf."),
+    (asyncpg.InsufficientPrivilegeError, "Let the user own the database, or grant it what is missing."),
+    (asyncpg.DiskFullError, "Make room on the database's disk; nothing acknowledged is lost."),
+    (asyncpg.TooManyConnectionsError, "Raise max_connections, or run fewer servers."),
+    (asyncpg.QueryCanceledError, "It takes too long: look at its load, its disk and its standby."),
+)
+
+
+class Collided(StoreFault):
+    """The transaction ran into another (40001, 40P01) and left nothing. The same again is safe."""
+
+
+class Broken(StoreFault):
+    """The connection broke: what was being written may be there or not. Look before saying either."""
+
+
+class Link:
+    """One connection, made anew after it broke; used by one task at a time."""
+
+    def __init__(self, address: str, role: str, **settings: str) -> None:
+        self._address = address
+        self._settings = {**_SETTINGS, "application_name": f"qanat {role}", **settings}
+        self._connection: Connection | None = None
+        self._free = asyncio.Lock()
+        self._away_until = 0.0
+        self._why = StoreFault()
+
+    async def run(self, use: Callable[[Connection], Awaitable[T]]) -> T:
+        """Use the connection. Raises Taken, Collided, Broken, or StoreFault: then nothing was written."""
+        async with self._free:
+            connection = self._connection or await self._connect()
+            silence = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
+            try:
+                return await use(connection)
+            except (*_COLLIDED, asyncpg.UniqueViolationError) as error:
+                raise fault_of(error, self._address) from error
+            except _ERRORS as error:
+                self._drop()
+                raise fault_of(error, self._address) from error
+            except BaseException:
+                self._drop()
+                raise
+            finally:
+                silence.cancel()
+
+    async def close(self) -> None:
+        async with self._free:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._away_until:
+            raise self._why
+        try:
+            self._connection = await connect(self._address, **self._settings)
+        except StoreFault as fault:
+            self._why, self._away_until = fault, loop.time() + _AWAY_S
+            raise
+        return self._connection
+
+
+class Links:
+    """A few connections for reading, each made when all others are busy."""
+
+    def __init__(self, address: str, role: str, count: int) -> None:
+        self._idle: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        self._all = [Link(address, role) for _ in range(count)]
+        for link in self._all:
+            self._idle.put_nowait(link)
+
+    async def run(self, use: Callable[[Connection], Awaitable[T]]) -> T:
+        """Read with the next free connection; once more if it broke, since it may have been long dead."""
+        link = await self._idle.get()
+        try:
+            try:
+                return await link.run(use)
+            except (Broken, Collided):
+                return await link.run(use)
+        finally:
+            self._idle.put_nowait(link)
+
+    async def close(self) -> None:
+        for link in self._all:
+            await link.close()
+
+
+async def connect(address: str, **settings: str) -> Connection:
+    """Connect once. Raises BadInput for an address that is none, StoreFault."""
+    try:
+        return await asyncpg.connect(address, timeout=_CONNECT_S, server_settings={**_SETTINGS, **settings})
+    except (ValueError, asyncpg.ClientConfigurationError) as error:
+        raise BadInput(
+            f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",
+            field="database",
+        ) from error
+    except _ERRORS as error:
+        raise fault_of(error, address) from error
+
+
+def fault_of(error: Exception, address: str) -> Fault:
+    """Return what an error of the database means to whoever asked."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return Taken(str(error))
+    if isinstance(error, _COLLIDED):
+        return Collided(f"the database {named(address)} is contended: {error}. Ask again.")
+    if isinstance(error, _BROKEN):
+        what = str(error) or type(error).__name__
+        return Broken(f"the database {named(address)} can't be reached: {what}. Start it; service resumes by itself.")
+    cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), "Look at the database's log.")
+    return StoreFault(f"the database {named(address)}: {error}. {cure}")
+
+
+def named(address: str) -> str:
+    """Return the address without its password."""
+    parts = urlsplit(address)
+    who, at, where = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{who.partition(':')[0]}{at}{where}"))

@@ -1,0 +1,24 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from tests.store.logs import MIGRATED
+
+from qanat.bench.postgres import OwnPostgres
+from qanat.store.postgres import PostgresLog
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[OwnPostgres]:
+    """A PostgreSQL of this test session, durable. That it is missing is a failure: ``./setup.sh test`` installs it."""
+    with OwnPostgres() as own:
+        asyncio.run(_migrate(own.create(MIGRATED)))
+        yield own
+
+
+async def _migrate(address: str) -> None:
+    await (await PostgresLog.open(address)).close()

@@ -1,0 +1,259 @@
+"""What only a database server can suffer: kill -9, a cable cut during a commit, starts at the same moment, a wrong address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from tests.store.cable import Cable
+from tests.store.deciding import balance, fund
+from tests.store.logs import fresh_database, run
+from tests.store.writing import count_accounts, killed_after, writer
+
+from qanat.bench.postgres import OwnPostgres
+from qanat.clock import ManualClock
+from qanat.errors import BadInput, StoreFault
+from qanat.ids import Shard
+from qanat.ledger.book import Account
+from qanat.store.port import EntryRow, Taken
+from qanat.store.postgres import PostgresLog
+from qanat.store.postgres_link import connect
+from qanat.store.schema import metadata
+from qanat.store.store import Store, open_store
+from qanat.units import Instant
+
+
+@pytest.fixture
+def database(postgres: OwnPostgres) -> str:
+    return fresh_database(postgres)
+
+
+@pytest.fixture
+def mortal() -> Iterator[OwnPostgres]:
+    """A PostgreSQL that this test may kill."""
+    with OwnPostgres() as own:
+        yield own
+
+
+@pytest.mark.parametrize("acknowledged", [7, 700])
+def test_when_a_server_is_killed_under_load_nothing_acknowledged_is_lost(database: str, acknowledged: int) -> None:
+    last = killed_after(writer(database), acknowledged)
+    assert run(lambda: count_accounts(database)) >= last >= acknowledged
+
+
+def test_when_the_database_is_killed_under_load_nothing_acknowledged_is_lost(mortal: OwnPostgres) -> None:
+    database = mortal.create("q")
+    process = writer(database)
+    assert process.stdout is not None
+    told = ["0"]
+    for line in process.stdout:
+        told.append(line)
+        if len(told) == 50:
+            mortal.kill()
+    fault = told.pop()
+    assert "can't be reached" in fault
+    assert "service resumes by itself" in fault
+    mortal.start()
+    assert run(lambda: count_accounts(database)) >= int(told[-1]) > 0
+
+
+def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_itself(mortal: OwnPostgres) -> None:
+    async def story() -> None:
+        store = await open_store(mortal.create("q"), ManualClock())
+        await store.decide(fund("alice", 10))
+        mortal.kill()
+        async with asyncio.timeout(20):
+            told = await asyncio.gather(*(store.decide(fund(f"s{n}", 10)) for n in range(100)), return_exceptions=True)
+            assert all(isinstance(one, StoreFault) for one in told)
+            with pytest.raises(StoreFault, match="service resumes by itself"):
+                await store.find(Account)
+        await asyncio.to_thread(mortal.start)
+        await store.decide(fund("bob", 20))
+        assert (await balance(store, "alice"), await balance(store, "bob")) == (10, 20)
+        assert (await store.audit()).problems == []
+        await store.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before-it-was-done", "after-it-was-done"])
+def test_a_commit_whose_connection_breaks_takes_effect_once(postgres: OwnPostgres, tmp_path: Path, done: bool) -> None:
+    async def story() -> None:
+        name = fresh_database(postgres).partition("?")[0]
+        cable = Cable(postgres.host, tmp_path)
+        await cable.lay()
+        store = await open_store(f"{name}?host={tmp_path}", ManualClock())
+        await store.decide(fund("alice", 10))
+        (cable.cut_after if done else cable.cut_before)(b"marked")
+        await store.decide(fund("alice", 70, id="marked"))
+        assert cable.cuts == 1
+        assert await balance(store, "alice", "marked") == 70
+        verdict = await store.audit()
+        assert (verdict.problems, verdict.entries) == ([], 2)
+        await store.close()
+
+    run(story)
+
+
+def test_a_commit_that_broke_is_taken_if_somebody_else_appended_there(postgres: OwnPostgres, tmp_path: Path) -> None:
+    async def story() -> None:
+        name = fresh_database(postgres).partition("?")[0]
+        cable = Cable(postgres.host, tmp_path)
+        await cable.lay()
+        ours = await PostgresLog.open(f"{name}?host={tmp_path}")
+        other = await PostgresLog.open(f"{name}?host={postgres.host}")
+        await other.append([entry(1, "theirs")])
+        cable.cut_before(b"marked")
+        with pytest.raises(Taken):
+            await ours.append([entry(1, "marked")])
+        assert cable.cuts == 1
+        await ours.close()
+        await other.close()
+
+    run(story)
+
+
+def test_a_batch_is_appended_wholly_or_not_at_all(database: str) -> None:
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        await log.append([entry(1), entry(2)])
+        with pytest.raises(Taken):
+            await log.append([entry(3), entry(2)])
+        assert await log.heads() == {17: 2}
+        assert [row.seq for row in await log.tail()] == [1, 2]
+        await log.close()
+
+    run(story)
+
+
+_OPEN = """
+import asyncio, sys
+from qanat.store.postgres import PostgresLog
+
+async def main():
+    log = await PostgresLog.open(sys.argv[1])
+    print(await log.heads())
+    await log.close()
+
+asyncio.run(main())
+"""
+
+
+def test_servers_that_start_at_the_same_moment_do_not_collide(database: str) -> None:
+    command = [sys.executable, "-c", _OPEN, database]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    starting = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(5)
+    ]
+    assert [process.communicate()[0] for process in starting] == ["{}\n"] * 5
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(postgres: OwnPostgres) -> None:
+    address = fresh_database(postgres)
+    name = address.partition("?")[0].rpartition("/")[2]
+    postgres.ask("CREATE TABLE watermark (in_the_way int)", name)
+    with pytest.raises(StoreFault, match="nothing was changed"):
+        run(lambda: PostgresLog.open(address))
+    assert postgres.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", name) == "watermark"
+    postgres.ask("DROP TABLE watermark", name)
+    run(lambda: open_and_close(address))
+    run(lambda: open_and_close(address))
+
+
+def test_a_database_of_a_later_version_is_left_alone(postgres: OwnPostgres) -> None:
+    address = fresh_database(postgres)
+    run(lambda: open_and_close(address))
+    postgres.ask("UPDATE alembic_version SET version_num = '9999'", address.partition("?")[0].rpartition("/")[2])
+    with pytest.raises(StoreFault, match="later version of Qanat"):
+        run(lambda: PostgresLog.open(address))
+
+
+def test_the_migrated_schema_is_the_declared_one(database: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+    async def story() -> None:
+        await open_and_close(database)
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(database))
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+        await engine.dispose()
+
+    run(story)
+
+
+def test_the_audit_finds_a_row_that_somebody_changed(postgres: OwnPostgres) -> None:
+    address = fresh_database(postgres)
+    name = address.partition("?")[0].rpartition("/")[2]
+
+    async def story() -> list[str]:
+        store = await open_store(address, ManualClock())
+        await store.decide(fund("alice", 10))
+        await store.find(Account)
+        changed = """UPDATE record SET body = replace(body, '"balance":10', '"balance":99')"""
+        await asyncio.to_thread(postgres.ask, changed, name)
+        problems = (await store.audit()).problems
+        await store.close()
+        return problems
+
+    assert run(story) == ["account subscriber/alice:b differs between its row and its entries"]
+
+
+def test_every_connection_waits_for_the_disk_and_has_limits(database: str) -> None:
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        for setting, value in (("synchronous_commit", "on"), ("statement_timeout", "3s")):
+            assert await log._writer.run(lambda one, setting=setting: one.fetchval(f"SHOW {setting}")) == value
+        await asyncio.gather(*(log.due_owners(Instant(0), 1) for _ in range(50)))
+        held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert await log._writer.run(lambda one: one.fetchval(held)) <= 5
+        await log.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "cure"),
+    [
+        ("postgresql://nobody:secret@/q?host=/nowhere", StoreFault, "can't be reached"),
+        ("postgresql://host:port/q", BadInput, "postgresql://USER@HOST:5432/NAME"),
+        ("mysql://host/q", BadInput, "postgresql://user@host/name"),
+    ],
+)
+def test_a_wrong_address_is_named_with_its_cure_and_without_the_password(
+    address: str, kind: type[Exception], cure: str
+) -> None:
+    with pytest.raises(kind) as raised:
+        run(lambda: open_store(address, ManualClock()))
+    assert cure in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_database_that_is_not_there_is_named_with_its_cure(postgres: OwnPostgres) -> None:
+    with pytest.raises(StoreFault, match="createdb"):
+        run(lambda: open_store(postgres.url("nowhere"), ManualClock()))
+
+
+def test_a_database_that_keeps_text_in_another_way_is_refused(postgres: OwnPostgres) -> None:
+    postgres.ask("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    with pytest.raises(StoreFault, match="keeps text as LATIN1"):
+        run(lambda: open_store(postgres.url("latin"), ManualClock()))
+
+
+def entry(seq: int, body: str = "{}") -> EntryRow:
+    return EntryRow(Shard(17), seq, Instant(0), "test", body)
+
+
+async def open_and_close(address: str) -> None:
+    store: Store = await open_store(address, ManualClock())
+    await store.close()

@@ -92,7 +92,10 @@ async def serve(
         await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
         await _start_timers(stack, services)
-        addresses = [f"{name}={await _start(stack, front)}" for name, front in fronts(services, place).items()]
+        listening = fronts(services, place)
+        addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
+        if isinstance(gateways := listening.get("gy"), GyListener):
+            services.metrics.watch_gateways(gateways.front)
         _calm_the_collector()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)
@@ -121,7 +124,9 @@ def _calm_the_collector() -> None:
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
-    listening: dict[str, Front] = {"http": HttpListener(make_app(services), services.settings.http, place)}
+    listening: dict[str, Front] = {
+        "http": HttpListener(make_app(services), services.settings.http, place=place, ending=services.pulse.close)
+    }
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
         listening["gy"] = GyListener(

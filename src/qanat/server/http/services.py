@@ -18,6 +18,7 @@ from qanat.server.notices import Notices
 from qanat.server.ownership import Ownership
 from qanat.server.passwords import Passwords, Tries
 from qanat.server.place import ALONE, Place
+from qanat.server.pulse import Pulse
 from qanat.server.settings import Settings
 from qanat.server.sharing import Shared, SharedReplayMemory, SharedTries
 from qanat.server.siblings import Siblings
@@ -38,6 +39,7 @@ class Services:
     peers: Roster
     notices: Notices
     ownership: Ownership
+    pulse: Pulse
     siblings: Siblings
 
 
@@ -57,7 +59,9 @@ def make_services(
         if shared is None
         else SharedReplayMemory(shared, window_s=window_s, bound=nonces)
     )
+    verifier = Verifier(clock=clock, window_s=window_s, memory=memory)
     per_minute = settings.sign_in.tries_per_minute
+    ownership = Ownership(store)
     return Services(
         store=store,
         clock=clock,
@@ -67,10 +71,11 @@ def make_services(
         passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
         tries_by_name=_tries(shared, "name", per_minute, clock),
         tries_by_address=_tries(shared, "address", 10 * per_minute, clock),
-        admission=Admission(store=store, verifier=Verifier(clock=clock, window_s=window_s, memory=memory)),
+        admission=Admission(store=store, verifier=verifier, clock=clock),
         peers=Roster(store, clock),
         notices=Notices(),
-        ownership=Ownership(store),
+        ownership=ownership,
+        pulse=Pulse(store, clock, ownership),
         siblings=Siblings(place),
     )
 

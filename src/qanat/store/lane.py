@@ -104,11 +104,12 @@ class Lane:
         self._ready.clear()
         self._pages.clear()
         self._durable = await self._log.heads()
-        self._heads = dict(self._durable)
-        self._projector.start_afresh()
         behind: Images = {}
         for row in await self._log.tail():
             gather(behind, decode_entry(row.body))
+            self._durable[row.shard] = row.seq
+        self._heads = dict(self._durable)
+        self._projector.start_afresh()
         self._projector.take(behind)
         self._ready.set()
 
@@ -289,7 +290,10 @@ class Lane:
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
         for ticket in batch.tickets:
-            ticket.waiter.settled(ticket.result)
+            self._tell(ticket)
+
+    def _tell(self, ticket: Ticket) -> None:
+        ticket.waiter.settled(ticket.result)
 
     async def _decide_again(self) -> None:
         """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""

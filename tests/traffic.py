@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 from tests.namespaces import Namespace
@@ -61,6 +61,25 @@ def datagrams(client: Namespace, server: Namespace, address: str) -> Iterator[tu
         near.connect(far.getsockname()[:2])
         far.connect(near.getsockname()[:2])
         yield near, far
+
+
+@contextmanager
+def flood(client: Namespace, server: Namespace, address: str) -> Iterator[None]:
+    """Send datagrams up as fast as it goes, whatever is said to it, while the block runs."""
+    stop = Event()
+
+    def send(near: socket.socket) -> None:
+        while not stop.is_set():
+            with suppress(OSError):
+                near.send(bytes(1400))
+
+    with datagrams(client, server, address) as (near, _):
+        join = _start(send, near)
+        try:
+            yield
+        finally:
+            stop.set()
+            join()
 
 
 def receive(end: socket.socket, octets: int) -> None:

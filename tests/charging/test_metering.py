@@ -29,9 +29,8 @@ class Server:
         report = UsageReport(journal=journal, floor=floor, rows=list(rows))
         counted = self.take_or_refuse(report, journal=journal)
         assert not isinstance(counted, Refused)
-        used, acked = counted
-        self.posted += sum(used.values())
-        return acked
+        self.posted += sum(counted.octets.values())
+        return counted.acked
 
     def take_or_refuse(
         self, report: UsageReport, *, journal: str = "j", most: int = MAX_OCTETS
@@ -45,7 +44,7 @@ def test_more_than_can_be_is_refused_and_leaves_no_trace() -> None:
     refused = server.take_or_refuse(report, most=106)
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.facts) == (Refusal.IMPLAUSIBLE_USAGE, {"octets": 107})
-    assert server.take_or_refuse(report, most=107) == ({"q": 100, "other": 7}, 2)
+    assert server.take_or_refuse(report, most=107) == ({"q": 100, "other": 7}, {"q": 0, "other": 0}, 2)
 
 
 def test_rows_are_cumulative_only_the_difference_is_posted() -> None:

@@ -10,7 +10,7 @@ from tests.exchange.world import POLICY, PRICE, Gateway, World, online, refused
 from qanat.charging.session import Session
 from qanat.exchange import disputes
 from qanat.exchange.booking import pay
-from qanat.exchange.disputes import Dispute
+from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, recalled_at, step
@@ -285,21 +285,42 @@ def test_a_base_station_can_say_nothing_about_anothers_trade(market: World) -> N
 # -- three-way reconciliation
 
 
-def terminal_says(world: World, gateway: Gateway, octets: int) -> bool | None:
+def terminal_says(world: World, gateway: Gateway, octets: int, *, in_vain: int = 0) -> bool | None:
+    """As the gateway counts: half of them up; and so many more that were sent and not forwarded."""
     terminal = world.desk.get(Terminal, terminal_owner("trm-bob"), "trm-bob")
     assert terminal is not None
-    message = TradeCount(trade=gateway.admitted.trade, up=0, down=octets)
+    message = TradeCount(trade=gateway.admitted.trade, up=octets // 2 + in_vain, down=octets - octets // 2)
     counted = world.done(partial(translate.terminal_count, terminal=terminal, message=message))
     return counted.agrees
 
 
 def test_the_tolerance_between_terminal_and_base_station_is_what_a_network_loses() -> None:
-    forwarded = Octets(1_000_000_000)
-    lost = disputes.SLACK + 700_000
-    assert disputes.tolerated(forwarded=forwarded, received=Octets(forwarded - lost))
-    assert not disputes.tolerated(forwarded=forwarded, received=Octets(forwarded - lost - 1))
-    assert disputes.tolerated(forwarded=forwarded, received=Octets(forwarded + disputes.SLACK))
-    assert not disputes.tolerated(forwarded=forwarded, received=Octets(forwarded + disputes.SLACK + 1))
+    forwarded = Ways(Octets(1_000_000_000), Octets(1_000_000_000))
+
+    def tolerated(*, up: int, down: int) -> bool:
+        seen = Ways(Octets(forwarded.up + up), Octets(forwarded.down + down))
+        return disputes.tolerated(forwarded=forwarded, seen=seen)
+
+    lost = disputes.SLACK + 1_400_000
+    assert tolerated(up=0, down=-lost)
+    assert not tolerated(up=0, down=-lost - 1)
+    assert not tolerated(up=-lost - 1, down=0), "nobody can forward what was not sent"
+    assert not tolerated(up=-lost, down=-1)
+    assert tolerated(up=0, down=disputes.SLACK)
+    assert not tolerated(up=0, down=disputes.SLACK + 1), "nobody can receive what was not forwarded"
+    assert tolerated(up=1_000_000_000, down=0), "what met a shut gate was sent in vain"
+    assert not tolerated(up=1_000_000_000, down=-lost - 1), "and makes up for nothing on the way down"
+
+
+def test_what_a_terminal_sends_at_a_gate_that_was_shut_is_no_dispute(world: World) -> None:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000)
+    gateway = online(world, "bob", to="alice")
+    gateway.pass_(800)
+    gateway.finish()
+    world.deliver()
+    assert terminal_says(world, gateway, 800, in_vain=2_000_000) is True
+    assert world.desk.all(Dispute, subscriber_owner("alice")) == []
 
 
 def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world: World) -> None:

@@ -91,8 +91,8 @@ class FailingLog:
             await write()
         raise StoreFault("the disk failed, as it was told to")
 
-    async def load(self, owner: Owner) -> list[Record]:
-        return await self._log.load(owner)
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        return await self._log.load(owners)
 
     async def heads(self) -> dict[Shard, int]:
         return await self._log.heads()

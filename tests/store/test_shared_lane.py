@@ -59,9 +59,9 @@ class Distance(MemoryLog):
         await self._travel()
         await super().project(rows, watermarks)
 
-    async def load(self, owner: Owner) -> list[Record]:
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
         await self._travel()
-        records = await super().load(owner)
+        records = await super().load(owners)
         await self._travel()
         return records
 

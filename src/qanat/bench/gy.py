@@ -20,19 +20,24 @@ from qanat.bench.figures import Figures, figures
 from qanat.bench.gateways import REALM, ClosedLoop, Load, OpenLoop, Slot, drive, imsi_of
 from qanat.bench.machine import cpu_s
 from qanat.bench.server import OwnServer, said
+from qanat.charging.credit_control import Ask, Interrogation, interrogate
+from qanat.charging.quota import Policy
+from qanat.charging.session import Event
 from qanat.errors import Fault
+from qanat.ids import SessionId
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
+from qanat.registry.names import subscriber_owner
 from qanat.registry.operators import HOME, create_operator, find_operator
 from qanat.registry.peers import accept_peer
 from qanat.registry.subscribers import create_subscriber
 from qanat.registry.wallets import top_up
-from qanat.store.store import SqliteStore
+from qanat.store.store import SqliteStore, Store
 from qanat.system import SystemClock
 from qanat.units import Octets
 
 _BUCKET: Final = Octets(2**52)
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 512
 _BATCHES: Final = re.compile(rb"(?m)^qanat_store_batches_total (\S+)")
 
 
@@ -43,13 +48,17 @@ async def bench_gy(
     connections: int,
     in_flight: int,
     subscribers: int,
+    open_sessions: int,
     hot: bool,
     rate: float | None,
     kill: bool,
     tell: Callable[[str], None],
 ) -> Figures:
-    """Measure for some seconds. ``hot``: one account for everybody; ``rate``: open loop. Raises Fault."""
-    await _prepare(data, 1 if hot else subscribers)
+    """Measure for some seconds. ``hot``: one account for everybody; ``rate``: open loop. Raises Fault.
+
+    ``open_sessions`` of as many other subscribers stay open in the store meanwhile.
+    """
+    await _prepare(data, 1 if hot else subscribers, open_sessions)
     server = await asyncio.to_thread(OwnServer, data, listening=("http", "gy"))
     try:
         tell(f"server {server.pid} on gy={server.addresses['gy']}, data in {data}")
@@ -91,14 +100,19 @@ def _slots(count: int, subscribers: int) -> list[Slot]:
     ]
 
 
-async def _prepare(data: Path, subscribers: int) -> None:
+async def _prepare(data: Path, subscribers: int, open_sessions: int) -> None:
     """Write the subscribers, with more than they will use, before the server starts."""
     store = await SqliteStore(data / "qanat.db", SystemClock()).open()
     await store.decide(_begin)
-    for first in range(0, subscribers, _AT_ONCE):
-        places = range(first, min(first + _AT_ONCE, subscribers))
-        await asyncio.gather(*(store.decide(partial(_subscribe, place=place)) for place in places))
+    await _for_each(store, _subscribe, range(subscribers))
+    await _for_each(store, _occupy, range(subscribers, subscribers + open_sessions))
     await store.close()
+
+
+async def _for_each(store: Store, decision: Callable[..., None], places: range) -> None:
+    for first in range(places.start, places.stop, _AT_ONCE):
+        some = range(first, min(first + _AT_ONCE, places.stop))
+        await asyncio.gather(*(store.decide(partial(decision, place=place)) for place in some))
 
 
 def _begin(work: Work) -> None:
@@ -112,6 +126,22 @@ def _subscribe(work: Work, place: int) -> None:
     if isinstance(made, Refused):
         raise Fault(made.sentence)
     top_up(work, made, octets=_BUCKET, valid_days=30, bucket="bench")
+
+
+def _occupy(work: Work, place: int) -> None:
+    """A subscriber whose session is open, and stays so."""
+    _subscribe(work, place)
+    asked = Interrogation(
+        session=SessionId(f"idle;{place}"),
+        owner=subscriber_owner(f"bench-{place}"),
+        event=Event.FIRST,
+        number=0,
+        digest=0,
+        front="gy",
+        holder=f"idle.{REALM}",
+        asks=(Ask(rating_group=1),),
+    )
+    interrogate(work, Policy(), asked)
 
 
 async def _address(server: OwnServer) -> str:

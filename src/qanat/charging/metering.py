@@ -7,7 +7,7 @@ The difference to what was known is what there is to post. ``acked`` is the end 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -30,30 +30,41 @@ class JournalMark(Record, frozen=True, kw_only=True):
     """quota → seq of its latest row."""
 
 
-def ingest(
-    work: Work, owner: Owner, *, journal: str, report: UsageReport, most: int
-) -> tuple[dict[str, Octets], int] | Refused:
+class Ingested(NamedTuple):
+    """What was new in a report, by quota."""
+
+    octets: dict[str, Octets]
+    """To post."""
+    up: dict[str, Octets]
+    """The part of it that the device sent."""
+    acked: int
+    """Rows up to this seq are confirmed."""
+
+
+def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport, most: int) -> Ingested | Refused:
     """Count a report's rows; ``journal`` is what makes its seqs unique on this page.
 
-    Returns the octets to post for each quota, and the seq up to which rows are confirmed. Repeating a report returns
-    nothing to post and the same confirmation. Refused, with nothing counted, when more than ``most`` octets are new.
+    Repeating a report returns nothing to post and the same confirmation. Refused, with nothing counted, when more than
+    ``most`` octets are new.
     """
     mark = work.get(JournalMark, owner, journal) or JournalMark(owner=owner, id=journal)
     fresh = [row for row in report.rows if row.seq > mark.acked]
     acked = _unbroken(max(mark.acked, report.floor), fresh)
     if not fresh and acked == mark.acked:
-        return {}, mark.acked
-    totals, last_seq, delta = dict(mark.totals), dict(mark.last_seq), dict[str, Octets]()
+        return Ingested({}, {}, mark.acked)
+    totals, last_seq = dict(mark.totals), dict(mark.last_seq)
+    delta, up = dict[str, Octets](), dict[str, Octets]()
     for row in fresh:
-        grown = _raise_total(totals, row)
-        delta[row.quota] = Octets(delta.get(row.quota, 0) + grown)
+        sent, received = _raise_total(totals, row)
+        delta[row.quota] = Octets(delta.get(row.quota, 0) + sent + received)
+        up[row.quota] = Octets(up.get(row.quota, 0) + sent)
         last_seq[row.quota] = max(last_seq.get(row.quota, 0), row.seq)
     octets = sum(delta.values())
     if octets > most:
         return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets})
     _forget_oldest(totals, last_seq, acked)
     work.put(replace(mark, acked=acked, totals=totals, last_seq=last_seq))
-    return delta, acked
+    return Ingested(delta, up, acked)
 
 
 def _unbroken(start: int, rows: Iterable[UsageRow]) -> int:
@@ -64,12 +75,12 @@ def _unbroken(start: int, rows: Iterable[UsageRow]) -> int:
     return start
 
 
-def _raise_total(totals: dict[str, dict[int, tuple[int, int]]], row: UsageRow) -> int:
-    """Raise what is known of (quota, epoch) to the row's figures; return by how many octets."""
+def _raise_total(totals: dict[str, dict[int, tuple[int, int]]], row: UsageRow) -> tuple[int, int]:
+    """Raise what is known of (quota, epoch) to the row's figures; return by how many octets, up and down."""
     up, down = totals.get(row.quota, {}).get(row.epoch, (0, 0))
     now_up, now_down = max(up, row.up), max(down, row.down)
     totals[row.quota] = {**totals.get(row.quota, {}), row.epoch: (now_up, now_down)}
-    return (now_up - up) + (now_down - down)
+    return now_up - up, now_down - down
 
 
 def _forget_oldest(totals: dict[str, dict[int, tuple[int, int]]], last_seq: dict[str, int], acked: int) -> None:

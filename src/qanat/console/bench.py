@@ -85,6 +85,12 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
 @bench.command()
 @_options
 @click.option("--subscribers", type=click.IntRange(1, 1_000_000), default=2000, show_default=True)
+@click.option(
+    "--open-sessions",
+    type=click.IntRange(0, 10_000_000),
+    default=0,
+    help="So many sessions of other subscribers are open in the store.",
+)
 @click.option("--hot", is_flag=True, help="One account for everybody.")
 @click.option("--rate", type=click.FloatRange(1), metavar="PER_S", help="Open loop: so many requests are due a second.")
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")

@@ -2,14 +2,16 @@
 
 The ledger posts what the base station reports within what it was granted; what it reports beyond that is its own debt,
 and a dispute. The demander's terminal counts what reached it: a little less than was forwarded is the nature of a
-network, up to the tolerance; more than that, or more than was forwarded, is a dispute. Supplier, demander and base
-station each have a copy of it, so all see the same.
+network, up to the tolerance; more than that, or more than was forwarded, is a dispute. What it sent is another matter:
+some of it is lost on the way, or meets a gate that is shut because the supplier took its consent back, and was never
+forwarded; only that more was forwarded than was sent can't be. Supplier, demander and base station each have a copy
+of it, so all see the same.
 Source: EDGE.md, "Bounds we promise and test": forwarded but not delivered, at most 0.07 % with GRO off.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -48,15 +50,25 @@ class Dispute(Record, frozen=True, kw_only=True):
         return f"{'open' if self.settled_at is None else 'settled'}/{self.trade}/{self.about}"
 
 
-def tolerated(*, forwarded: Octets, received: Octets) -> bool:
+class Ways(NamedTuple):
+    """Octets both ways, seen from the terminal."""
+
+    up: Octets
+    down: Octets
+
+
+def tolerated(*, forwarded: Ways, seen: Ways) -> bool:
     """Tell whether the terminal's count fits the base station's."""
-    lost = forwarded - received
-    return -SLACK <= lost <= SLACK + forwarded * LOST_PER_MILLION // 1_000_000
+    missing = max(0, forwarded.up - seen.up) + max(0, forwarded.down - seen.down)
+    most = SLACK + (forwarded.up + forwarded.down) * LOST_PER_MILLION // 1_000_000
+    return missing <= most and seen.down - forwarded.down <= SLACK
 
 
-def terminal_counted(work: Work, trade: Trade, octets: Octets) -> Trade:
+def terminal_counted(work: Work, trade: Trade, *, up: Octets, down: Octets) -> Trade:
     """Take the terminal's count; counts only grow, so repeating is safe."""
-    trade = replace(trade, seen_by_terminal=Octets(max(trade.seen_by_terminal or 0, octets)))
+    sent = max(trade.sent_by_terminal, up)
+    received = max((trade.seen_by_terminal or 0) - trade.sent_by_terminal, down)
+    trade = replace(trade, seen_by_terminal=Octets(sent + received), sent_by_terminal=Octets(sent))
     work.put(trade)
     work.act = "terminal's count taken"
     return trade
@@ -66,7 +78,9 @@ def agrees(trade: Trade) -> bool | None:
     """Tell whether terminal and base station agree; None while one of them has not reported the end."""
     if trade.seen_by_terminal is None or trade.state is not State.ENDED:
         return None
-    return tolerated(forwarded=Octets(trade.counted + trade.excess), received=trade.seen_by_terminal)
+    forwarded = Ways(trade.up, Octets(trade.counted + trade.excess - trade.up))
+    seen = Ways(trade.sent_by_terminal, Octets(trade.seen_by_terminal - trade.sent_by_terminal))
+    return tolerated(forwarded=forwarded, seen=seen)
 
 
 def reconcile(work: Work, trade: Trade) -> None:

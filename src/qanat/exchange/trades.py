@@ -81,9 +81,13 @@ class Trade(Record, frozen=True, kw_only=True):
     """Posted against the supplier."""
     excess: Octets = Octets(0)
     """Reported beyond what was granted: the base station's own debt."""
+    up: Octets = Octets(0)
+    """The part of both that the demander sent."""
     booked: Octets = Octets(0)
     bookings: int = 0
     seen_by_terminal: Octets | None = None
+    sent_by_terminal: Octets = Octets(0)
+    """The part of it that went up, some of it maybe in vain."""
 
     @property
     def supplier(self) -> str:
@@ -208,8 +212,12 @@ def take_back(work: Work, trade: Trade, quotas: tuple[QuotaId, ...]) -> Trade:
     return _with_promises(work, trade, kept)
 
 
-def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Trade, dict[QuotaId, Octets], Octets]:
+def count(
+    work: Work, trade: Trade, reported: Mapping[str, Octets], *, up: Octets
+) -> tuple[Trade, dict[QuotaId, Octets], Octets]:
     """Divide what a base station reports into what was promised, to be posted on the supplier, and what is beyond.
+
+    ``up`` is the part of all of it that the demander sent.
 
     Returns the trade, the octets to post for each quota, and the excess.
     """
@@ -226,7 +234,12 @@ def count(work: Work, trade: Trade, reported: Mapping[str, Octets]) -> tuple[Tra
     total = sum(posts.values())
     excess = Octets(sum(reported.values()) - total)
     trade = _with_promises(work, trade, promised)
-    trade = replace(trade, counted=Octets(trade.counted + total), excess=Octets(trade.excess + excess))
+    trade = replace(
+        trade,
+        counted=Octets(trade.counted + total),
+        excess=Octets(trade.excess + excess),
+        up=Octets(trade.up + up),
+    )
     work.put(trade)
     if total:
         count_given(work, order_of(work, trade), Octets(total))

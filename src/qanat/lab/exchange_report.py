@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qanat.agents.kernel.link import UpDown
-from qanat.exchange.disputes import tolerated
+from qanat.exchange.disputes import Ways, tolerated
 from qanat.lab.report import Difference, Row
 from qanat.units import Octets, format_amount
 
@@ -38,7 +38,7 @@ class TradeCounts:
         """Within the tolerance, in the server's judgement too."""
         if self.terminal is None:
             return True
-        return self.agreed is True and tolerated(forwarded=self.base_station.total, received=self.terminal.total)
+        return self.agreed is True and tolerated(forwarded=_ways(self.base_station), seen=_ways(self.terminal))
 
 
 def rows(trades: Iterable[TradeCounts]) -> Iterator[Row]:
@@ -92,6 +92,10 @@ def is_settled(settlement: Mapping[str, Any]) -> bool:
     for one in settlement["positions"]:
         net[one["unit"]] += one["net"]
     return bool(settlement["preserved"]) and not any(net.values())
+
+
+def _ways(counted: UpDown) -> Ways:
+    return Ways(counted.up, counted.down)
 
 
 def _why(trade: TradeCounts) -> str:

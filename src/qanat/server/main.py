@@ -82,7 +82,9 @@ def _calm_the_collector() -> None:
 
 def fronts(services: Services) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
-    listening: dict[str, Front] = {"http": HttpListener(make_app(services), services.settings.http)}
+    listening: dict[str, Front] = {
+        "http": HttpListener(make_app(services), services.settings.http, ending=services.pulse.close)
+    }
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
         listening["gy"] = GyListener(services.store, services.clock, settings, services.peers, services.notices)

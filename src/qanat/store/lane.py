@@ -18,7 +18,8 @@ from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Images, Key, NotLoaded, Page, Record, Work
-from qanat.store.pages import Pages, gather, merge, overlay
+from qanat.store.loader import Loader
+from qanat.store.pages import Pages, gather, merge
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
@@ -80,7 +81,7 @@ class Figures:
 
 
 class Lane:
-    def __init__(self, log: Log, clock: Clock, *, pages_kept: int) -> None:
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int, projector: Projector | None = None) -> None:
         self.figures = Figures()
         self._log = log
         self._clock = clock
@@ -95,7 +96,8 @@ class Lane:
         self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
         self._closed = False
-        self._projector = Projector(log)
+        self._projector = projector or Projector(log)
+        self._loader = Loader(log, self._pages, self._projector, self._newer)
         self._chunk_written: asyncio.Future[None] | None = None
         """Made by whoever waits for rows."""
 
@@ -223,12 +225,7 @@ class Lane:
 
     async def _load(self, owner: Owner) -> None:
         self.figures.loads += 1
-        round_before = self._projector.round
-        records = await self._log.load(owner)
-        if self._projector.round is not round_before:
-            return  # rows were written while we read: ask again
-        if owner not in self._pages:
-            self._pages.install(owner, overlay(records, self._newer(owner)))
+        await self._loader.load(owner)
 
     def _newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
         """The images of an owner that the rows may not have yet, oldest first."""

@@ -54,8 +54,9 @@ class MemoryLog:
                 self._rows[key] = row
         self._watermarks.update((shard, seq) for shard, seq in watermarks.items() if shard not in behind)
 
-    async def load(self, owner: Owner) -> list[Record]:
-        return [decode_record(row.body) for row in self._rows.values() if row.owner == owner and row.body]
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        wanted = set(owners)
+        return [decode_record(row.body) for row in self._rows.values() if row.owner in wanted and row.body]
 
     async def heads(self) -> dict[Shard, int]:
         return dict(self._heads)

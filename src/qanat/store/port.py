@@ -67,8 +67,8 @@ class Log(Protocol):
         """Write rows, and that every entry up to each watermark is in the rows, in one commit."""
         ...
 
-    async def load(self, owner: Owner) -> list[Record]:
-        """Return the rows of an owner."""
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        """Return the rows of these owners, as of one moment."""
         ...
 
     async def heads(self) -> dict[Shard, int]:

@@ -52,7 +52,9 @@ _DELETE: Final = (
     "DELETE FROM record USING unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS gone (shard, owner, kind, id) "
     "WHERE record.shard = gone.shard AND record.owner = gone.owner AND record.kind = gone.kind AND record.id = gone.id"
 )
-_LOAD: Final = "SELECT body FROM record WHERE shard = $1 AND owner = $2"
+_LOAD: Final = (
+    "SELECT body FROM record JOIN unnest($1::int[], $2::text[]) AS missed (shard, owner) USING (shard, owner)"
+)
 _STANDING: Final = (
     "SELECT shard, coalesce((SELECT max(seq) FROM entry WHERE entry.shard = asked.shard), 0) AS head, "
     "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
@@ -132,8 +134,8 @@ class PostgresLog:
                 continue
             return
 
-    async def load(self, owner: Owner) -> list[Record]:
-        rows = await self._read(_LOAD, shard_of(owner), owner)
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        rows = await self._read(_LOAD, list(map(shard_of, owners)), owners)
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:

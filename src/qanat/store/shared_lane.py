@@ -37,9 +37,9 @@ class _Raised:
 
 class SharedLane(Lane):
     def __init__(self, log: SharedLog, clock: Clock, *, pages_kept: int) -> None:
-        super().__init__(log, clock, pages_kept=pages_kept)
         self._shared = log
-        self._projector: SharedProjector = SharedProjector(log)
+        self._rows = SharedProjector(log)
+        super().__init__(log, clock, pages_kept=pages_kept, projector=self._rows)
         self._page_of = self._noted
         self._read: set[Shard] = set()
         """The shards that the gathering batch has read."""
@@ -168,7 +168,7 @@ class SharedLane(Lane):
     def _jump(self, watermarks: dict[Shard, int]) -> None:
         """Know shards as of their rows, and nothing of before."""
         self._pages.forget(owner for owner in self._pages.owners() if self._log.shard_of(owner) in watermarks)
-        self._projector.forget(watermarks.keys())
+        self._rows.forget(watermarks.keys())
         self._durable.update(watermarks)
 
     def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:

@@ -6,6 +6,7 @@ is one INSERT of many rows, so that Python's lock changes hands once a batch and
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -48,6 +49,7 @@ _TAIL: Final = (
     "SELECT entry.* FROM entry LEFT JOIN watermark USING (shard) "
     "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
 )
+_LOAD: Final = "SELECT body FROM record WHERE shard = ? AND owner IN (SELECT value FROM json_each(?))"
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
@@ -79,8 +81,8 @@ class SqliteLog:
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         await self._write(lambda writer: _write_rows(writer, rows, watermarks))
 
-    async def load(self, owner: Owner) -> list[Record]:
-        rows = await self._read("SELECT body FROM record WHERE shard = ? AND owner = ?", (_THE_SHARD, owner))
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        rows = await self._read(_LOAD, (_THE_SHARD, json.dumps(owners)))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:

@@ -16,7 +16,7 @@ import pytest
 from tests.agents.base_station.conftest import FAR, SERVER, STATION, Scene
 from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
-from tests.traffic import connected, flows, receive
+from tests.traffic import connected, flood, flows, receive
 
 pytestmark = pytest.mark.namespaces
 
@@ -142,6 +142,21 @@ def test_a_supplier_who_stops_is_obeyed_in_mid_download_and_the_remainder_goes_h
     assert alice.wait_for("counts compared")["agrees"] == "yes"
     balance = town.operator("balance", "--subscriber", "bob")
     assert (balance["used"], balance["reserved"]) == (ended["up"] + ended["down"], 0)
+
+
+def test_an_upload_that_is_cut_by_a_recall_is_no_dispute(town: Town) -> None:
+    """The terminal goes on sending until it hears of it; what met the shut gate it counts, and nobody is charged."""
+    order = town.operator("supply", "offer", "--subscriber", "bob", "--octets", "400MB")["order"]
+    alice = town.join()
+    alice.wait_for("online")
+    with flood(town.scene.alice, town.scene.internet, FAR):
+        town.station.wait_for("quota used up")
+        town.operator("supply", "stop", order, "--subscriber", "bob")
+        ended = town.station.wait_for("trade ended")
+        own = alice.wait_for("offline")
+    assert own["up"] > ended["up"] + 65_536, "the case is there"
+    assert alice.wait_for("counts compared")["agrees"] == "yes"
+    assert town.operator("disputes", "--subscriber", "alice")["disputes"] == []
 
 
 def test_an_order_is_never_exceeded_by_an_octet(town: Town) -> None:

@@ -158,3 +158,35 @@ def test_events_that_nobody_fetched_are_reported_lost_and_hearing_goes_on(namesp
 def keep_at_most(octets: int, hearing: nft.Depletions) -> None:
     with socket.socket(fileno=os.dup(hearing.fileno())) as same:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+
+
+def test_objects_of_one_layout_are_read_alike_and_others_are_taken_apart_anew() -> None:
+    """A kernel may order or add attributes as it likes: what is not where it was last time is looked for."""
+
+    def payload(name: str, data: bytes, *, data_first: bool = False) -> bytes:
+        table, named, held = netlink.text(1, "qanat"), netlink.text(2, name), netlink.attribute(4, data)
+        return bytes(4) + b"".join([table, held, named] if data_first else [table, named, held])
+
+    read = nft.names_and_data(
+        [
+            payload("u_s1", b"aaaa"),
+            payload("u_s22", b"bbbb"),  # as long, with less padding
+            payload("u_s3", b"cccc", data_first=True),  # as long, in another order
+            payload("u_s4", b"dddd"),
+            payload("u_s5", b"eeeeeeee"),
+            payload("u_s6666", b"ffff"),
+        ]
+    )
+    assert list(read) == [
+        ("u_s1", b"aaaa"),
+        ("u_s22", b"bbbb"),
+        ("u_s3", b"cccc"),
+        ("u_s4", b"dddd"),
+        ("u_s5", b"eeeeeeee"),
+        ("u_s6666", b"ffff"),
+    ]
+
+
+def test_an_object_without_a_name_is_malformed() -> None:
+    with pytest.raises(Malformed, match="without name"):
+        list(nft.names_and_data([bytes(4) + netlink.attribute(4, b"data")]))

@@ -297,7 +297,7 @@ def test_what_happens_after_the_last_quota_is_a_setting(
 ) -> None:
     with live_server(tmp_path, settings_for(tmp_path, gy=settings)) as live, Gateway(live) as smf:
         funded(live, octets=10)
-        accepted(live)
+        accepted(live, profile="strict")
         smf.introduce()
         final_unit = smf.ask("I").services[0].final_unit
     assert final_unit.action is action

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from struct import Struct
+from typing import Any
+
 import pytest
 from tests.wire.diameter import samples
 
 from qanat.units import Instant
+from qanat.wire.diameter import profiles
+from qanat.wire.diameter.avp import VENDOR, Kind
 from qanat.wire.diameter.codec import Decoder
+from qanat.wire.diameter.dictionary import BY_KEY
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
 from qanat.wire.diameter.groups import SubscriptionId, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, MultipleServicesIndicator, ReportingReason, SubscriptionIdType
 from qanat.wire.diameter.walk import walk
+
+_HEAD = Struct("!III").unpack_from
 
 
 def request(name: str) -> CreditControlRequest:
@@ -58,6 +67,43 @@ def test_open5gs_names_several_services_once_and_a_cause_at_the_end() -> None:
     assert (first.termination_cause, update.termination_cause, final.termination_cause) == (None, None, 1)
     assert (first.destination_host, final.services[0].requested) == (None, None)
     assert first.services[0].used == ()
+
+
+def shape(octets: bytes, start: int = 20) -> list[Any]:
+    """Return the AVPs of a message in order: code and flags, and what is in a group."""
+    found: list[Any] = []
+    while start < len(octets):
+        code, flags, length = _HEAD(octets, start)[0], octets[start + 4], _HEAD(octets, start)[1] & 0xFFFFFF
+        vendor, data = (_HEAD(octets, start)[2], 12) if flags & VENDOR else (0, 8)
+        is_group = BY_KEY[vendor << 32 | code].kind is Kind.GROUP
+        found.append((code, flags, shape(octets[: start + length], start + data) if is_group else None))
+        start += length + 3 & ~3
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("first", ReportingReason.THRESHOLD),
+        ("update", ReportingReason.THRESHOLD),
+        ("idle", ReportingReason.UNUSED_QUOTA_TIMER),
+        ("final", ReportingReason.FINAL),
+    ],
+)
+def test_the_profile_of_open5gs_sends_the_avps_that_open5gs_itself_sent(kind: str, reason: ReportingReason) -> None:
+    """Captured from an SMF built of its main branch (2.8.0), attached through GTPv2-C, Gx and PFCP."""
+    asked = replace(samples.INTERROGATIONS["update" if kind == "idle" else kind], reason=reason)
+    assert shape(profiles.open5gs(samples.GATEWAY, asked)) == shape(samples.vector(f"open5gs_itself_{kind}"))
+
+
+def test_reports_of_open5gs_itself_are_read_to_the_octet() -> None:
+    reports = [request(f"open5gs_itself_{kind}").services[0] for kind in ("update", "idle", "final")]
+    assert [service.used[0].octets for service in reports] == [3_000, 1_200, 33]
+    assert [service.used[0].reporting_reasons for service in reports] == [(ReportingReason.THRESHOLD,), (), ()]
+    assert [service.reporting_reasons for service in reports[1:]] == [
+        (ReportingReason.UNUSED_QUOTA_TIMER,),
+        (ReportingReason.FINAL,),
+    ]
 
 
 def test_magma_always_names_a_rating_group_and_totals() -> None:

@@ -92,12 +92,12 @@ class Gateway:
     def readings(self) -> dict[str, UpDown]:
         """Return what has passed under every label, in one pass over the table."""
         counters = self.nft.counters(self.table)
-        labels = {match[1] for name in counters if (match := LABEL.fullmatch(name))}
-        return {
-            label: UpDown(counters[up(label)].octets, counters[down(label)].octets)
-            for label in labels
-            if up(label) in counters and down(label) in counters
-        }
+        found = {}
+        for name, way_up in counters.items():
+            way_down = counters.get(down(name[2:]))
+            if way_down is not None and name.startswith("u_") and LABEL.fullmatch(name):
+                found[name[2:]] = UpDown(way_up.octets, way_down.octets)
+        return found
 
     def shared(self) -> dict[str, Octets]:
         """Return what was refused, forged, or free of charge, over all."""

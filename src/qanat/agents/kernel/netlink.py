@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from qanat.errors import Fault
 
@@ -73,8 +73,7 @@ class EventsLost(Fault):
     """The kernel had more events than the socket could keep (ENOBUFS): read the present state instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     kind: int
     payload: bytes
     flags: int = 0
@@ -89,15 +88,16 @@ def pack(message: Message) -> bytes:
 
 def parse(datagram: bytes) -> list[Message]:
     """Take a datagram apart. Raises Malformed when a length points outside of it."""
-    found, place = [], 0
-    while place < len(datagram):
-        if len(datagram) - place < 16:
-            raise Malformed(f"netlink header cut short at octet {place} of {len(datagram)}")
-        length, kind, flags, seq, _port = _HEADER.unpack_from(datagram, place)
-        if not 16 <= length <= len(datagram) - place:
-            raise Malformed(f"netlink message at octet {place} says {length} octets, {len(datagram) - place} are there")
+    found, place, end = [], 0, len(datagram)
+    unpack = _HEADER.unpack_from
+    while place < end:
+        if end - place < 16:
+            raise Malformed(f"netlink header cut short at octet {place} of {end}")
+        length, kind, flags, seq, _port = unpack(datagram, place)
+        if not 16 <= length <= end - place:
+            raise Malformed(f"netlink message at octet {place} says {length} octets, {end - place} are there")
         found.append(Message(kind, datagram[place + 16 : place + length], flags, seq))
-        place += length + -length % 4
+        place += (length + 3) & ~3
     return found
 
 
@@ -127,13 +127,18 @@ def be64(kind: int, value: int) -> bytes:
 
 def attribute_list(data: bytes) -> list[tuple[int, bytes]]:
     """Return each attribute in order. Raises Malformed when a length points outside of the data."""
+    return [(kind, data[begin:end]) for kind, begin, end in attribute_places(data)]
+
+
+def attribute_places(data: bytes) -> list[tuple[int, int, int]]:
+    """Return each attribute's kind, and where its value begins and ends. Raises Malformed like ``attribute_list``."""
     found, place, end = [], 0, len(data)
     unpack = _ATTRIBUTE.unpack_from
     while end - place >= 4:
         length, kind = unpack(data, place)
         if length < 4 or length > end - place:
             raise Malformed(f"netlink attribute at octet {place} says {length} octets, {end - place} are there")
-        found.append((kind & _TYPE_MASK, data[place + 4 : place + length]))
+        found.append((kind & _TYPE_MASK, place + 4, place + length))
         place += (length + 3) & ~3
     if place < end:
         raise Malformed(f"netlink attribute cut short at octet {place} of {end}")

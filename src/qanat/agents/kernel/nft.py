@@ -8,10 +8,10 @@ transaction. Tested against ``nft -j list ruleset``. Source: linux/netfilter/nf_
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from qanat.agents.kernel import netlink
 from qanat.agents.kernel.netlink import Message
@@ -38,8 +38,7 @@ _QUOTA: Final = 2
 _DEPLETED: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(NamedTuple):
     octets: Octets
     packets: int
 
@@ -144,7 +143,8 @@ class Nft:
 
     def _objects(self, table: Table, kind: int) -> list[tuple[str, bytes]]:
         wanted = table._frame() + netlink.text(1, table.name) + netlink.be32(3, kind)
-        return [_name_and_data(answer.payload) for answer in self._netlink.dump(Message(_GET_OBJECT, wanted))]
+        answers = self._netlink.dump(Message(_GET_OBJECT, wanted))
+        return list(names_and_data(answer.payload for answer in answers))
 
     def _object_data(self, table: Table, kind: int, name: str) -> bytes:
         (answer,) = self._netlink.ask(table._object(_GET_OBJECT, kind, name))
@@ -199,15 +199,40 @@ def _deletes(message: Message, table: Table) -> bool:
     return netlink.text_of(netlink.attributes(message.payload[4:])[1]) == table.name
 
 
-def _name_and_data(payload: bytes) -> tuple[str, bytes]:
-    """Read an object without unpacking the rest of it: a base station reads tens of thousands at once."""
-    name, data = b"", b""
-    for kind, value in netlink.attribute_list(payload[4:]):
-        if kind == 2:
-            name = value
-        elif kind == 4:
-            data = value
-    return netlink.text_of(name), data
+class _Layout(NamedTuple):
+    """Where name and data of an object stand in a payload, and the heads of these two attributes.
+
+    Objects of one kind in one table differ in nothing else, so a base station that reads tens of thousands at once
+    takes one payload of each length apart and looks for the same heads at the same places in the others.
+    """
+
+    name: slice
+    name_kind: bytes
+    data: slice
+    data_head: bytes
+
+    def fits(self, payload: bytes) -> bool:
+        name, data = self.name.start, self.data.start
+        return payload[name - 2 : name] == self.name_kind and payload[data - 4 : data] == self.data_head
+
+
+def names_and_data(payloads: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Read objects out of the payloads of a dump. Raises Malformed."""
+    known: dict[int, _Layout] = {}
+    for payload in payloads:
+        layout = known.get(len(payload))
+        if layout is None or not layout.fits(payload):
+            layout = known[len(payload)] = _layout_of(payload)
+        yield payload[layout.name].rstrip(b"\0").decode(errors="replace"), payload[layout.data]
+
+
+def _layout_of(payload: bytes) -> _Layout:
+    places = {kind: slice(4 + begin, 4 + end) for kind, begin, end in netlink.attribute_places(payload[4:])}
+    if not places.keys() >= {2, 4}:
+        raise netlink.Malformed("netlink object without name or data")
+    name, data = places[2], places[4]
+    padded = slice(name.start, name.start + (name.stop - name.start + 3 & ~3))
+    return _Layout(padded, payload[name.start - 2 : name.start], data, payload[data.start - 4 : data.start])
 
 
 def counter_of(data: bytes) -> Counter:

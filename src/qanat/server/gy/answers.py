@@ -86,7 +86,7 @@ def _service(house: House, quirks: Quirks, service: Mscc, grant: Grant | None, a
         rating_group=service.rating_group,
         validity_time_s=validity_s,
         result_code=ResultCode.SUCCESS,
-        final_unit=house.final_unit if grant.final else None,
+        final_unit=house.final_unit if grant.final and quirks.told_final else None,
         # Of a last quota every octet may be used: coming back early brings nothing.
         volume_quota_threshold=None if grant.final else min(grant.threshold, _MAX_U32) or None,
         quota_holding_time_s=house.holding_s,

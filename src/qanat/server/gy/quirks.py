@@ -14,13 +14,16 @@ class Quirks:
     """What it requests is a constant: the plan and the measured rate know better."""
     recheck_s: int | None = None
     """It does not come back when it is told to re-authorise, so a last quota is short-lived: a top-up works then."""
+    told_final: bool = True
+    """It is told which quota is the last one. Others end the session at their next report once they know, for whatever
+    reason they report, and never hear of a top-up: they are refused when nothing is left instead."""
     can_abort: bool = True
     """It ends a session when told to; others are told to re-authorise, and refused when they do."""
 
 
 PROFILES: Final[dict[str, Quirks]] = {
     "strict": Quirks(),
-    "open5gs": Quirks(asks_are_hints=True, recheck_s=60, can_abort=False),
+    "open5gs": Quirks(asks_are_hints=True, recheck_s=60, told_final=False, can_abort=False),
     "magma": Quirks(can_abort=False),
     "whole": Quirks(refuse_whole=True),
 }

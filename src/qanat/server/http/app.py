@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import clearing, market, offices, peers, people, signing, vouchers, watching
+from qanat.server.http import clearing, live, looking, market, offices, peers, people, signing, vouchers, watching
 from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
@@ -47,7 +47,9 @@ def make_app(services: Services) -> ASGIApp:
         peers.router,
         market.router,
         clearing.router,
+        looking.router,
         watching.router,
+        live.router,
     ):
         app.include_router(router)
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,7 +16,9 @@ from qanat.server.settings import Http
 class HttpListener:
     """``start`` returns once connections are accepted, ``stop`` once every request under way was answered."""
 
-    def __init__(self, app: ASGIApp, settings: Http) -> None:
+    def __init__(self, app: ASGIApp, settings: Http, *, ending: Callable[[], None] = lambda: None) -> None:
+        """``ending`` is called before a stop waits: it lets those go who would watch for ever."""
+        self._ending = ending
         self._settings = settings
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -44,6 +47,7 @@ class HttpListener:
         return address_of(listening)
 
     async def stop(self) -> None:
+        self._ending()
         self._server.should_exit = True
         if self._task is not None:
             await self._task

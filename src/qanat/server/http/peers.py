@@ -71,6 +71,7 @@ def _stranger(stranger: Stranger) -> PeerView:
 def _view(origin_host: str, state: str, profile: str, last_at: str, standing: Standing | None) -> PeerView:
     stands = standing or Standing()
     return PeerView(
+        protocol="gy",
         origin_host=origin_host,
         state=state,
         profile=profile,

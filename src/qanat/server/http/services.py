@@ -17,6 +17,7 @@ from qanat.server.metrics import Metrics
 from qanat.server.notices import Notices
 from qanat.server.ownership import Ownership
 from qanat.server.passwords import Passwords, Tries
+from qanat.server.pulse import Pulse
 from qanat.server.settings import Settings
 from qanat.store.store import Store
 
@@ -35,10 +36,12 @@ class Services:
     peers: Roster
     notices: Notices
     ownership: Ownership
+    pulse: Pulse
 
 
 def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: PasswordHasher | None = None) -> Services:
     verifier = Verifier(clock=clock, window_s=settings.agents.signature_window_s, nonces=settings.agents.nonces)
+    ownership = Ownership(store)
     return Services(
         store=store,
         clock=clock,
@@ -48,10 +51,11 @@ def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: Pas
         passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
         tries_by_name=Tries(per_minute=settings.sign_in.tries_per_minute, clock=clock),
         tries_by_address=Tries(per_minute=10 * settings.sign_in.tries_per_minute, clock=clock),
-        admission=Admission(store=store, verifier=verifier),
+        admission=Admission(store=store, verifier=verifier, clock=clock),
         peers=Roster(store, clock),
         notices=Notices(),
-        ownership=Ownership(store),
+        ownership=ownership,
+        pulse=Pulse(store, clock, ownership),
     )
 
 

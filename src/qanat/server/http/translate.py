@@ -81,14 +81,13 @@ def _count_rows(work: Work, owner: Owner, message: agent.UsageReport) -> int | R
     counted = ingest(work, owner, journal=message.journal, report=message, most=countable(work, owner))
     if isinstance(counted, Refused):
         return counted
-    used, acked = counted
     by_session: dict[SessionId, list[Use]] = defaultdict(list)
-    for quota, octets in used.items():
+    for quota, octets in counted.octets.items():
         if octets:
             by_session[session_of(quota)].append(Use(octets=octets, quota=QuotaId(quota)))
     for session, uses in by_session.items():
         report(work, owner, session, tuple(uses))
-    return acked
+    return counted.acked
 
 
 def _question(work: Work, owner: Owner, terminal: Terminal, message: agent.Interrogation) -> Interrogation:

@@ -126,15 +126,14 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
     counted = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
     if isinstance(counted, Refused):
         return counted
-    reported, _ = counted
     by_trade: dict[SessionId, dict[str, Octets]] = defaultdict(dict)
-    for quota, octets in reported.items():
+    for quota, octets in counted.octets.items():
         if octets:
             by_trade[session_of(quota)][quota] = octets
     for id, octets_of in by_trade.items():
         trade = trades.find_trade(work, supplier, id)
         assert trade is not None, f"rows of trade {id} were divided to {supplier}, who has no such trade"
-        _count(work, trade, octets_of)
+        _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
     return None
 
 
@@ -147,12 +146,11 @@ def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.
     counted = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
     if isinstance(counted, Refused):
         return counted
-    reported, acked = counted
-    for quota, octets in reported.items():
+    for quota, octets in counted.octets.items():
         if octets and trades.trade_at(work, base_station, session_of(quota)) is None:
             book.post(work, station.owner, (), octets)
             remember(work, _never_admitted(quota), who=station.owner, session=session_of(quota))
-    return agent.UsageConfirmation(journal=message.journal, acked=acked)
+    return agent.UsageConfirmation(journal=message.journal, acked=counted.acked)
 
 
 def recalls(work: Work, base_station: str, *, ask_again_ms: int) -> wire.Recalls | Refused:
@@ -167,7 +165,7 @@ def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> 
     trade = _trade_of_terminal(work, terminal, message.trade)
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.trade})
-    trade = disputes.terminal_counted(work, trade, Octets(message.up + message.down))
+    trade = disputes.terminal_counted(work, trade, up=Octets(message.up), down=Octets(message.down))
     disputes.reconcile(work, trade)
     return wire.TradeCounted(trade=trade.id, agrees=disputes.agrees(trade))
 
@@ -253,8 +251,8 @@ def _question(work: Work, trade: Trade, base_station: str, message: agent.Interr
     )
 
 
-def _count(work: Work, trade: Trade, reported: dict[str, Octets]) -> None:
-    trade, posts, excess = trades.count(work, trade, reported)
+def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets) -> None:
+    trade, posts, excess = trades.count(work, trade, reported, up=up)
     uses = tuple(Use(octets=octets, quota=quota) for quota, octets in posts.items())
     if uses:
         report(work, trade.owner, SessionId(trade.id), uses)

@@ -114,9 +114,9 @@ CC-Unit-Type 454 ENUM
 Multiple-Services-Indicator 455 ENUM
 Multiple-Services-Credit-Control 456 GROUP
 G-S-U-Pool-Reference 457 GROUP
-User-Equipment-Info 458 GROUP -
-User-Equipment-Info-Type 459 ENUM -
-User-Equipment-Info-Value 460 OCTETS -
+User-Equipment-Info 458 GROUP
+User-Equipment-Info-Type 459 ENUM
+User-Equipment-Info-Value 460 OCTETS
 Service-Context-Id 461 TEXT
 User-Equipment-Info-Extension 653 GROUP -
 User-Equipment-Info-IMEISV 654 OCTETS -
@@ -340,12 +340,12 @@ Access-Network-Charging-Identifier-Gx 1022 GROUP
 Guaranteed-Bitrate-DL 1025 U32
 Guaranteed-Bitrate-UL 1026 U32
 QoS-Class-Identifier 1028 ENUM
-Allocation-Retention-Priority 1034 GROUP
+Allocation-Retention-Priority 1034 GROUP -
 APN-Aggregate-Max-Bitrate-DL 1040 U32 -
 APN-Aggregate-Max-Bitrate-UL 1041 U32 -
-Priority-Level 1046 U32
-Pre-emption-Capability 1047 ENUM
-Pre-emption-Vulnerability 1048 ENUM
+Priority-Level 1046 U32 -
+Pre-emption-Capability 1047 ENUM -
+Pre-emption-Vulnerability 1048 ENUM -
 PDN-Connection-ID 1065 OCTETS
 TDF-Application-Identifier 1088 OCTETS -
 TDF-IP-Address 1091 ADDRESS -

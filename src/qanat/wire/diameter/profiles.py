@@ -20,6 +20,8 @@ from qanat.wire.diameter.values import CcRequestType, ReportingReason, Subscript
 
 CONTEXT: Final = "32251@3gpp.org"
 """Packet-switched charging (TS 32.251)."""
+_OF_ONE_UNIT: Final = {ReportingReason.THRESHOLD, ReportingReason.QUOTA_EXHAUSTED, ReportingReason.OTHER_QUOTA_TYPE}
+"""Reasons that stand beside the units they are about; others stand in the service (TS 32.299 §7.2.175)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +62,18 @@ Profile = Callable[[Gateway, Interrogation], bytes]
 
 
 def open5gs(gateway: Gateway, asked: Interrogation) -> bytes:
-    """Open5GS SMF as Gy client: one service without a rating group, and no total octets in what it reports."""
+    """Open5GS SMF as Gy client: one service without a rating group, and no total octets in what it reports.
+
+    Checked, AVP by AVP, against what the program itself sent (the vectors ``open5gs_itself_*``).
+    """
     first, final = asked.kind is CcRequestType.INITIAL, asked.kind is CcRequestType.TERMINATION
     service = [
         *([] if final else [avp("Requested-Service-Unit", u64("CC-Total-Octets", 1_000_000))]),
-        *([] if first else [_used(asked, reporting_reason=True)]),
+        *([] if first else [_used(asked, reporting_reason=asked.reason in _OF_ONE_UNIT)]),
+        *([] if first or asked.reason in _OF_ONE_UNIT else [u32("Reporting-Reason", asked.reason)]),
         _qos(),
     ]
+    attachment = _attachment(gateway, asked, named=first, characteristics="0800")
     return request(
         asked,
         *_opening(gateway, asked),
@@ -76,7 +83,7 @@ def open5gs(gateway: Gateway, asked: Interrogation) -> bytes:
         u32("AoC-Request-Type", 1),
         *([u32("Multiple-Services-Indicator", 0)] if first else []),
         avp("Multiple-Services-Credit-Control", *service),
-        avp("Service-Information", avp("PS-Information", *_attachment(gateway, asked), _equipment(asked))),
+        avp("Service-Information", avp("PS-Information", *attachment, _equipment(asked))),
     )
 
 
@@ -183,16 +190,20 @@ def _qos() -> bytes:
     )
 
 
-def _attachment(gateway: Gateway, asked: Interrogation) -> list[bytes]:
+def _attachment(
+    gateway: Gateway, asked: Interrogation, *, named: bool = True, characteristics: str = ""
+) -> list[bytes]:
+    """Return what is known of the attachment; its kind, which never changes, may be ``named`` once only."""
     terminal = IPv4Address(0x0A2D0000 | int(asked.imsi[-4:]))
     return [
         u32("3GPP-Charging-Id", int(asked.imsi[-6:])),
-        u32("3GPP-PDP-Type", 0),
+        *([u32("3GPP-PDP-Type", 0)] if named else []),
         ipv4("PDP-Address", terminal),
         ipv4("SGSN-Address", gateway.address),
         ipv4("GGSN-Address", gateway.address),
         text("Called-Station-Id", gateway.apn),
         text("3GPP-Selection-Mode", "0"),
+        *([text("3GPP-Charging-Characteristics", characteristics)] if characteristics else []),
         text("3GPP-SGSN-MCC-MNC", gateway.plmn),
         avp("3GPP-NSAPI", b"\x05"),
         avp("3GPP-MS-TimeZone", b"\x40\x00"),

@@ -1,0 +1,60 @@
+"""Reading missing pages: those missed while one reading is under way are read together in the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from qanat.errors import StoreFault
+from qanat.ids import Owner
+from qanat.ledger.work import Key, Record
+from qanat.store.pages import Pages, overlay
+from qanat.store.port import Log
+from qanat.store.projector import Projector
+
+Newer = Callable[[Owner], Iterable[dict[Key, Record | None]]]
+"""Returns the images of an owner that the rows may not have yet, oldest first."""
+
+
+class Loader:
+    def __init__(self, log: Log, pages: Pages, projector: Projector, newer: Newer) -> None:
+        self._log = log
+        self._pages = pages
+        self._projector = projector
+        self._newer = newer
+        self._missed: dict[Owner, asyncio.Future[None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def load(self, owner: Owner) -> None:
+        """Read a page; it may be missing still when rows were written meanwhile: ask again then. Raises StoreFault."""
+        read = self._missed.get(owner)
+        if read is None:
+            read = self._missed[owner] = asyncio.get_running_loop().create_future()
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        await asyncio.shield(read)
+
+    async def _read(self) -> None:
+        while self._missed:
+            missed, self._missed = self._missed, {}
+            try:
+                await self._read_pages(list(missed))
+            except StoreFault as fault:
+                for read in missed.values():
+                    read.set_exception(fault)
+                    read.exception()  # whoever asked may have gone away
+            else:
+                for read in missed.values():
+                    read.set_result(None)
+
+    async def _read_pages(self, owners: list[Owner]) -> None:
+        round_before = self._projector.round
+        records = await self._log.load(owners)
+        if self._projector.round is not round_before:
+            return
+        found: dict[Owner, list[Record]] = {owner: [] for owner in owners}
+        for record in records:
+            found[record.owner].append(record)
+        for owner, stored in found.items():
+            if owner not in self._pages:
+                self._pages.install(owner, overlay(stored, self._newer(owner)))

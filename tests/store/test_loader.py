@@ -1,0 +1,61 @@
+"""Pages that are missed at the same time are read in one question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tests.store.logs import run
+from tests.store.test_contract import balance, fund
+
+from qanat.clock import ManualClock
+from qanat.errors import StoreFault
+from qanat.ids import Owner
+from qanat.ledger.work import Record
+from qanat.store.memory import MemoryLog
+from qanat.store.store import Store
+
+
+class Counted(MemoryLog):
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: list[int] = []
+        self.away = False
+
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        self.questions.append(len(owners))
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreFault("the database is away")
+        return await super().load(owners)
+
+
+async def _filled(log: MemoryLog, names: list[str]) -> Store:
+    before = await Store(log, ManualClock()).open()
+    await asyncio.gather(*(before.decide(fund(name, 100)) for name in names))
+    await before.close()
+    return await Store(log, ManualClock()).open()
+
+
+def test_pages_missed_together_are_read_together() -> None:
+    async def story() -> None:
+        log, names = Counted(), [f"s{n}" for n in range(50)]
+        store = await _filled(log, names)
+        log.questions.clear()
+        assert await asyncio.gather(*(balance(store, name) for name in names)) == [100] * 50
+        assert log.questions == [50]
+
+    run(story)
+
+
+def test_whoever_misses_a_page_that_cannot_be_read_is_told_and_may_ask_again() -> None:
+    async def story() -> None:
+        log = Counted()
+        store = await _filled(log, ["alice", "bob"])
+        log.away = True
+        answers = await asyncio.gather(balance(store, "alice"), balance(store, "bob"), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [StoreFault, StoreFault]
+        log.away = False
+        assert await balance(store, "alice") == 100
+
+    run(story)

@@ -23,6 +23,7 @@ from qanat.store.pages import Pages, gather, merge
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
+from qanat.store.spans import Spans
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
@@ -67,6 +68,9 @@ class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
     images: Images = field(default_factory=dict)
+    octets_used: int = 0
+    begun_s: float = 0.0
+    """When its commit began, by the event loop's clock."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,9 @@ class Figures:
     rows_projected: int = 0
     decided_again: int = 0
     loads: int = 0
+    octets_used: int = 0
+    """Posted as usage, over all subscribers."""
+    commits: Spans = field(default_factory=Spans)
 
 
 class Lane:
@@ -221,6 +228,7 @@ class Lane:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
             batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
         merge(batch.images, work.images)
+        batch.octets_used += work.octets_used
         return result, bool(bodies)
 
     async def _load(self, owner: Owner) -> None:
@@ -268,8 +276,7 @@ class Lane:
         return bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
-        batch, self._gathering = self._gathering, Batch()
-        self._committing = batch
+        batch = self._begin()
         try:
             if batch.rows:
                 await self._log.append(batch.rows)
@@ -281,11 +288,20 @@ class Lane:
             self._settle(batch)
         self._committing = None
 
+    def _begin(self) -> Batch:
+        """Let the next batch gather while this one commits."""
+        batch, self._gathering = self._gathering, Batch()
+        batch.begun_s = asyncio.get_running_loop().time()
+        self._committing = batch
+        return batch
+
     def _settle(self, batch: Batch) -> None:
+        self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
         self._projector.take(batch.images)
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
+        self.figures.octets_used += batch.octets_used
         for ticket in batch.tickets:
             self._tell(ticket)
 

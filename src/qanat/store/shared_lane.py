@@ -78,9 +78,8 @@ class SharedLane(Lane):
             await self._see_others()
             if not self._gathering.tickets:
                 return
-        batch, self._gathering = self._gathering, Batch()
+        batch = self._begin()
         read, self._read = self._read, set()
-        self._committing = batch
         touched = self._known(read.union(row.shard for row in batch.rows))
         try:
             if await self._commit(batch, touched):

@@ -13,7 +13,7 @@ from qanat.ledger.book import Account
 from qanat.store.audit import audit
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, RecordRow
-from qanat.store.projector import Projector
+from qanat.store.projector import SharedProjector
 from qanat.store.store import Store
 
 
@@ -22,7 +22,7 @@ def images(owner: str, balance: int, count: int = 1) -> dict:  # type: ignore[ty
     return {Owner(owner): {(Account, account.id): account for account in accounts}}
 
 
-async def write(projector: Projector, log: Log, seq: int) -> None:
+async def write(projector: SharedProjector, log: Log, seq: int) -> None:
     shard = log.shard_of(Owner("subscriber/alice"))
     while projector.waiting:
         await projector.write_chunk({shard: seq}, entries=1, now_s=0)
@@ -33,7 +33,7 @@ def test_rows_that_another_server_brought_further_are_left_alone() -> None:
 
     async def story() -> None:
         log = MemoryLog()
-        slow, quick = Projector(log), Projector(log)
+        slow, quick = SharedProjector(log), SharedProjector(log)
         slow.take(images("subscriber/alice", 5, count=600))
         quick.take(images("subscriber/alice", 7, count=600))
         await write(quick, log, 7)

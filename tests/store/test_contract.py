@@ -159,11 +159,12 @@ def test_a_deadline_that_moved_counts_and_the_one_before_does_not(database: Data
     async def story() -> None:
         store = await database.open(clock)
         now = clock.now()
+        late = ["subscriber/alice"]
         deadlines: list[tuple[Instant | None, list[str]]] = [
-            (Instant(now - 1), ["subscriber/alice"]),
+            (Instant(now - 1), late),
             (Instant(now + 5), []),
             (None, []),
-            (now, ["subscriber/alice"]),
+            (now, late),
         ]
         for due, owners in deadlines:
             await store.decide(_move("alice", due))

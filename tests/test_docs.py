@@ -13,7 +13,12 @@ from qanat.console.main import main
 from qanat.console.reference import pages
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("contrib/**/*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TESTS = set(re.findall(r"def (test_\w+)|class (Test\w+)", "\n".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))))
 TEST_NAMES = {name for pair in TESTS for name in pair if name}
 
@@ -32,11 +37,11 @@ def test_every_test_named_in_the_conformance_table_exists() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_named_in_a_document_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    paths = set(re.findall(r"`((?:src|docs|tests)/[\w./-]+\.\w+)`", text))
+    paths = set(re.findall(r"`((?:src|docs|tests|contrib)/[\w./-]+\.\w+)`", text))
     paths |= {
         f"src/qanat/{path}"
         for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text)
-        if not path.startswith(("src/", "tests/"))
+        if not path.startswith(("src/", "tests/", "contrib/"))
     }
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 

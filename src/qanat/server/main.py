@@ -64,7 +64,10 @@ async def serve(settings: Settings, *, announce: Callable[[str], None], stop: as
         services = make_services(store=store, clock=clock, settings=settings)
         await prepare(store, services.passwords, data)
         await _start_timers(stack, services)
-        addresses = [f"{name}={await _start(stack, front)}" for name, front in fronts(services).items()]
+        listening = fronts(services)
+        addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
+        if isinstance(gateways := listening.get("gy"), GyListener):
+            services.metrics.watch_gateways(gateways.front)
         _calm_the_collector()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from importlib.metadata import version
 from math import nan
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from qanat.store.store import Store
@@ -14,10 +16,27 @@ from qanat.store.store import Store
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
+class Gateways(Protocol):
+    """What a Gy front counts by itself."""
+
+    @property
+    def results(self) -> Mapping[int, int]:
+        """Answers by Result-Code."""
+        ...
+
+    @property
+    def under_way(self) -> int: ...
+
+    @property
+    def connections(self) -> Collection[object]: ...
+
+
 class Metrics:
     def __init__(self, store: Store) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(_StoreFigures(store))
+        ProcessCollector(registry=self.registry)
+        Info("qanat", "What runs here.", registry=self.registry).info({"version": version("qanat")})
         self.requests = Counter(
             "qanat_http_requests_total", "Requests answered.", ["route", "status"], registry=self.registry
         )
@@ -34,6 +53,9 @@ class Metrics:
             registry=self.registry,
         )
         self.audits.set(nan)
+
+    def watch_gateways(self, gateways: Gateways) -> None:
+        self.registry.register(_GyFigures(gateways))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
@@ -55,6 +77,26 @@ class _StoreFigures(Collector):
             ("loads", figures.loads, "Pages read from the database."),
         ):
             yield CounterMetricFamily(f"qanat_store_{name}", meaning, value=value)
+        yield CounterMetricFamily("qanat_octets_used", "Octets posted as usage.", value=figures.octets_used)
+        commits = HistogramMetricFamily("qanat_store_commit_seconds", "Time a durable commit took.")
+        commits.add_metric([], figures.commits.cumulative(), figures.commits.total_s)
+        yield commits
         yield GaugeMetricFamily(
             "qanat_store_lag", "Records whose rows are behind their entries.", value=self._store.lag
         )
+
+
+class _GyFigures(Collector):
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+
+    def collect(self) -> Iterable[Metric]:
+        answers = CounterMetricFamily(
+            "qanat_gy_answers", "Answers by Result-Code; 3004 is overload.", labels=["result_code"]
+        )
+        for code, times in sorted(self._gateways.results.items()):
+            answers.add_metric([str(int(code))], times)
+        yield answers
+        yield GaugeMetricFamily("qanat_gy_requests_in_flight", "Requests under way.", value=self._gateways.under_way)
+        connections = len(self._gateways.connections)
+        yield GaugeMetricFamily("qanat_gy_connections", "Connections of gateways.", value=connections)

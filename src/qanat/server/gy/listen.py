@@ -56,6 +56,11 @@ class GyListener:
         self._looking = asyncio.create_task(self._look_around(), name="gy")
         return address_of(listening)
 
+    @property
+    def front(self) -> Front:
+        """What all connections share, once it has started."""
+        return self._front
+
     async def stop(self) -> None:
         for server in self._servers:
             server.close()

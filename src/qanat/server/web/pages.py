@@ -33,6 +33,7 @@ from qanat.server.web.forms import (
     local_path,
     may_be_asked_again,
     read_form,
+    worth_asking_again,
     write_fields,
 )
 from qanat.server.web.language import LANGUAGES, TAGS
@@ -110,7 +111,7 @@ def sign_in_first(visit: Visit) -> Response:
 
 def ask_again(visit: Visit, *, path: str, form: dict[str, str]) -> Response:
     """Show a form that was interrupted, filled in as it was, and let the person send it again."""
-    return render(visit, "again.html", path=local_path(path), fields=form)
+    return render(visit, "again.html", path=local_path(path), fields=worth_asking_again(form))
 
 
 def redirect(path: str) -> Response:

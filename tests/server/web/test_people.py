@@ -157,6 +157,7 @@ def test_bob_borrows_and_the_statement_tells_each_offset(web: People, market: Ma
     bob.judge("statement-owing")
     page.click("form[action='/me/payments'] button")
     page.wait_for_url("**/me/statement?done=paid")
+    assert page.query_selector("form[action='/me/payments']") is None, "nobody is tempted to pay twice"
     bob.judge("statement")
     bob.go("/me/refusals")
     if look.width < 600:

@@ -22,9 +22,9 @@ from tests.store.writing import count_accounts, killed_after, writer
 from qanat.bench.postgres import OwnPostgres
 from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
-from qanat.ids import Shard
+from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
-from qanat.store.port import EntryRow, Taken
+from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.postgres import PostgresLog
 from qanat.store.postgres_link import connect
 from qanat.store.schema import metadata
@@ -83,6 +83,13 @@ def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_its
         await store.close()
 
     run(story)
+
+
+def test_servers_that_write_the_same_accounts_at_once_keep_the_books_together(database: str) -> None:
+    """Four processes open the same accounts in the same order: every entry and row of each meets the others'."""
+    processes = [writer(database) for _ in range(4)]
+    acknowledged = [killed_after(process, 70) for process in processes]
+    assert run(lambda: count_accounts(database)) >= max(acknowledged)
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before-it-was-done", "after-it-was-done"])
@@ -257,3 +264,35 @@ def entry(seq: int, body: str = "{}") -> EntryRow:
 async def open_and_close(address: str) -> None:
     store: Store = await open_store(address, ManualClock())
     await store.close()
+
+
+def test_rows_are_written_by_whoever_moves_the_watermark_forward(database: str) -> None:
+    def row(balance: int, shard: int = 17) -> RecordRow:
+        return RecordRow(Shard(shard), Owner("a/b"), "account", "b", "a/b:b", None, f'{{"balance":{balance}}}')
+
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        await log.project([row(2), row(2, 18)], {Shard(17): 2, Shard(18): 2})
+        await log.project([row(1), row(3, 18)], {Shard(17): 1, Shard(18): 3})
+        items = await asyncio.to_thread(lambda: list(log.snapshot()))
+        bodies = {item.shard: item.body for item in items if isinstance(item, RecordRow)}
+        assert bodies == {17: '{"balance":2}', 18: '{"balance":3}'}
+        assert await log.standing([Shard(17), Shard(18), Shard(19)]) == {17: (0, 2), 18: (0, 3), 19: (0, 0)}
+        await log.close()
+
+    run(story)
+
+
+def test_a_batch_is_taken_if_a_shard_it_read_has_moved(database: str) -> None:
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        await log.append([entry(1), entry(2)])
+        elsewhere = entry(1)._replace(shard=Shard(3))
+        with pytest.raises(Taken):
+            await log.append([elsewhere], {Shard(17): 1, Shard(18): 0})
+        await log.append([elsewhere], {Shard(17): 2, Shard(18): 0})
+        assert await log.heads() == {3: 1, 17: 2}
+        assert [row.seq for row in await log.since({Shard(17): 1, Shard(3): 1})] == [2]
+        await log.close()
+
+    run(story)

@@ -88,7 +88,7 @@ class Figures:
 
 
 class Lane:
-    def __init__(self, log: Log, clock: Clock, *, pages_kept: int) -> None:
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int, projector: Projector | None = None) -> None:
         self.figures = Figures()
         self._log = log
         self._clock = clock
@@ -103,7 +103,7 @@ class Lane:
         self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
         self._closed = False
-        self._projector = Projector(log)
+        self._projector = projector or Projector(log)
         self._loader = Loader(log, self._pages, self._projector, self._newer)
         self._chunk_written: asyncio.Future[None] | None = None
         """Made by whoever waits for rows."""
@@ -113,11 +113,12 @@ class Lane:
         self._ready.clear()
         self._pages.clear()
         self._durable = await self._log.heads()
-        self._heads = dict(self._durable)
-        self._projector.start_afresh()
         behind: Images = {}
         for row in await self._log.tail():
             gather(behind, decode_entry(row.body))
+            self._durable[row.shard] = row.seq
+        self._heads = dict(self._durable)
+        self._projector.start_afresh()
         self._projector.take(behind)
         self._ready.set()
 
@@ -302,7 +303,10 @@ class Lane:
         self.figures.entries += len(batch.rows)
         self.figures.octets_used += batch.octets_used
         for ticket in batch.tickets:
-            ticket.waiter.settled(ticket.result)
+            self._tell(ticket)
+
+    def _tell(self, ticket: Ticket) -> None:
+        ticket.waiter.settled(ticket.result)
 
     async def _decide_again(self) -> None:
         """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""

@@ -170,6 +170,22 @@ def test_bob_borrows_and_the_statement_tells_each_offset(web: People, market: Ma
     bob.judge("refusals")
 
 
+def test_alice_changes_her_password_and_stays_signed_in_here(web: People, market: Market, look: Look) -> None:
+    alice = web.person(look)
+    _enters(alice, "alice")
+    alice.go("/me/account")
+    alice.page.fill("#current", "not this one")
+    alice.page.fill("#password", "quite another horse")
+    alice.page.click("main form button")
+    alice.page.wait_for_selector("[role=alert]")
+    assert alice.page.input_value("#password") == "", "no password is ever handed back"
+    alice.page.fill("#current", PASSWORD)
+    alice.page.fill("#password", "quite another horse")
+    alice.page.click("main form button")
+    alice.page.wait_for_url("**/me/account?done=changed")
+    alice.judge("account")
+
+
 def _trades(market: Market, trade: str, octets: int) -> None:
     quota = market.asks(trade, 0, "first", used={}, wants=octets)["quotas"][0]["quota"]
     market.asks(trade, 1, "final", used={quota: octets}, returns=[quota])

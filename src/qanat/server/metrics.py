@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 from math import nan
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from qanat.store.store import Store
 
+_SERIES: Final = re.compile(r"([\w:]+)(\{?)(.*)")
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -59,6 +61,28 @@ class Metrics:
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
+
+
+def together(expositions: Mapping[int, str]) -> str:
+    """Return what all workers of a host count, each series with the number of its worker."""
+    families: dict[str, tuple[list[str], list[str]]] = {}
+    for worker, text in sorted(expositions.items()):
+        family = ""
+        for line in text.splitlines():
+            family = line.split(" ", 3)[2] if line.startswith("# HELP ") else family
+            heads, series = families.setdefault(family, ([], []))
+            if not line.startswith("#"):
+                series.append(_of_worker(line, worker))
+            elif line not in heads:
+                heads.append(line)
+    return "".join(f"{line}\n" for heads, series in families.values() for line in (*heads, *series))
+
+
+def _of_worker(line: str, worker: int) -> str:
+    series = _SERIES.match(line)
+    assert series is not None, f"{line!r} is no series"
+    name, labels, rest = series.groups()
+    return f'{name}{{worker="{worker}"' + (f",{rest}" if labels else f"}}{rest}")
 
 
 class _StoreFigures(Collector):

@@ -140,11 +140,30 @@ def test_bob_borrows_and_the_statement_tells_each_offset(web: People, market: Ma
     bob.judge("borrow-done")
     page.click("form[action$='/stop'] button")
     page.wait_for_url("**/me/borrow?done=stopped")
+    market.does("bob", "/supply-orders", {"octets": 600_000, "person": "alice"})
+    wanted = market.does("alice", "/demand-orders", {"octets": 600_000})
+    back = market.station.send("POST", "/v1/station/admissions", {"passcode": wanted["passcode"]}).json()
+    assert (back["supplier"], back["demander"]) == ("bob", "alice")
+    _trades(market, back["trade"], 600_000)
+    for order in market.of("alice", "/supply-orders")["orders"]:
+        market.does("alice", f"/supply-orders/{order['order']}/stop")
+    market.does("alice", "/supply-orders", {"octets": 400_000, "person": "bob", "per_gb": 90_000})
+    dear = market.does("bob", "/demand-orders", {"octets": 500_000, "per_gb": 100_000})
+    paid = market.station.send("POST", "/v1/station/admissions", {"passcode": dear["passcode"]}).json()
+    _trades(market, paid["trade"], 400_000)
+    market.live.done("/v1/subscribers/bob/pay-ins", {"amount": 1000})
     bob.go("/me/statement")
     assert "alice" in bob.text()
+    bob.judge("statement-owing")
+    page.click("form[action='/me/payments'] button")
+    page.wait_for_url("**/me/statement?done=paid")
+    assert page.query_selector("form[action='/me/payments']") is None, "nobody is tempted to pay twice"
     bob.judge("statement")
     bob.go("/me/refusals")
-    bob.judge("refusals-none")
+    if look.width < 600:
+        page.click(".thumb summary")
+        bob.judge("more")
+        page.keyboard.press("Escape")
     market.live.post("/v1/me/purchases", {"plan": "nothing"}, token=market.tokens["bob"])
     bob.go("/me/refusals")
     assert "unknown_plan" in bob.text()
@@ -154,3 +173,58 @@ def test_bob_borrows_and_the_statement_tells_each_offset(web: People, market: Ma
 def _trades(market: Market, trade: str, octets: int) -> None:
     quota = market.asks(trade, 0, "first", used={}, wants=octets)["quotas"][0]["quota"]
     market.asks(trade, 1, "final", used={quota: octets}, returns=[quota])
+
+
+def test_a_page_that_stays_open_says_when_the_server_is_away_and_goes_on_when_it_is_back(
+    web: People, market: Market
+) -> None:
+    alice = web.person()
+    _enters(alice, "alice")
+    alice.context.set_offline(True)
+    alice.page.wait_for_selector(".away:not([hidden])", timeout=15_000)
+    alice.context.set_offline(False)
+    market.live.done("/v1/subscribers/alice/top-ups", {"octets": 7_000_000_000})
+    alice.page.wait_for_selector(".away", state="hidden", timeout=15_000)
+    assert "7.00" in alice.page.inner_text(".figure"), "what changed meanwhile is there without loading the page again"
+
+
+def test_everything_is_within_reach_of_the_keyboard_alone(web: People, market: Market) -> None:
+    alice = web.person()
+    page = alice.page
+    alice.go("/sign-in")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip", "the first stop leads to the content"
+    page.keyboard.press("Enter")
+    _tab_to(alice, "#name")
+    page.keyboard.type("alice")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".shell")
+    _tab_to(alice, ".side a[href='/me/lend']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/me/lend")
+    _tab_to(alice, "main input[name='octets']:checked")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.value") == "person"
+    page.keyboard.press("Tab")
+    page.keyboard.type("bob")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/me/lend?done=lent")
+    (order,) = market.of("alice", "/supply-orders")["orders"]
+    assert (order["octets"], order["to"]) == (1_000_000_000, "bob")
+    _tab_to(alice, "form[action$='/stop'] button")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/me/lend?done=stopped")
+    assert alice.errors == []
+
+
+def _tab_to(person: Person, selector: str) -> None:
+    """Press the tabulator until the focus is there; it must be seen."""
+    for _ in range(60):
+        person.page.keyboard.press("Tab")
+        if person.page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
+            return
+    raise AssertionError(f"{selector} is out of reach of the keyboard")

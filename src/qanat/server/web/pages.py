@@ -33,10 +33,11 @@ from qanat.server.web.forms import (
     local_path,
     may_be_asked_again,
     read_form,
+    worth_asking_again,
     write_fields,
 )
 from qanat.server.web.language import LANGUAGES, TAGS
-from qanat.server.web.menu import MENUS, here
+from qanat.server.web.menu import CURED_AT, MENUS, Entry, here
 from qanat.server.web.visit import Visit, begin, cookie_name, give
 from qanat.system import fresh_token
 from qanat.wire.agent import Problem
@@ -110,7 +111,7 @@ def sign_in_first(visit: Visit) -> Response:
 
 def ask_again(visit: Visit, *, path: str, form: dict[str, str]) -> Response:
     """Show a form that was interrupted, filled in as it was, and let the person send it again."""
-    return render(visit, "again.html", path=local_path(path), fields=form)
+    return render(visit, "again.html", path=local_path(path), fields=worth_asking_again(form))
 
 
 def redirect(path: str) -> Response:
@@ -173,6 +174,7 @@ def _templates() -> Environment:
         once=fresh_token,
         money=figures.money,
         share=figures.share,
+        coded=figures.coded,
     )
     return environment
 
@@ -190,6 +192,7 @@ def _context(visit: Visit) -> dict[str, Any]:
         "here": here(entries, path),
         "path": path,
         "back": _back(visit, here(entries, path)),
+        "cured_at": partial(cured_at, visit),
         "filled": partial(_filled, visit),
         "octets": partial(figures.octets, say=visit.say),
         "figure": partial(figures.figure, say=visit.say),
@@ -200,6 +203,13 @@ def _context(visit: Visit) -> dict[str, Any]:
         "detail": partial(_in, visit, "detail"),
         "cure": partial(_in, visit, "cure"),
     }
+
+
+def cured_at(visit: Visit, reason: str) -> Entry | None:
+    """Return the page on which whoever is looking can cure a refusal, unless it is this one."""
+    path = CURED_AT.get(reason, "")
+    entries = MENUS[visit.caller.role] if visit.caller else ()  # type: ignore[index]
+    return next((entry for entry in entries if entry.path == path != visit.request.url.path), None)
 
 
 def _back(visit: Visit, menu_path: str) -> str:

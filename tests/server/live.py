@@ -41,8 +41,8 @@ class Live:
         self.token = token
         self.http = httpx2.Client(base_url=url, trust_env=False, timeout=10)
 
-    def get(self, path: str, *, token: str | None = None) -> httpx2.Response:
-        return self.http.get(path, headers=self._as(token))
+    def get(self, path: str, *, token: str | None = None, params: dict[str, str] | None = None) -> httpx2.Response:
+        return self.http.get(path, headers=self._as(token), params=params)
 
     def post(
         self, path: str, body: Any = None, *, token: str | None = None, key: str = "", content: bytes | None = None
@@ -122,9 +122,11 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         store = await open_store(chosen.store.database or "memory:", clock)
         services = make_services(store=store, clock=clock, settings=chosen, hasher=_QUICK)
         await prepare(store, services.passwords, data)
-        listener = HttpListener(make_app(services), services.settings.http)
+        listener = HttpListener(make_app(services), services.settings.http, ending=services.pulse.close)
         gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
         gy = await gateways.start() if chosen.gy.listen or chosen.gy.tls_listen else ""
+        if gy:
+            services.metrics.watch_gateways(gateways.front)
         ready.set_result((await listener.start(), gy))
         await stopping.wait()
         if gy:

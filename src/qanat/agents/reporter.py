@@ -20,7 +20,7 @@ from qanat.errors import Fault, Unreachable
 from qanat.system import fresh_token
 from qanat.units import Instant
 from qanat.wire.agent import Problem
-from qanat.wire.signature import sign
+from qanat.wire.signature import CLOCK_OFFSET, sign
 
 RETRY_AFTER_MAX_S: Final = 300
 ANY_ROUTE: Final = "any"
@@ -131,6 +131,7 @@ class Reporter:
             nonce=fresh_token(),
         )
         headers["content-type"] = "application/json"
+        headers[CLOCK_OFFSET] = str(self._clock.offset_ms)
         interface = None if channel == ANY_ROUTE else channel
         return self._send(self._server, interface=interface, method=method, path=path, body=body, headers=headers)
 

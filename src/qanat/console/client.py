@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec
@@ -15,6 +16,11 @@ import httpx2
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _DEFAULT_TOKEN: Final = Path("data/admin.token")
+
+_CONNECT_S: Final = 5.0
+_SILENT_S: Final = 15.0
+"""A stream says something every other second."""
+_AGAIN_S: Final = 1.0
 
 P = ParamSpec("P")
 Json = dict[str, Any]
@@ -38,6 +44,37 @@ class Client:
         """Get something that is no JSON, such as a file."""
         return self._answer("GET", path).text
 
+    def events(self, path: str) -> Iterator[Json]:
+        """Yield what a stream of server-sent events carries, for ever; ``away`` tells why there is nothing just now."""
+        heard = False
+        while True:
+            try:
+                for event in self._stream(path):
+                    heard = True
+                    yield event
+                away = "the server has stopped"
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                if not heard:
+                    raise self._nobody(error) from error
+                away = str(error) or "no word from the server"
+            yield {"away": away}
+            time.sleep(_AGAIN_S)
+
+    def _stream(self, path: str) -> Iterator[Json]:
+        timeout = httpx2.Timeout(_SILENT_S, connect=_CONNECT_S)
+        with (
+            httpx2.Client(timeout=timeout, trust_env=False) as http,
+            http.stream("GET", self._url + path, headers=self._credentials) as answer,
+        ):
+            if answer.is_error:
+                answer.read()
+                raise _failure(answer)
+            for line in answer.iter_lines():
+                if line == "event: end":
+                    raise click.ClickException("The sign-in has ended. Sign in again: `qanat sign-in`.")
+                if line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
+
     def _ask(self, method: str, path: str, **request: Any) -> Json:
         result: Json = self._answer(method, path, **request).json()
         return result
@@ -45,20 +82,27 @@ class Client:
     def _answer(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any
     ) -> httpx2.Response:
-        credentials = {"authorization": f"Bearer {self._token}"} if self._token else {}
+        sent = {**self._credentials, **(headers or {})}
         try:
             with httpx2.Client(timeout=60, trust_env=False) as http:
-                answer = http.request(method, self._url + path, headers={**credentials, **(headers or {})}, **request)
-        except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-            raise click.ClickException(
-                f"No server answers at {self._url} ({error}).\n"
-                "Start one with `qanat serve --data data`, or name another with --url or QANAT_URL."
-            ) from error
-        except httpx2.HTTPError as error:
-            raise click.ClickException(f"{self._url} did not answer: {error}. Try again.") from error
+                answer = http.request(method, self._url + path, headers=sent, **request)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._nobody(error) from error
         if answer.is_error:
             raise _failure(answer)
         return answer
+
+    @property
+    def _credentials(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def _nobody(self, error: Exception) -> click.ClickException:
+        if isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+            return click.ClickException(
+                f"No server answers at {self._url} ({error}).\n"
+                "Start one with `qanat serve --data data`, or name another with --url or QANAT_URL."
+            )
+        return click.ClickException(f"{self._url} did not answer: {error}. Try again.")
 
 
 def _failure(answer: httpx2.Response) -> click.ClickException:

@@ -47,6 +47,9 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Look into it": {
         "sessions": "qanat.console.watching:sessions",
+        "top": "qanat.console.watching:top",
+        "search": "qanat.console.watching:search",
+        "reservations": "qanat.console.watching:reservations",
         "refusals": "qanat.console.watching:refusals",
         "why": "qanat.console.watching:why",
         "changes": "qanat.console.watching:changes",

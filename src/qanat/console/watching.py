@@ -11,9 +11,16 @@ from qanat.console.tables import moment, say, show, size
 @click.command()
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest first, until Ctrl-C.")
 @remote
-def sessions(client: Client, subscriber: str | None, limit: int) -> Json:
-    """List sessions: open ones, and those closed within a day."""
+def sessions(client: Client, subscriber: str | None, limit: int, watch: bool) -> Json:
+    """List sessions: live ones, and those closed within a day."""
+    if watch and subscriber:
+        raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber out.")
+    if watch:
+        from qanat.console.watch import watch_sessions  # noqa: PLC0415  # agents' small devices never load it
+
+        watch_sessions(client)
     found = (
         client.get(f"/v1/subscribers/{segment(subscriber)}/sessions")
         if subscriber
@@ -24,11 +31,24 @@ def sessions(client: Client, subscriber: str | None, limit: int) -> Json:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @remote
-def refusals(client: Client, limit: int) -> Json:
+def top(client: Client) -> Json:
+    """Show live sessions and their rates on the whole screen, until Ctrl-C."""
+    from qanat.console.watch import show_top  # noqa: PLC0415  # as above
+
+    show_top(client)
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--reason", default="", help="Only this reason.")
+@click.option("--by-reason", is_flag=True, help="Count them by reason, the most frequent first.")
+@remote
+def refusals(client: Client, limit: int, reason: str, by_reason: bool) -> Json:
     """List what was refused in the last week, newest first."""
-    found = client.get("/v1/refusals", limit=limit)
+    if by_reason:
+        return _by_reason(client)
+    found = client.get("/v1/refusals", limit=limit, reason=reason)
     rows = [
         (moment(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in found["refusals"]
     ]
@@ -38,21 +58,83 @@ def refusals(client: Client, limit: int) -> Json:
     return found
 
 
+def _by_reason(client: Client) -> Json:
+    found = client.get("/v1/refusals/reasons")
+    rows = [
+        (one["reason"], one["times"], one["whom"], moment(one["newest"]["at"]), one["newest"]["sentence"])
+        for one in found["reasons"]
+    ]
+    show(("reason", "times", "to", "last (UTC)", "the newest"), rows, empty="Nothing was refused.")
+    if not found["complete"]:
+        say("More was refused than is counted at once.")
+    return found
+
+
 @click.command()
 @click.argument("session")
 @remote
 def why(client: Client, session: str) -> Json:
-    """Tell why a session was answered as it was."""
+    """Tell why a session was answered as it was, step by step."""
     found = client.get(f"/v1/sessions/{segment(session)}/why")
     if not found["sessions"] and not found["refusals"]:
         raise click.ClickException(f"Nothing is known of session {session}. `qanat sessions` lists what there is.")
     if found["sessions"]:
         _show_sessions(found["sessions"])
+    for one in found["balances"]:
+        say(f"{one['subscriber']} has {size(one['available'])} now, {size(one['reserved'])} more are reserved.")
+    for step in found["steps"]:
+        say(_step(step))
     for one in found["refusals"]:
         say(f"{moment(one['at'])} UTC, {one['times']} times: {one['reason']}\n  {one['sentence']}\n  {one['cure']}")
     if not found["refusals"]:
         say("Nothing was refused in this session.")
     return found
+
+
+def _step(step: Json) -> str:
+    said = f"refused: {step['sentence']} ({step['reason']})" if step["reason"] else _granted(step)
+    return f"{moment(step['at'])} UTC, interrogation {step['number']}: {said}"
+
+
+def _granted(step: Json) -> str:
+    last = ", the last of the balance" if step["final"] else ""
+    return f"granted {size(step['octets'])} until {moment(step['valid_until'])}{last}"
+
+
+@click.command()
+@click.argument("words")
+@remote
+def search(client: Client, words: str) -> Json:
+    """Find subscribers by the beginning of a name, IMSI or number, and anything by its identity code or id."""
+    found = client.get("/v1/search", q=words)
+    rows = [(one["kind"], one["name"], one["operator"], one["by"], one["detail"]) for one in found["hits"]]
+    show(("kind", "name", "operator", "found by", "detail"), rows, empty=f"Nothing begins with {words}.")
+    return found
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@remote
+def reservations(client: Client, limit: int) -> Json:
+    """List octets reserved in live sessions, those of the longest silent holders first."""
+    found = client.get("/v1/reservations", limit=limit)
+    say(f"{size(found['octets'])} are reserved.")
+    show(
+        ("silent for", "quotas", "octets"),
+        [(_age(one), one["quotas"], size(one["octets"])) for one in found["ages"]],
+        empty="",
+    )
+    say("")
+    rows = [
+        (f"{one['silent_s']} s", one["subscriber"], one["session"], size(one["octets"]), moment(one["deadline"]))
+        for one in found["reservations"]
+    ]
+    show(("silent for", "subscriber", "session", "octets", "released at (UTC)"), rows, empty="Nothing is reserved.")
+    return found
+
+
+def _age(age: Json) -> str:
+    return f"under {age['under_s'] // 60} min" if age["under_s"] else "longer"
 
 
 @click.command()

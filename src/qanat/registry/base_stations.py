@@ -36,6 +36,23 @@ class BaseStationLink(Record, frozen=True, kw_only=True):
     """On the subscriber's page: this base station is its own."""
 
 
+class Heard(Record, frozen=True, kw_only=True):
+    """On the base station's page: when it was heard last, to the minute, and how far its own clock is ahead of ours."""
+
+    at: Instant
+    ahead_ms: int = 0
+
+
+def note_heard(work: Work, id: str, *, ahead_ms: int) -> None:
+    """Write down that a base station was heard."""
+    work.put(Heard(owner=base_station_owner(id), id="heard", at=work.now, ahead_ms=ahead_ms))
+    work.act = "base station heard"
+
+
+def last_heard(work: Work, id: str) -> Heard | None:
+    return work.get(Heard, base_station_owner(id), "heard")
+
+
 def enrol_base_station(work: Work, asked: BaseStationEnrolment, *, id: str) -> BaseStation | Refused:
     """Enrol a base station whose key has proved itself, or return it as it is if this key did so before.
 

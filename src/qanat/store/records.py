@@ -21,9 +21,10 @@ from qanat.ledger.transit import Parcel, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
-from qanat.registry.base_stations import BaseStation, BaseStationLink
+from qanat.registry.base_stations import BaseStation, BaseStationLink, Heard
 from qanat.registry.changes import Change
 from qanat.registry.codes import EnrolmentCode
+from qanat.registry.leases import Lease
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
 from qanat.registry.peers import AcceptedPeer
@@ -48,9 +49,11 @@ _ALL: Final[tuple[type[Record], ...]] = (
     DemandOrder,
     Dispute,
     EnrolmentCode,
+    Heard,
     Identity,
     IdentityLink,
     JournalMark,
+    Lease,
     Numbering,
     Obligation,
     Offset,

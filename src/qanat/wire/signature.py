@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from qanat.errors import BadInput
 
 COMPONENTS: Final = '("@method" "@path" "content-digest")'
+CLOCK_OFFSET: Final = "qanat-clock-offset"
+"""A header: milliseconds that the device adds to its own clock to have the server's. Told, not signed; nothing rests on it."""
 _INPUT: Final = re.compile(
     re.escape(f"sig={COMPONENTS};")
     + r'created=(\d{1,12});nonce="([A-Za-z0-9_-]{16,64})";keyid="([A-Za-z0-9._:+/=-]{1,128})";alg="ed25519"'

@@ -5,19 +5,22 @@ In this order: form of the signature, clock, key, signature, replay; only then i
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from starlette.requests import Request
 
+from qanat.clock import Clock
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.base_stations import BaseStation, base_station_or_refused
+from qanat.registry.base_stations import BaseStation, base_station_or_refused, note_heard
 from qanat.registry.terminals import Terminal, terminal_or_refused
 from qanat.server.http.signed import Verifier
 from qanat.store.store import Store
-from qanat.wire.signature import public_key
+from qanat.units import MINUTE, Instant
+from qanat.wire.signature import CLOCK_OFFSET, public_key
 
 _KEYS_KEPT: Final = 50_000
 BASE_STATION: Final = "bst"
@@ -27,9 +30,11 @@ BASE_STATION: Final = "bst"
 class Admission:
     """Knows the keys of the devices that were seen last; a device's key never changes."""
 
-    def __init__(self, *, store: Store, verifier: Verifier) -> None:
+    def __init__(self, *, store: Store, verifier: Verifier, clock: Clock) -> None:
         self._store = store
         self._verifier = verifier
+        self._clock = clock
+        self._heard: dict[str, Instant] = {}
         self._keys: OrderedDict[str, Ed25519PublicKey] = OrderedDict()
 
     async def terminal(self, request: Request, body: bytes) -> str | Refused:
@@ -44,7 +49,18 @@ class Admission:
         id = await self._device(request, body)
         if isinstance(id, str) and not _is_base_station(id):
             return Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
+        if isinstance(id, str):
+            await self._note_heard(id, request)
         return id
+
+    async def _note_heard(self, base_station: str, request: Request) -> None:
+        """Keep when a base station was heard, once a minute, for whoever wonders whether it is on."""
+        now = self._clock.now()
+        if now - self._heard.get(base_station, Instant(0)) < MINUTE:
+            return
+        self._heard[base_station] = now
+        ahead_ms = -_offset(request.headers.get(CLOCK_OFFSET, ""))
+        await self._store.decide(lambda work: note_heard(work, base_station, ahead_ms=ahead_ms))
 
     async def _device(self, request: Request, body: bytes) -> str | Refused:
         signed = self._verifier.read(request, body)
@@ -74,6 +90,11 @@ class Admission:
         if len(self._keys) > _KEYS_KEPT:
             self._keys.popitem(last=False)
         return key
+
+
+def _offset(text: str) -> int:
+    """Read what a device says it must add to its clock; nonsense is nothing, since nothing rests on it."""
+    return int(text) if re.fullmatch(r"-?\d{1,15}", text) else 0
 
 
 def _is_base_station(id: str) -> bool:

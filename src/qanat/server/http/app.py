@@ -16,13 +16,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import clearing, market, offices, peers, people, signing, vouchers, watching
+from qanat.server.http import clearing, live, looking, market, offices, peers, people, signing, vouchers, watching
 from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.shield import Shield
 from qanat.server.http.signed import TooManyNonces
+from qanat.server.together import figures_of_all
 from qanat.server.web.app import with_console
 
 _log: Final = structlog.get_logger("http")
@@ -47,7 +48,9 @@ def make_app(services: Services) -> ASGIApp:
         peers.router,
         market.router,
         clearing.router,
+        looking.router,
         watching.router,
+        live.router,
     ):
         app.include_router(router)
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
@@ -90,7 +93,7 @@ async def _ready(request: Request) -> Response:
 
 
 async def _metrics(request: Request) -> Response:
-    return Response(services_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
+    return Response(await figures_of_all(services_of(request)), media_type="text/plain; version=0.0.4")
 
 
 def _handle_failures(app: Starlette) -> None:

@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import FileResponse, Response
 
-from qanat.exchange import identity
 from qanat.exchange.disputes import Dispute, settle_dispute
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
@@ -24,16 +23,16 @@ from qanat.server.http.bodies import DisputeNote, Period
 from qanat.server.http.effects import Administrator, Limit, StaffCaller, administrator, effect, not_theirs, refuse
 from qanat.server.http.exchange_views import (
     BaseStationList,
-    BaseStationView,
     DisputeList,
     DisputeView,
     SettlementView,
     TradeList,
     TradeView,
 )
-from qanat.server.http.listing import listed, of_operator
+from qanat.server.http.market import shown_base_station
 from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
+from qanat.server.listing import listed, of_operator
 from qanat.server.settling import settle
 
 router = APIRouter()
@@ -93,9 +92,8 @@ async def list_base_stations(
     """List base stations by id."""
     store = services_of(request).store
     found, more = await listed(store, BaseStation, seen=of_operator(caller), after=after, limit=limit)
-    codes = [await store.decide(partial(identity.issue, subject=one.owner)) for one in found]
     return BaseStationList(
-        base_stations=[BaseStationView.of(one, code) for one, code in zip(found, codes, strict=True)], next=more
+        base_stations=[await store.decide(partial(shown_base_station, station=one)) for one in found], next=more
     )
 
 

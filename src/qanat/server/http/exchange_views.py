@@ -11,7 +11,7 @@ from qanat.exchange.offers import Offer
 from qanat.exchange.orders import Circle, DemandOrder, SupplyOrder
 from qanat.exchange.prices import OCTET_FOR_OCTET, Price
 from qanat.exchange.trades import Trade
-from qanat.registry.base_stations import BaseStation
+from qanat.registry.base_stations import BaseStation, Heard
 from qanat.server.http.views import Listed
 from qanat.server.settling import Settled
 from qanat.units import Instant, format_instant
@@ -317,9 +317,13 @@ class BaseStationView(BaseModel):
     serial: str
     version: str
     enrolled_at: str
+    heard_at: str | None
+    """To the minute; None before it was heard for the first time."""
+    clock_ahead_ms: int
+    """How far its own clock is ahead of the server's, as it says; it corrects itself."""
 
     @classmethod
-    def of(cls, station: BaseStation, identity: str) -> BaseStationView:
+    def of(cls, station: BaseStation, identity: str, heard: Heard | None = None) -> BaseStationView:
         return cls(
             base_station=station.id,
             identity=identity,
@@ -331,6 +335,8 @@ class BaseStationView(BaseModel):
             serial=station.serial,
             version=station.version,
             enrolled_at=format_instant(station.enrolled_at),
+            heard_at=_when(heard.at) if heard else None,
+            clock_ahead_ms=heard.ahead_ms if heard else 0,
         )
 
 

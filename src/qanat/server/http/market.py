@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from qanat.errors import StoreFault
 from qanat.exchange import booking, identity, obligations, orders
 from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
@@ -17,8 +19,15 @@ from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
-from qanat.registry.base_stations import BaseStation, base_stations_of, reach_base_station, revoke_base_station
+from qanat.registry.base_stations import (
+    BaseStation,
+    base_stations_of,
+    last_heard,
+    reach_base_station,
+    revoke_base_station,
+)
 from qanat.registry.codes import issue_code
+from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.server import trading
 from qanat.server.http.bodies import CodeRequest, NewCircle, NewDemand, NewSupply, Payment
@@ -220,7 +229,11 @@ async def pay(name: Subject, body: Payment, request: Request, caller: AnyCaller)
         lambda work, one: booking.pay(work, one, creditor=body.to, currency=body.currency, amount=amount, id=id),
     )
     shown = PaymentView(payment=id, to=body.to, amount=body.amount, currency=body.currency)
-    return await effect(request, decision, show=lambda _: shown, caller=caller)
+    answer = await effect(request, decision, show=lambda _: shown, caller=caller)
+    if answer.status_code < 300:
+        with suppress(StoreFault):  # the payment is made; the sweeper books it on the other's side
+            await trading.deliver(services_of(request).store, subscriber_owner(name))
+    return answer
 
 
 @_both("GET", "/disputes", DisputeList, tag=_TAG)
@@ -261,7 +274,9 @@ async def list_own_base_stations(name: Subject, request: Request, caller: AnyCal
     """List a subscriber's base stations."""
 
     def decide(work: Work, one: Subscriber) -> BaseStationList:
-        return BaseStationList(base_stations=[_shown(work, station) for station in base_stations_of(work, one.id)])
+        return BaseStationList(
+            base_stations=[shown_base_station(work, station) for station in base_stations_of(work, one.id)]
+        )
 
     return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
 
@@ -274,13 +289,13 @@ async def revoke_station(id: str, request: Request, caller: AnyCaller) -> Respon
 
     def decide(work: Work) -> BaseStationView | Refused:
         found = reach_base_station(work, caller, id)
-        return found if isinstance(found, Refused) else _shown(work, revoke_base_station(work, found))
+        return found if isinstance(found, Refused) else shown_base_station(work, revoke_base_station(work, found))
 
     return await effect(request, decide, show=lambda shown: shown, caller=caller)
 
 
-def _shown(work: Work, station: BaseStation) -> BaseStationView:
-    return BaseStationView.of(station, identity.issue(work, station.owner))
+def shown_base_station(work: Work, station: BaseStation) -> BaseStationView:
+    return BaseStationView.of(station, identity.issue(work, station.owner), last_heard(work, station.id))
 
 
 def _supply(work: Work, one: Subscriber, body: NewSupply, id: str) -> SupplyOrder:

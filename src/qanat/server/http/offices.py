@@ -26,7 +26,6 @@ from qanat.server.http.bodies import (
     SimImport,
 )
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, refuse
-from qanat.server.http.listing import listed, of_operator
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
@@ -40,6 +39,7 @@ from qanat.server.http.views import (
     SimView,
     StaffView,
 )
+from qanat.server.listing import listed, of_operator
 from qanat.system import fresh_code
 from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
 

@@ -21,7 +21,6 @@ from qanat.registry.refused import RefusedRequest, refused_owner
 from qanat.registry.subscribers import Status, Subscriber, create_subscriber, set_status
 from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn, Purchase, StatusChange, TopUp
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
-from qanat.server.http.listing import listed, of_operator
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views import (
@@ -40,6 +39,7 @@ from qanat.server.http.views import (
     UsageView,
     WalletView,
 )
+from qanat.server.listing import listed, of_operator
 from qanat.server.notices import Change
 from qanat.system import fresh_code, fresh_id
 from qanat.units import DAY, HOUR, Instant, Millis, MinorUnits, Octets, format_instant

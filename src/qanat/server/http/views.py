@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from qanat.charging.session import Session
+from qanat.charging.session import Answer, Grant, Session
 from qanat.ledger.book import Account
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, Staff
@@ -261,6 +261,8 @@ class PoolView(BaseModel):
 class PeerView(BaseModel):
     """An accepted peer, a gateway heard through one, or a stranger who was turned away (``state``)."""
 
+    protocol: str
+    """Over which it speaks: gy."""
     origin_host: str
     state: str
     profile: str
@@ -345,12 +347,74 @@ class RefusalView(BaseModel):
         )
 
 
+class StepView(BaseModel):
+    """One answer to an interrogation: for each request for units what was granted, or the rule that refused it."""
+
+    at: str
+    number: int
+    subscriber: str
+    quota: str = ""
+    octets: int = 0
+    valid_until: str = ""
+    final: bool = False
+    reason: str = ""
+    sentence: str = ""
+    cure: str = ""
+    sentence_zh: str = ""
+    cure_zh: str = ""
+    facts: dict[str, int | str] = {}
+
+    @classmethod
+    def refused(cls, answer: Answer, subscriber: str, refused: Refused) -> StepView:
+        return cls(
+            at=format_instant(answer.at),
+            number=answer.number,
+            subscriber=subscriber,
+            reason=refused.reason,
+            sentence=refused.sentence,
+            cure=refused.cure,
+            sentence_zh=refused.sentence_zh,
+            cure_zh=refused.cure_zh,
+            facts=refused.facts,
+        )
+
+    @classmethod
+    def granted(cls, answer: Answer, subscriber: str, grant: Grant) -> StepView:
+        return cls(
+            at=format_instant(answer.at),
+            number=answer.number,
+            subscriber=subscriber,
+            quota=grant.quota,
+            octets=grant.octets,
+            valid_until=format_instant(grant.valid_until),
+            final=grant.final,
+        )
+
+    @classmethod
+    def of(cls, session: Session) -> list[StepView]:
+        """Return the last answers of a session, oldest first, each with what it was told for each request for units."""
+        who = name_of(session.owner)
+        steps = []
+        for answer in sorted(session.answers, key=lambda one: one.number):
+            if answer.refusal is not None:
+                steps.append(cls.refused(answer, who, Refused(answer.refusal, answer.facts)))
+            for grant in answer.grants:
+                if grant.refusal is not None:
+                    steps.append(cls.refused(answer, who, Refused(grant.refusal, grant.facts)))
+                else:
+                    steps.append(cls.granted(answer, who, grant))
+        return steps
+
+
 class Why(BaseModel):
-    """Everything known of a session that explains an answer."""
+    """Everything known of a session that explains an answer: whose it is, what was answered last, what there is now."""
 
     session: str
     sessions: list[SessionView]
+    steps: list[StepView]
     refusals: list[RefusalView]
+    balances: list[BalanceView]
+    """As they stand now, of the subscribers whose session it is."""
 
 
 class Verdict(BaseModel):

@@ -25,7 +25,6 @@ from qanat.registry.vouchers import (
 )
 from qanat.server.http.bodies import NewVouchers, VoucherCode
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, refuse
-from qanat.server.http.listing import listed, of_operator
 from qanat.server.http.people import noticed
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
@@ -36,6 +35,7 @@ from qanat.server.http.views import (
     VoucherList,
     VoucherView,
 )
+from qanat.server.listing import listed, of_operator
 from qanat.server.notices import Change
 from qanat.system import fresh_id, fresh_symbols
 from qanat.units import DAY, Millis, MinorUnits, Octets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -12,19 +13,23 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals
 from qanat.registry.changes import Change
+from qanat.registry.names import name_of
 from qanat.registry.refused import RefusedRequest
+from qanat.registry.subscribers import find_subscriber
 from qanat.registry.terminals import Terminal
 from qanat.registry.unmatched import UnmatchedReport
+from qanat.registry.wallets import balance_of
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, view
-from qanat.server.http.listing import every, listed, of_operator, of_owner
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
+    BalanceView,
     ChangeList,
     ChangeView,
     RefusalList,
     RefusalView,
     SessionList,
     SessionView,
+    StepView,
     TerminalList,
     TerminalView,
     UnmatchedList,
@@ -32,6 +37,7 @@ from qanat.server.http.views import (
     Verdict,
     Why,
 )
+from qanat.server.listing import every, listed, of_operator, of_owner
 from qanat.server.named import sessions_named
 
 router = APIRouter()
@@ -81,20 +87,27 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     found = await sessions_named(services.store, session)
     refused = await services.store.find(RefusedRequest, label_prefix=session, limit=1000)
     theirs = await services.ownership.theirs(caller, {one.owner for one in found} | {one.who for one in refused})
+    sessions = [one for one in found if one.owner in theirs]
+    names = sorted({name_of(one.owner) for one in sessions})
     return Why(
         session=session,
-        sessions=[SessionView.of(one) for one in found if one.owner in theirs],
+        sessions=[SessionView.of(one) for one in sessions],
+        steps=[step for one in sessions for step in StepView.of(one)],
+        balances=[await services.store.decide(partial(_balance, name=name)) for name in names],
         refusals=_newest_first([one for one in refused if one.who in theirs and one.session == session]),
     )
 
 
 @router.get("/v1/refusals", tags=["sessions"])
-async def list_refusals(request: Request, caller: StaffCaller, limit: Limit = 100) -> RefusalList:
-    """List what was refused in the last week and why, newest first."""
+async def list_refusals(
+    request: Request, caller: StaffCaller, limit: Limit = 100, reason: str = "", who: str = ""
+) -> RefusalList:
+    """List what was refused in the last week and why, newest first; for one reason, or to one owner, if named."""
     services = services_of(request)
     found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
     theirs = await services.ownership.theirs(caller, {one.who for one in found})
-    return RefusalList(refusals=_newest_first([one for one in found if one.who in theirs])[:limit])
+    asked = [one for one in found if reason in ("", one.reason) and who in ("", one.who)]
+    return RefusalList(refusals=_newest_first([one for one in asked if one.who in theirs])[:limit])
 
 
 @router.get("/v1/unmatched", tags=["sessions"])
@@ -124,6 +137,12 @@ async def audit(request: Request, _caller: Administrator) -> Verdict:
         entries=verdict.entries,
         problems=list(verdict.problems),
     )
+
+
+def _balance(work: Work, name: str) -> BalanceView:
+    subscriber = find_subscriber(work, name)
+    assert subscriber is not None, f"{name} has a session and is no subscriber"
+    return BalanceView.of(name, balance_of(work, subscriber))
 
 
 def _newest_first(refused: list[RefusedRequest]) -> list[RefusalView]:

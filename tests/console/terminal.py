@@ -1,0 +1,68 @@
+"""A command at a real terminal (a pty of a chosen size), read as a person would, and stopped with Ctrl-C."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.console.running import Shell
+
+
+class Terminal:
+    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+        self.process = process
+        self._screen = screen
+        self.seen = ""
+
+    def until(self, text: str, *, seconds: float = 20) -> str:
+        """Read until the text was shown, and return everything shown so far."""
+        while text not in self.seen:
+            ready, _, _ = select.select([self._screen], [], [], seconds)
+            assert ready, f"{text!r} was not shown: {self.seen!r}"
+            self.seen += self._read()
+        return self.seen
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C and return the exit status."""
+        os.write(self._screen, b"\x03")
+        while shown := self._read():
+            self.seen += shown
+        return self.process.wait(20)
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._screen, 65536).decode(errors="replace")
+        except OSError:  # the other end is closed
+            return ""
+
+
+@contextmanager
+def at_terminal(shell: Shell, *arguments: str, columns: int = 100, lines: int = 24) -> Iterator[Terminal]:
+    screen, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environment = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "qanat.console.main", *arguments],
+        cwd=shell.directory,
+        env={**environment, "TERM": "xterm-256color"},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    )
+    os.close(inside)
+    try:
+        yield Terminal(process, screen)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        os.close(screen)

@@ -93,8 +93,8 @@ class PostgresLog:
     def __init__(self, address: str) -> None:
         self._address = address
         self._writer = Link(address, "writer")
-        # Rows can be made again from the entries, and their commits are flushed with the next entries anyway.
-        self._projector = Link(address, "projector", synchronous_commit="off")
+        # It waits for the disk and the standby as well: who forgets images must know that their rows will be there.
+        self._projector = Links(address, "projector", 1)
         self._readers = Links(address, "reader", _READERS)
 
     def shard_of(self, owner: Owner) -> Shard:
@@ -127,12 +127,7 @@ class PostgresLog:
         return [EntryRow(*row) for row in await self._read(_SINCE, list(known), list(known.values()))]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-        while True:
-            try:
-                await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
-            except Collided:
-                continue
-            return
+        await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
         rows = await self._read(_LOAD, list(map(shard_of, owners)), owners)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -50,6 +51,32 @@ def test_every_file_named_in_a_document_exists(document: Path) -> None:
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
+    pages = {file: (document.parent / file if file else document) for file, _ in links}
+    assert [(file, anchor) for file, anchor in links if anchor not in _anchors(pages[file])] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what forges make of headings: lower case, spaces as dashes, no punctuation."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_is_described_follows_light_and_dark_and_is_shown_somewhere(picture: Path) -> None:
+    root = ElementTree.parse(picture).getroot()
+    assert [root.find(f"{{http://www.w3.org/2000/svg}}{name}").text for name in ("title", "desc")]  # type: ignore[union-attr]
+    assert "prefers-color-scheme: dark" in picture.read_text()
+    assert "http" not in picture.read_text().replace("http://www.w3.org/2000/svg", "")
+    shown = [found for page in DOCUMENTS for found in re.findall(r"!\[[^\]]{20,}\]\(([^)]+)\)", page.read_text())]
+    assert any(link.endswith(f"pictures/{picture.name}") for link in shown)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -46,13 +46,16 @@ def modules_of(*names: str) -> Files:
 def installed(requirements: Iterable[str]) -> Files:
     """Return the files of the distributions that these requirements lead to, here and on this platform."""
     found: dict[str, Distribution] = {}
-    waiting = [Requirement(text) for text in requirements]
+    known: set[str] = set()
+    waiting = [one for one in map(Requirement, requirements) if _applies(one, ())]
     while waiting:
         asked = waiting.pop()
-        if asked.name in found or not _applies(asked):
+        if str(asked) in known:
             continue
-        found[asked.name] = distribution(asked.name)
-        waiting += [Requirement(text) for text in found[asked.name].requires or []]
+        known.add(str(asked))
+        each = found.setdefault(asked.name, distribution(asked.name))
+        further = [Requirement(text) for text in each.requires or []]
+        waiting += [one for one in further if _applies(one, asked.extras)]
     return {name: path for each in found.values() for name, path in _files_of(each)}
 
 
@@ -76,8 +79,8 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (name.name for name in node.names if name.name.startswith("qanat."))
 
 
-def _applies(asked: Requirement) -> bool:
-    return asked.marker is None or asked.marker.evaluate({"extra": ""})
+def _applies(asked: Requirement, extras: Iterable[str]) -> bool:
+    return asked.marker is None or any(asked.marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
 
 def _files_of(each: Distribution) -> Iterator[tuple[str, Path]]:

@@ -235,9 +235,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.WRONG_SIGN_IN: Words(
         "Name and password do not fit together.",
-        "Check both; the operator can set a new password.",
+        "Check both; the operator can set a new one (`qanat password`).",
         "名称与密码不符。",
-        "请检查两者；运营商可以设置新密码。",
+        "请检查两者；运营商可以设置新密码（`qanat password`）。",
     ),
     Refusal.TOO_MANY_TRIES: Words(
         "Too many tries.",

@@ -6,8 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,6 +21,7 @@ from tests.store.deciding import balance, fund
 from tests.store.logs import fresh_database, run
 from tests.store.writing import count_accounts, killed_after, writer
 
+from qanat.bench.database import PromotedDatabase
 from qanat.bench.postgres import OwnPostgres
 from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
@@ -30,6 +33,8 @@ from qanat.store.postgres_link import connect
 from qanat.store.schema import metadata
 from qanat.store.store import Store, open_store
 from qanat.units import Instant
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -81,6 +86,69 @@ def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_its
         assert (await balance(store, "alice"), await balance(store, "bob")) == (10, 20)
         assert (await store.audit()).problems == []
         await store.close()
+
+    run(story)
+
+
+def test_a_promoted_standby_has_all_that_was_acknowledged_and_service_resumes_by_itself(mortal: OwnPostgres) -> None:
+    async def story() -> None:
+        with mortal.standby() as standby:
+            database = PromotedDatabase(mortal, standby)
+            store = await open_store(database.address, ManualClock())
+            await asyncio.gather(*(store.decide(fund(f"s{n}", 10)) for n in range(100)))
+            writing = asyncio.create_task(fund_until_told(store))
+            for n in range(50):
+                await store.decide(fund(f"s{n}", 10, id="c"))
+            await asyncio.to_thread(database.strike, print)
+            while not await told(balance(store, "after")):
+                await told(store.decide(fund("after", 10)))
+            acknowledged = await writing
+            assert len(await store.find(Account, label_prefix="subscriber/s", limit=1000)) == 150
+            written = {
+                account.owner for account in await store.find(Account, label_prefix="subscriber/w", limit=100_000)
+            }
+            assert acknowledged <= written
+            assert (await store.audit()).problems == []
+            await store.close()
+
+    run(story)
+
+
+async def fund_until_told(store: Store) -> set[str]:
+    """Open one account after another until another one is there, and return those that were acknowledged."""
+    acknowledged: set[str] = set()
+    while not await told(store.decide(lambda work: work.get(Account, Owner("subscriber/after"), "b"))):
+        name = f"w{len(acknowledged)}"
+        await told(store.decide(fund(name, 10)))
+        if await told(store.decide(lambda work, name=name: work.get(Account, Owner(f"subscriber/{name}"), "b"))):
+            acknowledged.add(f"subscriber/{name}")
+    return acknowledged
+
+
+async def told(answer: Awaitable[T]) -> T | None:
+    with suppress(StoreFault):
+        return await answer
+    return None
+
+
+def test_nothing_is_acknowledged_that_the_standby_does_not_have(mortal: OwnPostgres) -> None:
+    async def story() -> None:
+        with mortal.standby() as standby:
+            database = PromotedDatabase(mortal, standby)
+            store = await open_store(database.address, ManualClock())
+            await store.decide(fund("alice", 10))
+            await asyncio.to_thread(standby.stop)
+            async with asyncio.timeout(20):
+                with pytest.raises(StoreFault):
+                    await store.decide(fund("bob", 20))
+                with pytest.raises(StoreFault):
+                    await balance(store, "bob")
+            await asyncio.to_thread(standby.start)
+            await store.decide(fund("bob", 20))
+            assert (await balance(store, "alice"), await balance(store, "bob")) == (10, 20)
+            verdict = await store.audit()
+            assert (verdict.problems, verdict.entries) == ([], 2)
+            await store.close()
 
     run(story)
 

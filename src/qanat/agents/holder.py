@@ -62,7 +62,8 @@ class Holder:
         self.outstanding: Interrogation | UsageReport | None = snapshot.pending
         self._wish_s = report_interval_s
         self._interval_s = report_interval_s or 10
-        self._link = self._stopping = self._broken = self._lost = self._over = False
+        self._link = self._stopping = self._broken = self._lost = False
+        self._over = manner.is_over
         self._gate_open = True  # a crashed predecessor may have left it so
         self._fencing = self._depleted = False
         self._ceiling = Octets(-1)
@@ -403,6 +404,8 @@ class Holder:
         self._retry_at = later(now, Millis(wait_s * spread))
 
     def _next_wake(self, now: Instant) -> Instant:
+        if self._fencing:
+            return later(now, IDLE_WAKE)  # the fence calls first, in milliseconds
         live = self.book.live
         times = [later(now, IDLE_WAKE), *(held.valid_until for held in live)]
         if live and self._gate_open:
@@ -442,11 +445,12 @@ class Holder:
         return Octets(self._rate_per_s * ANSWER_WITHIN // SECOND)
 
     def _look_ahead(self) -> Millis:
-        """Come back when it will be time to ask, at the present rate, unless that was done."""
+        """Come back when it will be time to ask, at the present rate; once it is, looking helps no more."""
         ahead = self._ahead
-        if self._is_asking or len(ahead) != 2 or self._rate_per_s == 0:
+        left = ahead[0].left - self._asks_at if len(ahead) == 2 else 0
+        if self._is_asking or left <= 0 or self._rate_per_s == 0:
             return self._manner.look_every
-        span = (ahead[0].left - self._asks_at) * SECOND // self._rate_per_s
+        span = left * SECOND // self._rate_per_s
         return Millis(min(self._manner.look_every, max(LOOK_AHEAD_SOONEST, span)))
 
 

@@ -158,6 +158,21 @@ def sign_up(client: Client, name: str, password: str) -> Json:
     return made
 
 
+@click.command()
+@_subscriber
+@click.option("--current", help="Your own password as it is; asked for when you change your own.")
+@click.password_option(prompt="New password", help="At least 8 characters; asked for when it is not given.")
+@remote
+def password(client: Client, subscriber: str | None, current: str | None, password: str) -> Json:
+    """Give a subscriber another password; its other sign-ins end."""
+    if subscriber is None and current is None:
+        current = click.prompt("Current password", hide_input=True)
+    body = {"password": password} | ({"current": current} if current else {})
+    changed = client.post(path_of(subscriber, "/password"), body)
+    say(f"{changed['name']} has another password.")
+    return changed
+
+
 @click.command("sign-in")
 @click.argument("name")
 @click.option("--password", prompt=True, hide_input=True)

@@ -90,10 +90,11 @@ def _exchange(stage: Stage, screen: Screen) -> bool:
         counts = scenario.counts()
         screen.table(exchange_report.rows(counts))
         _say_differences(screen, exchange_report.differences(counts))
-        settlement = scenario.settlement()
-        for position in exchange_report.positions(settlement):
-            screen.say(position)
-        is_right = all(trade.adds_up for trade in counts) and exchange_report.is_settled(settlement)
+        settlements = scenario.settlements()
+        for settlement in settlements:
+            for position in exchange_report.positions(settlement):
+                screen.say(position)
+        is_right = all(trade.adds_up for trade in counts) and all(map(exchange_report.is_settled, settlements))
         return _audit(screen, stage) and is_right
 
 

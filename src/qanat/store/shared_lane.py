@@ -43,6 +43,8 @@ class SharedLane(Lane):
         self._page_of = self._noted
         self._read: set[Shard] = set()
         """The shards that the gathering batch has read."""
+        self._lost = False
+        """Whether it could not be read where the database stands."""
         self._looking: asyncio.Future[None] | None = None
         """Made by whoever waits until others' entries are known."""
 
@@ -74,6 +76,10 @@ class SharedLane(Lane):
         return super()._has_work() or self._looking is not None
 
     async def _commit_next(self) -> None:
+        if self._lost:  # what was decided meanwhile rests on nothing
+            self._committing = Batch()
+            await self._decide_again()
+            return
         if self._looking is not None:
             await self._see_others()
             if not self._gathering.tickets:
@@ -114,10 +120,7 @@ class SharedLane(Lane):
 
     async def _start_afresh(self) -> StoreFault | None:
         fault = await super()._start_afresh()
-        if fault is not None:  # knowing nothing, every shard is taken up again when it is touched
-            self._durable = {}
-            self._pages.clear()
-            self._projector.start_afresh()
+        self._lost = fault is not None
         return fault
 
     async def _make_way(self, standing: Mapping[Shard, Standing]) -> None:

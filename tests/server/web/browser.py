@@ -67,7 +67,7 @@ class Person:
 
     def tab(self) -> Page:
         page = self.context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         return page

@@ -104,7 +104,7 @@ def test_alice_lends_in_three_taps_sees_who_uses_it_and_stops_it_in_one(
     quota = market.asks(admitted["trade"], 0, "first", used={}, wants=1_000_000)["quotas"][0]["quota"]
     market.live.clock.advance(7 * MINUTE)
     market.asks(admitted["trade"], 1, "intermediate", used={quota: 700_000}, wants=1_000_000)
-    page.wait_for_selector("text=bob", timeout=8000)
+    page.wait_for_selector("text=bob", timeout=30_000)
     alice.judge("lend-running")
     page.click("form[action$='/stop'] button")
     page.wait_for_url("**/me/lend?done=stopped")
@@ -170,6 +170,22 @@ def test_bob_borrows_and_the_statement_tells_each_offset(web: People, market: Ma
     bob.judge("refusals")
 
 
+def test_alice_changes_her_password_and_stays_signed_in_here(web: People, market: Market, look: Look) -> None:
+    alice = web.person(look)
+    _enters(alice, "alice")
+    alice.go("/me/account")
+    alice.page.fill("#current", "not this one")
+    alice.page.fill("#password", "quite another horse")
+    alice.page.click("main form button")
+    alice.page.wait_for_selector("[role=alert]")
+    assert alice.page.input_value("#password") == "", "no password is ever handed back"
+    alice.page.fill("#current", PASSWORD)
+    alice.page.fill("#password", "quite another horse")
+    alice.page.click("main form button")
+    alice.page.wait_for_url("**/me/account?done=changed")
+    alice.judge("account")
+
+
 def _trades(market: Market, trade: str, octets: int) -> None:
     quota = market.asks(trade, 0, "first", used={}, wants=octets)["quotas"][0]["quota"]
     market.asks(trade, 1, "final", used={quota: octets}, returns=[quota])
@@ -181,10 +197,10 @@ def test_a_page_that_stays_open_says_when_the_server_is_away_and_goes_on_when_it
     alice = web.person()
     _enters(alice, "alice")
     alice.context.set_offline(True)
-    alice.page.wait_for_selector(".away:not([hidden])", timeout=15_000)
+    alice.page.wait_for_selector(".away:not([hidden])", timeout=30_000)
     alice.context.set_offline(False)
     market.live.done("/v1/subscribers/alice/top-ups", {"octets": 7_000_000_000})
-    alice.page.wait_for_selector(".away", state="hidden", timeout=15_000)
+    alice.page.wait_for_selector(".away", state="hidden", timeout=30_000)
     assert "7.00" in alice.page.inner_text(".figure"), "what changed meanwhile is there without loading the page again"
 
 

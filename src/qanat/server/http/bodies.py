@@ -119,6 +119,11 @@ class SignIn(Body):
     password: Annotated[SecretStr, Field(max_length=256)]
 
 
+class NewPassword(Body):
+    password: Password
+    current: Annotated[SecretStr | None, Field(max_length=256, description="Needed for one's own.")] = None
+
+
 class StatusChange(Body):
     status: Annotated[str, StringConstraints(pattern="^(active|suspended)$")]
 

@@ -21,7 +21,7 @@ _LOCAL: Final = re.compile(r"/(?![/\\])[^\\]{0,2000}")
 """A browser takes a backslash for a slash, and two slashes for another host."""
 OURS: Final = frozenset({"csrf", "once"})
 """Fields of the console itself; a form that is asked again gets new ones."""
-SECRET: Final = frozenset({"password", "again"})
+SECRET: Final = frozenset({"password", "current"})
 """Never handed back."""
 
 

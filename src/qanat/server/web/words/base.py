@@ -33,6 +33,7 @@ CHINESE: Final[dict[str, str]] = {
     "Terminals": "终端",
     "Statement": "对账单",
     "Refusals": "拒绝记录",
+    "Account": "账户",
     # figures
     "{n} octets": "{n} 字节",
     "octet for octet": "等量互换",

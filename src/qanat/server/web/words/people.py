@@ -245,6 +245,14 @@ CHINESE: Final[dict[str, str]] = {
     "open": "未解决",
     "Ledger": "账本",
     "How it was settled": "如何解决",
+    # account
+    "Operator": "运营商",
+    "Number": "号码",
+    "Here since": "注册时间",
+    "New password": "新密码",
+    "Current password": "当前密码",
+    "Change it": "更改",
+    "You have a new password. Your other sign-ins have ended.": "密码已更改，其他登录已结束。",
     # refusals
     "What was refused to you in the last week, and what helps.": "最近一周对您的拒绝，以及解决办法。",
     # what is written into fields

@@ -57,9 +57,9 @@ def plan() -> None:
 @plan.command("create")
 @click.argument("name", type=NAME)
 @click.option("--octets", type=SIZE, default=0, help="How much: 1GB, 500MB, 2GiB or plain octets.")
-@click.option("--seconds", type=click.IntRange(1), default=0, help="Instead of octets: how much time.")
+@click.option("--seconds", type=click.IntRange(0), default=0, help="Instead of octets: how much time.")
 @click.option(
-    "--units", type=click.IntRange(1), default=0, help="Instead of octets: how many of what a service counts."
+    "--units", type=click.IntRange(0), default=0, help="Instead of octets: how many of what a service counts."
 )
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
 @click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")

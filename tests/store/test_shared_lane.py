@@ -284,6 +284,10 @@ def test_a_server_that_could_not_read_where_the_database_stands_trusts_nothing_i
         log.stumbles = True
         with pytest.raises(StoreFault):
             await one.decide(say("alice", "s", 0, Event.FIRST))
+        with pytest.raises(StoreFault):
+            await one.find(Account)
+        with pytest.raises(StoreFault):
+            await balance(one, "alice")
         log.stumbles = False
         await two.decide(say("alice", "s", 1, Event.FINAL, used=700))
         assert await balance(one, "alice") == 4300

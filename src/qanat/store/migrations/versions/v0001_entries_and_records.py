@@ -10,7 +10,7 @@ down_revision = None
 
 _whole = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-_options = {"sqlite_strict": True, "sqlite_with_rowid": False}
+_options = {"sqlite_strict": True}
 
 
 def upgrade() -> None:

@@ -87,6 +87,7 @@ CHINESE: Final[dict[str, str]] = {
     "Send it": "提交",
     "Leave it": "放弃",
     "name": "名称",
+    "“{field}” does not fit: check what is written there.": "“{field}”不符合要求，请检查填写的内容。",
     # what can't be answered
     "This form did not come from here.": "这个表单不是从本站提交的。",
     "Open the page again and send it from there.": "请重新打开页面，再从那里提交。",

@@ -23,6 +23,8 @@ def market(live: Live) -> Market:
     ):
         body = {"name": name, "octets": octets, "valid_days": 30, "price": price, "operator": "north"}
         live.done("/v1/plans", body)
+    calls = {"name": "calls", "seconds": 5430, "valid_days": 30, "price": 300, "operator": "north"}
+    live.done("/v1/plans", calls)
     live.done("/v1/sims", {"count": 5, "operator": "north", "issuer": "89002", "imsi_prefix": "00102"})
     live.done("/v1/subscribers/alice/pay-ins", {"amount": 2000})
     return opened
@@ -290,6 +292,8 @@ def test_every_other_button_does_what_its_command_does(market: Market) -> None:
         250,
     )
 
+    assert alice.post("/me/plans/calls").status_code == 303
+    assert "1 h 30 min 30 s" in alice.get("/me").text
     before = market.of("bob", "/identity")["code"]
     assert bob.post("/me/identity").headers["location"] == "/me/borrow?done=replaced"
     assert market.of("bob", "/identity")["code"] != before

@@ -36,6 +36,10 @@ CHINESE: Final[dict[str, str]] = {
     "Account": "账户",
     # figures
     "{n} octets": "{n} 字节",
+    "{n} units": "{n} 个单位",
+    "{n} h": "{n} 小时",
+    "{n} min": "{n} 分钟",
+    "{n} s": "{n} 秒",
     "octet for octet": "等量互换",
     "just now": "刚刚",
     "{n} min ago": "{n} 分钟前",

@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from qanat.server.web.language import Language, Say
-from qanat.units import format_money, format_size
+from qanat.units import Unit, format_count, format_money, format_size
 
 _ELEMENT = Markup('<data value="{value}" title="{exact}">{short}</data>')
 _TIME = Markup('<time datetime="{iso}" title="{exact}">{short}</time>')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def octets(count: int | None, say: Say) -> Markup:
-    """Write ``1.50 GB``; its title tells every octet."""
+def octets(count: int | None, unit: Unit = "octets", *, say: Say) -> Markup:
+    """Write ``1.50 GB``; its title tells every octet. Another unit is written as it is."""
     if count is None:
         return Markup("–")
+    if unit != "octets":
+        short = format_count(count, unit)
+        return _ELEMENT.format(value=count, exact=short, short=short)
     return _ELEMENT.format(value=count, exact=say("{n} octets", n=f"{count:,}"), short=format_size(count))
 
 

@@ -107,7 +107,7 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("top-up", "--subscriber", "a", "--octets", "-1"), "no size"),
         (("pay-in", "--subscriber", "a", "--amount", "1.234"), "9.90"),
         (("balance", "--subscriber", "a/b"), "no name"),
-        (("plan", "create", "x"), "--octets"),
+        (("plan", "create", "x", "--valid-days", "1", "--price", "0"), "--octets"),
         (("plan", "create", "x", "--octets", "0", "--valid-days", "1", "--price", "0"), "at least one octet"),
         (("plan", "create", "a b", "--octets", "1", "--valid-days", "1", "--price", "0"), "no name"),
         (("subscriber", "create", "../x"), "no name"),

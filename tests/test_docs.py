@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -13,7 +14,12 @@ from qanat.console.main import main
 from qanat.console.reference import pages
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("contrib/**/*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TESTS = set(re.findall(r"def (test_\w+)|class (Test\w+)", "\n".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))))
 TEST_NAMES = {name for pair in TESTS for name in pair if name}
 
@@ -32,11 +38,11 @@ def test_every_test_named_in_the_conformance_table_exists() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_named_in_a_document_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    paths = set(re.findall(r"`((?:src|docs|tests)/[\w./-]+\.\w+)`", text))
+    paths = set(re.findall(r"`((?:src|docs|tests|contrib)/[\w./-]+\.\w+)`", text))
     paths |= {
         f"src/qanat/{path}"
         for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text)
-        if not path.startswith(("src/", "tests/"))
+        if not path.startswith(("src/", "tests/", "contrib/"))
     }
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
@@ -45,6 +51,32 @@ def test_every_file_named_in_a_document_exists(document: Path) -> None:
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
+    pages = {file: (document.parent / file if file else document) for file, _ in links}
+    assert [(file, anchor) for file, anchor in links if anchor not in _anchors(pages[file])] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what forges make of headings: lower case, spaces as dashes, no punctuation."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_is_described_follows_light_and_dark_and_is_shown_somewhere(picture: Path) -> None:
+    root = ElementTree.parse(picture).getroot()
+    assert [root.find(f"{{http://www.w3.org/2000/svg}}{name}").text for name in ("title", "desc")]  # type: ignore[union-attr]
+    assert "prefers-color-scheme: dark" in picture.read_text()
+    assert "http" not in picture.read_text().replace("http://www.w3.org/2000/svg", "")
+    shown = [found for page in DOCUMENTS for found in re.findall(r"!\[[^\]]{20,}\]\(([^)]+)\)", page.read_text())]
+    assert any(link.endswith(f"pictures/{picture.name}") for link in shown)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

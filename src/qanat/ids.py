@@ -14,6 +14,7 @@ SHARDS: Final = 1024
 
 Owner = NewType("Owner", str)
 Shard = NewType("Shard", int)
+EVERY_SHARD: Final = tuple(map(Shard, range(SHARDS)))
 SubscriberName = NewType("SubscriberName", str)
 TerminalId = NewType("TerminalId", str)
 SessionId = NewType("SessionId", str)

@@ -21,9 +21,19 @@ PATIENCE_S = 20.0
 class Agent:
     """An agent in a process of its own; ``wait_for`` reads its log until an event comes."""
 
-    def __init__(self, namespace: Namespace, module: str, *arguments: str, before: tuple[str, ...] = ()) -> None:
-        """``before`` are commands through which it is started, that take something away from it."""
-        command = [*before, sys.executable, "-m", module, *arguments, "--json"]
+    def __init__(
+        self,
+        namespace: Namespace,
+        module: str,
+        *arguments: str,
+        before: tuple[str, ...] = (),
+        program: tuple[str, ...] = (),
+    ) -> None:
+        """``before`` are commands through which it is started, that take something away from it.
+
+        ``program`` is run instead of the module.
+        """
+        command = [*before, *(program or (sys.executable, "-m", module)), *arguments, "--json"]
         with namespace.inside():
             self.process = subprocess.Popen(
                 command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(SOURCE)}

@@ -9,8 +9,10 @@ import sys
 
 import pytest
 from tests.console.running import Shell, serving
+from tests.store.logs import fresh_database
 
 from qanat.bench.ledger import bench_ledger
+from qanat.bench.postgres import OwnPostgres
 
 
 def fill(shell: Shell, file: str = "data/qanat.db") -> None:
@@ -62,6 +64,23 @@ def test_a_database_is_copied_served_from_the_copy_and_the_copy_is_the_same(shel
         said = shell.qanat("database", "copy", *between("new/qanat.db", "third/qanat.db"), status=1)
         assert "a server holds" in said
     assert "something else" in shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), status=1)
+
+
+def test_a_database_is_copied_to_postgresql_and_back(shell: Shell, postgres: OwnPostgres) -> None:
+    fill(shell)
+    there = fresh_database(postgres)
+    first = json.loads(shell.qanat("database", "copy", "--from", "sqlite:///data/qanat.db", "--to", there, "--json"))
+    assert first["balanced"] is True
+    with serving(shell, "--data", "pg", "--database", there, "--workers", "2"):
+        shell.environment["QANAT_TOKEN"] = (shell.directory / "pg" / "admin.token").read_text()
+        shell.qanat("subscriber", "create", "alice")
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
+        assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
+    back = json.loads(shell.qanat("database", "copy", "--from", there, "--to", "sqlite:///back/qanat.db", "--json"))
+    assert back["accounts"] > first["accounts"]
+    with serving(shell, "--data", "back"):
+        shell.environment["QANAT_TOKEN"] = (shell.directory / "back" / "admin.token").read_text()
+        assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
 
 
 @pytest.mark.parametrize("killed_at", ["records: ", "entries: "])

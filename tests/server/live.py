@@ -125,6 +125,8 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         listener = HttpListener(make_app(services), services.settings.http, ending=services.pulse.close)
         gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
         gy = await gateways.start() if chosen.gy.listen or chosen.gy.tls_listen else ""
+        if gy:
+            services.metrics.watch_gateways(gateways.front)
         ready.set_result((await listener.start(), gy))
         await stopping.wait()
         if gy:

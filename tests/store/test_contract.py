@@ -17,6 +17,7 @@ from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.store.store import Store
+from qanat.units import Instant
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -152,6 +153,32 @@ def test_owners_of_due_records_are_found_longest_due_first(database: Database, c
         await store.close()
 
     run(story)
+
+
+def test_a_deadline_that_moved_counts_and_the_one_before_does_not(database: Database, clock: ManualClock) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        now = clock.now()
+        late = ["subscriber/alice"]
+        deadlines: list[tuple[Instant | None, list[str]]] = [
+            (Instant(now - 1), late),
+            (Instant(now + 5), []),
+            (None, []),
+            (now, late),
+        ]
+        for due, owners in deadlines:
+            await store.decide(_move("alice", due))
+            assert await store.due_owners(10) == owners
+            (found,) = await store.find(Account, owner="subscriber/alice")
+            assert found.due == due
+        await store.close()
+
+    run(story)
+
+
+def _move(name: str, due: Instant | None) -> Callable[[Work], None]:
+    account = Account(owner=Owner(f"subscriber/{name}"), id="b", role="bucket", due=due)
+    return lambda work: work.put(account)
 
 
 def test_a_record_that_was_dropped_stays_away_after_a_restart(database: Database, clock: ManualClock) -> None:

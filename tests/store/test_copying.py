@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from collections import defaultdict
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from tests.store.deciding import balance, fund, say
 from tests.store.logs import Database, FailingLog, run
 
+from qanat.bench.postgres import OwnPostgres
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
 from qanat.ids import Shard
+from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Entry
 from qanat.registry.operators import HOME, create_operator
 from qanat.registry.subscribers import create_subscriber
@@ -24,7 +27,11 @@ from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.records import decode_entry
 from qanat.store.store import Store
 
-KINDS = ["memory", "sqlite"]
+KINDS = ["memory", "sqlite", "postgres"]
+
+
+def database(kind: str, path: Path, postgres: OwnPostgres) -> Database:
+    return Database(kind, path, postgres if kind == "postgres" else None)
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -48,6 +55,14 @@ async def history(log: Log, *, names: int = 8, sessions: int = 2) -> None:
 
 async def owners(log: Log) -> dict[str, list[object]]:
     """Every owner's images in the order of their entries."""
+    return await asyncio.to_thread(_owners, log)
+
+
+async def audited(log: Log) -> Verdict:
+    return await asyncio.to_thread(audit, log)
+
+
+def _owners(log: Log) -> dict[str, list[object]]:
     told: dict[str, list[object]] = defaultdict(list)
     for item in log.snapshot():
         if isinstance(item, EntryRow):
@@ -63,12 +78,14 @@ async def owners(log: Log) -> dict[str, list[object]]:
 
 @pytest.mark.parametrize("to", KINDS)
 @pytest.mark.parametrize("source", KINDS)
-def test_a_copy_holds_every_owners_history_in_its_order_and_is_served_on(source: str, to: str, tmp_path: Path) -> None:
+def test_a_copy_holds_every_owners_history_in_its_order_and_is_served_on(
+    source: str, to: str, tmp_path: Path, postgres: OwnPostgres
+) -> None:
     async def story() -> None:
-        one, two = Database(source, tmp_path / "one"), Database(to, tmp_path / "two")
+        one, two = database(source, tmp_path / "one", postgres), database(to, tmp_path / "two", postgres)
         await history(one.log())
         copied = await copy(one.log(), two.log(), tell=quiet, at_once=7)
-        before, after = audit(one.log()), audit(two.log())
+        before, after = await audited(one.log()), await audited(two.log())
         assert after.problems == []
         assert (after.accounts, after.totals) == (before.accounts, before.totals)
         assert await owners(two.log()) == await owners(one.log())
@@ -85,21 +102,21 @@ def test_a_copy_holds_every_owners_history_in_its_order_and_is_served_on(source:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("source", "to"), [("sqlite", "memory"), ("memory", "sqlite"), ("sqlite", "sqlite")])
+@pytest.mark.parametrize(("source", "to"), [("sqlite", "memory"), ("memory", "sqlite"), ("sqlite", "postgres")])
 def test_a_copy_may_be_interrupted_at_every_write_and_gone_on_with(
-    source: str, to: str, after: bool, tmp_path: Path
+    source: str, to: str, after: bool, tmp_path: Path, postgres: OwnPostgres
 ) -> None:
     async def story() -> None:
-        one = Database(source, tmp_path / "one")
+        one = database(source, tmp_path / "one", postgres)
         await history(one.log(), names=3, sessions=1)
         for fails_at in range(1, 100):
-            two = Database(to, tmp_path / f"two-{fails_at}")
+            two = database(to, tmp_path / f"two-{fails_at}", postgres)
             failing = FailingLog(two.log(), fails_at=fails_at, after=after)
             try:
                 await copy(one.log(), failing, tell=quiet, at_once=3)
             except StoreFault:
                 await copy(one.log(), two.log(), tell=quiet, at_once=3)
-            assert audit(two.log()).problems == []
+            assert (await audited(two.log())).problems == []
             assert await owners(two.log()) == await owners(one.log())
             if not failing.failed:
                 return
@@ -122,7 +139,7 @@ def test_a_finished_copy_is_repeated_without_effect_and_takes_up_what_came_since
         await store.close()
         again = await copy(one.log(), two.log(), tell=quiet)
         assert 0 < again.appended < first.appended
-        assert audit(two.log()).problems == []
+        assert (await audited(two.log())).problems == []
 
     run(story)
 

@@ -6,8 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,17 +21,20 @@ from tests.store.deciding import balance, fund
 from tests.store.logs import fresh_database, run
 from tests.store.writing import count_accounts, killed_after, writer
 
+from qanat.bench.database import PromotedDatabase
 from qanat.bench.postgres import OwnPostgres
 from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
-from qanat.ids import Shard
+from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
-from qanat.store.port import EntryRow, Taken
+from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.postgres import PostgresLog
 from qanat.store.postgres_link import connect
 from qanat.store.schema import metadata
 from qanat.store.store import Store, open_store
 from qanat.units import Instant
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -83,6 +88,76 @@ def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_its
         await store.close()
 
     run(story)
+
+
+def test_a_promoted_standby_has_all_that_was_acknowledged_and_service_resumes_by_itself(mortal: OwnPostgres) -> None:
+    async def story() -> None:
+        with mortal.standby() as standby:
+            database = PromotedDatabase(mortal, standby)
+            store = await open_store(database.address, ManualClock())
+            await asyncio.gather(*(store.decide(fund(f"s{n}", 10)) for n in range(100)))
+            writing = asyncio.create_task(fund_until_told(store))
+            for n in range(50):
+                await store.decide(fund(f"s{n}", 10, id="c"))
+            await asyncio.to_thread(database.strike, print)
+            while not await told(balance(store, "after")):
+                await told(store.decide(fund("after", 10)))
+            acknowledged = await writing
+            assert len(await store.find(Account, label_prefix="subscriber/s", limit=1000)) == 150
+            written = {
+                account.owner for account in await store.find(Account, label_prefix="subscriber/w", limit=100_000)
+            }
+            assert acknowledged <= written
+            assert (await store.audit()).problems == []
+            await store.close()
+
+    run(story)
+
+
+async def fund_until_told(store: Store) -> set[str]:
+    """Open one account after another until another one is there, and return those that were acknowledged."""
+    acknowledged: set[str] = set()
+    while not await told(store.decide(lambda work: work.get(Account, Owner("subscriber/after"), "b"))):
+        name = f"w{len(acknowledged)}"
+        await told(store.decide(fund(name, 10)))
+        if await told(store.decide(lambda work, name=name: work.get(Account, Owner(f"subscriber/{name}"), "b"))):
+            acknowledged.add(f"subscriber/{name}")
+    return acknowledged
+
+
+async def told(answer: Awaitable[T]) -> T | None:
+    with suppress(StoreFault):
+        return await answer
+    return None
+
+
+def test_nothing_is_acknowledged_that_the_standby_does_not_have(mortal: OwnPostgres) -> None:
+    async def story() -> None:
+        with mortal.standby() as standby:
+            database = PromotedDatabase(mortal, standby)
+            store = await open_store(database.address, ManualClock())
+            await store.decide(fund("alice", 10))
+            await asyncio.to_thread(standby.stop)
+            async with asyncio.timeout(20):
+                with pytest.raises(StoreFault):
+                    await store.decide(fund("bob", 20))
+                with pytest.raises(StoreFault):
+                    await balance(store, "bob")
+            await asyncio.to_thread(standby.start)
+            await store.decide(fund("bob", 20))
+            assert (await balance(store, "alice"), await balance(store, "bob")) == (10, 20)
+            verdict = await store.audit()
+            assert (verdict.problems, verdict.entries) == ([], 2)
+            await store.close()
+
+    run(story)
+
+
+def test_servers_that_write_the_same_accounts_at_once_keep_the_books_together(database: str) -> None:
+    """Four processes open the same accounts in the same order: every entry and row of each meets the others'."""
+    processes = [writer(database) for _ in range(4)]
+    acknowledged = [killed_after(process, 70) for process in processes]
+    assert run(lambda: count_accounts(database)) >= max(acknowledged)
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before-it-was-done", "after-it-was-done"])
@@ -257,3 +332,35 @@ def entry(seq: int, body: str = "{}") -> EntryRow:
 async def open_and_close(address: str) -> None:
     store: Store = await open_store(address, ManualClock())
     await store.close()
+
+
+def test_rows_are_written_by_whoever_moves_the_watermark_forward(database: str) -> None:
+    def row(balance: int, shard: int = 17) -> RecordRow:
+        return RecordRow(Shard(shard), Owner("a/b"), "account", "b", "a/b:b", None, f'{{"balance":{balance}}}')
+
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        await log.project([row(2), row(2, 18)], {Shard(17): 2, Shard(18): 2})
+        await log.project([row(1), row(3, 18)], {Shard(17): 1, Shard(18): 3})
+        items = await asyncio.to_thread(lambda: list(log.snapshot()))
+        bodies = {item.shard: item.body for item in items if isinstance(item, RecordRow)}
+        assert bodies == {17: '{"balance":2}', 18: '{"balance":3}'}
+        assert await log.standing([Shard(17), Shard(18), Shard(19)]) == {17: (0, 2), 18: (0, 3), 19: (0, 0)}
+        await log.close()
+
+    run(story)
+
+
+def test_a_batch_is_taken_if_a_shard_it_read_has_moved(database: str) -> None:
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        await log.append([entry(1), entry(2)])
+        elsewhere = entry(1)._replace(shard=Shard(3))
+        with pytest.raises(Taken):
+            await log.append([elsewhere], {Shard(17): 1, Shard(18): 0})
+        await log.append([elsewhere], {Shard(17): 2, Shard(18): 0})
+        assert await log.heads() == {3: 1, 17: 2}
+        assert [row.seq for row in await log.since({Shard(17): 1, Shard(3): 1})] == [2]
+        await log.close()
+
+    run(story)

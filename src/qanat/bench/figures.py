@@ -25,6 +25,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Durable commits of the server, an fsync each."""
     client_cpu_us_per_request: float | None = None
     """Of the load client, where it is a process of its own: it must not be what limits."""
+    database_cpu_us_per_request: float | None = None
+    """Of a PostgreSQL that the benchmark started itself."""
 
 
 def figures(

@@ -1,7 +1,8 @@
 """``qanat bench gy``: gateways' sessions over Diameter, against a server of its own; this process is the load.
 
 With ``kill`` the server is killed in the middle and started again; requests that were not answered are sent again with the
-T flag. At the end the octets acknowledged are held against the ledger, to the octet, and no reservation may be left.
+T flag. The database may be struck as well (``bench/database.py``); then the server goes on. At the end the octets
+acknowledged are held against the ledger, to the octet, and no reservation may be left.
 """
 
 from __future__ import annotations
@@ -16,23 +17,29 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from qanat.bench.database import Database, GivenDatabase
 from qanat.bench.figures import Figures, figures
 from qanat.bench.gateways import REALM, ClosedLoop, Load, OpenLoop, Slot, drive, imsi_of
 from qanat.bench.machine import cpu_s
 from qanat.bench.server import OwnServer, said
+from qanat.charging.credit_control import Ask, Interrogation, interrogate
+from qanat.charging.quota import Policy
+from qanat.charging.session import Event
 from qanat.errors import Fault
+from qanat.ids import SessionId
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
+from qanat.registry.names import subscriber_owner
 from qanat.registry.operators import HOME, create_operator, find_operator
 from qanat.registry.peers import accept_peer
 from qanat.registry.subscribers import create_subscriber
 from qanat.registry.wallets import top_up
-from qanat.store.store import SqliteStore
+from qanat.store.store import Store, open_store
 from qanat.system import SystemClock
 from qanat.units import Octets
 
 _BUCKET: Final = Octets(2**52)
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 512
 _BATCHES: Final = re.compile(rb"(?m)^qanat_store_batches_total (\S+)")
 
 
@@ -43,26 +50,34 @@ async def bench_gy(
     connections: int,
     in_flight: int,
     subscribers: int,
-    hot: bool,
-    rate: float | None,
-    kill: bool,
+    open_sessions: int = 0,
+    hot: bool = False,
+    rate: float | None = None,
+    kill: bool = False,
+    database: Database | None = None,
     tell: Callable[[str], None],
 ) -> Figures:
-    """Measure for some seconds. ``hot``: one account for everybody; ``rate``: open loop. Raises Fault."""
-    await _prepare(data, 1 if hot else subscribers)
-    server = await asyncio.to_thread(OwnServer, data, listening=("http", "gy"))
+    """Measure for some seconds. ``hot``: one account for everybody; ``rate``: open loop. Raises Fault.
+
+    ``open_sessions`` of as many other subscribers stay open in the store meanwhile.
+    """
+    database = database or GivenDatabase(f"sqlite:///{data}/qanat.db")
+    await _prepare(database.address, 1 if hot else subscribers, open_sessions)
+    flags = ("--database", database.address)
+    server = await asyncio.to_thread(OwnServer, data, *flags, listening=("http", "gy"))
     try:
         tell(f"server {server.pid} on gy={server.addresses['gy']}, data in {data}")
         slots = _slots(connections * in_flight, 1 if hot else subscribers)
         load = Load(run=time.time_ns() // 1_000_000_000 % 10**10, seconds=seconds, slots=slots)
         pace = OpenLoop(load, rate) if rate else ClosedLoop(load)
-        killer = asyncio.create_task(_kill_in_the_middle(server, seconds)) if kill else None
+        mishap = asyncio.create_task(_in_the_middle(server.kill if kill else partial(database.strike, tell), seconds))
         batches = await asyncio.to_thread(_batches, server)
         begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), cpu_s()
+        database_before = database.cpu_s()
         await drive(load, pace, connections=connections, address=partial(_address, server))
         elapsed, cpu, own = time.perf_counter() - begun, server.cpu_s() - cpu_before, cpu_s() - own_before
-        if killer is not None:
-            await killer
+        await mishap
+        database_cpu = database.cpu_s() - database_before
         measured = figures(
             load.latencies,
             seconds=elapsed,
@@ -77,6 +92,7 @@ async def bench_gy(
             measured,
             commits_per_s=round(commits / elapsed),
             client_cpu_us_per_request=round(own / max(len(load.latencies), 1) * 1e6, 1),
+            database_cpu_us_per_request=round(database_cpu / max(len(load.latencies), 1) * 1e6, 1) or None,
         )
     finally:
         await asyncio.to_thread(server.start_again)
@@ -91,14 +107,19 @@ def _slots(count: int, subscribers: int) -> list[Slot]:
     ]
 
 
-async def _prepare(data: Path, subscribers: int) -> None:
+async def _prepare(database: str, subscribers: int, open_sessions: int) -> None:
     """Write the subscribers, with more than they will use, before the server starts."""
-    store = await SqliteStore(data / "qanat.db", SystemClock()).open()
+    store = await open_store(database, SystemClock())
     await store.decide(_begin)
-    for first in range(0, subscribers, _AT_ONCE):
-        places = range(first, min(first + _AT_ONCE, subscribers))
-        await asyncio.gather(*(store.decide(partial(_subscribe, place=place)) for place in places))
+    await _for_each(store, _subscribe, range(subscribers))
+    await _for_each(store, _occupy, range(subscribers, subscribers + open_sessions))
     await store.close()
+
+
+async def _for_each(store: Store, decision: Callable[..., None], places: range) -> None:
+    for first in range(places.start, places.stop, _AT_ONCE):
+        some = range(first, min(first + _AT_ONCE, places.stop))
+        await asyncio.gather(*(store.decide(partial(decision, place=place)) for place in some))
 
 
 def _begin(work: Work) -> None:
@@ -110,8 +131,24 @@ def _begin(work: Work) -> None:
 def _subscribe(work: Work, place: int) -> None:
     made = create_subscriber(work, name=f"bench-{place}", operator=HOME, imsi=imsi_of(place))
     if isinstance(made, Refused):
-        raise Fault(made.sentence)
+        raise Fault(f"{made.sentence}: the benchmark needs an empty database")
     top_up(work, made, octets=_BUCKET, valid_days=30, bucket="bench")
+
+
+def _occupy(work: Work, place: int) -> None:
+    """A subscriber whose session is open, and stays so."""
+    _subscribe(work, place)
+    asked = Interrogation(
+        session=SessionId(f"idle;{place}"),
+        owner=subscriber_owner(f"bench-{place}"),
+        event=Event.FIRST,
+        number=0,
+        digest=0,
+        front="gy",
+        holder=f"idle.{REALM}",
+        asks=(Ask(rating_group=1),),
+    )
+    interrogate(work, Policy(), asked)
 
 
 async def _address(server: OwnServer) -> str:
@@ -119,9 +156,9 @@ async def _address(server: OwnServer) -> str:
     return server.addresses["gy"]
 
 
-async def _kill_in_the_middle(server: OwnServer, seconds: float) -> None:
+async def _in_the_middle(mishap: Callable[[], None], seconds: float) -> None:
     await asyncio.sleep(seconds / 2)
-    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(mishap)
 
 
 def _batches(server: OwnServer) -> int:

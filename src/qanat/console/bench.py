@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,6 +14,9 @@ import msgspec
 from qanat.bench.figures import Figures
 from qanat.bench.machine import describe
 from qanat.errors import Fault
+
+if TYPE_CHECKING:
+    from qanat.bench.database import Database
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,16 +44,20 @@ def bench() -> None:
     metavar="URL",
     help="sqlite:///PATH, postgresql://USER@HOST/NAME, or memory: (not durable). Default: a fresh SQLite file.",
 )
-def ledger(seconds: float, connections: int, in_flight: int, database: str | None, as_json: bool) -> None:
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+def ledger(
+    *, seconds: float, connections: int, in_flight: int, database: str | None, postgres: bool, as_json: bool
+) -> None:
     """Durable interrogations (post, release, reserve) through the store, in one process."""
     import uvloop  # noqa: PLC0415 - the server's imports cost half a second
 
     from qanat.bench.ledger import bench_ledger  # noqa: PLC0415 - as above
 
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
-        where = database or f"sqlite:///{folder}/qanat.db"
-        measured = uvloop.run(bench_ledger(where, seconds=seconds, in_flight=connections * in_flight))
-        if where == "memory:":
+        with _database(database or (None if postgres else f"sqlite:///{folder}/qanat.db"), postgres=postgres) as where:
+            assert where is not None, "the ledger has a file at least"
+            measured = uvloop.run(bench_ledger(where.address, seconds=seconds, in_flight=connections * in_flight))
+        if database == "memory:":
             measured = msgspec.structs.replace(measured, durable=False)
         _print(measured, Path(folder), as_json=as_json)
 
@@ -85,10 +93,22 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
 @bench.command()
 @_options
 @click.option("--subscribers", type=click.IntRange(1, 1_000_000), default=2000, show_default=True)
+@click.option(
+    "--open-sessions",
+    type=click.IntRange(0, 10_000_000),
+    default=0,
+    help="So many sessions of other subscribers are open in the store.",
+)
 @click.option("--hot", is_flag=True, help="One account for everybody.")
 @click.option("--rate", type=click.FloatRange(1), metavar="PER_S", help="Open loop: so many requests are due a second.")
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
-def gy(as_json: bool, **wanted: Any) -> None:
+@click.option("--database", metavar="URL", help="An empty database. Default: a fresh SQLite file.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+@click.option("--kill-database", is_flag=True, help="The same, killed (SIGKILL) in the middle and started again.")
+@click.option(
+    "--promote-standby", is_flag=True, help="The same with a synchronous standby, which takes over when it is killed."
+)
+def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
     """Gateways' sessions over Diameter Gy, by the Open5GS profile: one first, eight intermediate, one final."""
     import uvloop  # noqa: PLC0415 - as above
 
@@ -97,12 +117,35 @@ def gy(as_json: bool, **wanted: Any) -> None:
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
+    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "promote_standby")}
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
         try:
-            measured = uvloop.run(bench_gy(Path(folder), **wanted, tell=tell))
+            with _database(database, **kinds) as where:
+                measured = uvloop.run(bench_gy(Path(folder), **wanted, database=where, tell=tell))
         except Fault as fault:
             raise click.ClickException(str(fault)) from fault
         _print(measured, Path(folder), as_json=as_json)
+
+
+def _database(
+    address: str | None, *, postgres: bool = False, kill_database: bool = False, promote_standby: bool = False
+) -> AbstractContextManager[Database | None]:
+    from qanat.bench.database import (  # noqa: PLC0415 - as above
+        GivenDatabase,
+        KilledDatabase,
+        own_postgres,
+        postgres_with_standby,
+    )
+
+    if bool(address) + postgres + kill_database + promote_standby > 1:
+        raise click.UsageError("--database, --postgres, --kill-database and --promote-standby exclude each other.")
+    if promote_standby:
+        return postgres_with_standby()
+    if kill_database:
+        return own_postgres(KilledDatabase)
+    if postgres:
+        return own_postgres()
+    return nullcontext(GivenDatabase(address) if address else None)
 
 
 @bench.command()
@@ -199,7 +242,7 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
             f"p50 {measured.p50_ms} ms, p99 {measured.p99_ms} ms, p99.9 {measured.p999_ms} ms\n"
             f"server: {measured.server_cpu_us_per_request} µs of processor a request, {measured.server_rss_mb} MB resident\n"
             f"{_more(measured)}"
-            f"durable: {_yes(measured.durable)} (synchronous=FULL, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
+            f"durable: {_yes(measured.durable)} (each commit synced, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
             f"octets conserved: {_yes(measured.conserved)}\n"
             f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
         )
@@ -210,7 +253,11 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
 def _more(measured: Figures) -> str:
     if measured.client_cpu_us_per_request is None:
         return ""
-    return f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s\n"
+    database = measured.database_cpu_us_per_request
+    return (
+        f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s"
+        f"{f'; PostgreSQL: {database} µs a request' if database else ''}\n"
+    )
 
 
 def _yes(value: bool) -> str:

@@ -99,6 +99,23 @@ def copy(source: str, target: str, as_json: bool) -> None:
     _tell(found, sentence, as_json=as_json)
 
 
+@database.command()
+@click.option(
+    "--database", "address", metavar="URL", required=True, help="The coordinator: postgresql://USER@HOST/NAME."
+)
+@click.option("--pieces", type=click.IntRange(1, 1024), default=64, show_default=True, help="Citus shards to deal out.")
+@_JSON
+def distribute(address: str, pieces: int, as_json: bool) -> None:
+    """Lay the tables out by shard over the machines of a Citus cluster. Servers should be stopped meanwhile."""
+    from qanat.store.distribute import distribute as lay_out  # noqa: PLC0415 - as above
+
+    with _said():
+        layout = asyncio.run(lay_out(address, pieces=pieces))
+    found = {"citus": layout.version, "nodes": layout.nodes, "distributed": list(layout.tables)}
+    what = ", ".join(layout.tables) or "nothing, all tables were distributed before"
+    _tell(found, f"Citus {layout.version}, {layout.nodes} machines; distributed: {what}.", as_json=as_json)
+
+
 def _file(data: str, database: str | None, *, verb: str) -> Path:
     """Return the SQLite file that is meant. Raises BadInput for another kind of database, with its own tool's line."""
     if database is None:

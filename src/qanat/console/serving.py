@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SETTING_OF: Final = {
     "data": "data",
     "database": "store.database",
+    "workers": "workers",
     "http": "http.listen",
     "gy": "gy.listen",
     "gy_tls": "gy.tls_listen",
@@ -27,6 +28,7 @@ _SETTING_OF: Final = {
 @click.option(
     "--database", metavar="URL", help="sqlite:///PATH, postgresql://USER@HOST/NAME or memory: (default: DIR/qanat.db)."
 )
+@click.option("--workers", metavar="N", help="Server processes on the same ports; needs PostgreSQL (default: 1).")
 @click.option("--http", metavar="HOST:PORT", help="Where to listen (default: 127.0.0.1:8080; port 0: any free one).")
 @click.option("--gy", metavar="HOST:PORT", help="Serve Diameter Gy there, usually on port 3868 (default: not).")
 @click.option("--gy-tls", metavar="HOST:PORT", help="Serve it over TLS too, usually on port 5658.")
@@ -38,9 +40,10 @@ def serve(config: Path | None, **given: str | None) -> None:
 
     flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
     try:
-        main.run(_settings(config, flags), announce=click.echo)
+        status = main.run(_settings(config, flags), announce=click.echo)
     except Fault as fault:
         raise click.ClickException(str(fault)) from fault
+    click.get_current_context().exit(status)
 
 
 def _settings(config: Path | None, flags: dict[str, str | None]) -> Settings:

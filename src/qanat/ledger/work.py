@@ -76,7 +76,7 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_page_of", "_pages", "_postings", "_undo", "act", "images", "now")
+    __slots__ = ("_page_of", "_pages", "_postings", "_undo", "act", "images", "now", "octets_used")
 
     def __init__(self, page_of: Callable[[Owner], Page], now: Instant) -> None:
         self.now = now
@@ -87,6 +87,7 @@ class Work:
         self._pages: dict[Owner, Page] = {}
         self._undo: list[tuple[dict[str, Record], str, Record | None]] = []
         self._postings: list[tuple[Owner, Posting]] = []
+        self.octets_used = 0
 
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         """Return the record as this decision sees it. Raises NotLoaded."""
@@ -115,6 +116,8 @@ class Work:
     def posted(self, owner: Owner, account: str, amount: int) -> None:
         """Note that ``amount`` was added to an account's balance; called by the ledger beside its new image."""
         self._postings.append((owner, (f"{owner}:{account}", amount)))
+        if account == "used":
+            self.octets_used += amount
 
     def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
         """Return what is to be appended, an entry for each shard touched; empty if the decision only looked."""

@@ -23,12 +23,12 @@ async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
     if not await store.decide(_known):
         password = fresh_token()
         hashed = await passwords.hash(password)
-        await store.decide(lambda work: _begin(work, hashed))
-        print(
-            f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once).",
-            file=sys.stderr,
-            flush=True,
-        )
+        if await store.decide(lambda work: _begin(work, hashed)):
+            print(
+                f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once).",
+                file=sys.stderr,
+                flush=True,
+            )
     await _keep_token_file(store, data / "admin.token")
 
 
@@ -36,11 +36,15 @@ def _known(work: Work) -> bool:
     return work.get(Staff, staff_owner(ADMINISTRATOR), ADMINISTRATOR) is not None
 
 
-def _begin(work: Work, password_hash: str) -> None:
+def _begin(work: Work, password_hash: str) -> bool:
+    """Make what must exist; False if another server did at the same moment."""
+    if _known(work):
+        return False
     if find_operator(work, HOME) is None:
         create_operator(work, name=HOME)
     hire(work, name=ADMINISTRATOR, role="administrator", password_hash=password_hash)
     work.act = "first start"
+    return True
 
 
 async def _keep_token_file(store: Store, file: Path) -> None:

@@ -12,13 +12,18 @@ class CannotListen(Fault):
     """An address could not be bound: another process has it, or it is not of this machine."""
 
 
-def bind(listen: str, flag: str) -> socket.socket:
-    """Bind a stream socket. ``flag`` is what chooses another address. Raises CannotListen, BadInput."""
+def bind(listen: str, flag: str, *, beside: bool = False) -> socket.socket:
+    """Bind a stream socket, ``beside`` others that do the same. ``flag`` chooses another address.
+
+    Raises CannotListen, BadInput.
+    """
     host, port = host_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if beside:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind((host, port))
     except OSError as error:
         listening.close()

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,10 +25,14 @@ from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import Services, make_services
 from qanat.server.logs import configure
+from qanat.server.place import ALONE, Place
 from qanat.server.settings import Settings
+from qanat.server.sharing import Shared
+from qanat.server.supervisor import Supervisor
 from qanat.server.timers import sweep_for_ever
+from qanat.server.together import join_siblings
 from qanat.store.store import open_store
-from qanat.system import SystemClock
+from qanat.system import SystemClock, fresh_id
 
 _log: Final = structlog.get_logger("server")
 
@@ -45,32 +49,70 @@ class Front(Protocol):
         ...
 
 
-def run(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. ``announce`` gets the one line ``ready http=…`` once every listener is bound."""
+def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit status.
+
+    ``announce`` gets the one line ``ready http=…`` once every listener is bound. Raises BadInput, StoreFault, CannotListen.
+    """
     configure(settings.log)
     raise_limit()
+    if settings.workers == 1:
+        _run(settings, announce=announce)
+        return 0
+    _refuse_one_writer(settings)
+    _data_directory(settings)
+    _loop_factory()  # what is imported now is shared by all workers
+
+    def work(place: Place, life: int, ready: Callable[[], None]) -> None:
+        _run(settings, announce=lambda _: ready(), place=place, life=life)
+
+    return Supervisor(settings, work, announce).run()
+
+
+def _run(settings: Settings, *, announce: Callable[[str], None], place: Place = ALONE, life: int | None = None) -> None:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, announce=announce))
+        runner.run(serve(settings, announce=announce, place=place, life=life))
 
 
-async def serve(settings: Settings, *, announce: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
-    """Serve until ``stop`` is set, or a signal sets it. Raises BadInput, StoreFault, CannotListen before it is ready."""
-    stop = stop or _stop_on_signals()
+async def serve(
+    settings: Settings, *, announce: Callable[[str], None], place: Place = ALONE, life: int | None = None
+) -> None:
+    """Serve until a signal says to stop, or the descriptor ``life`` says that who started us is gone.
+
+    Raises BadInput, StoreFault, CannotListen before it is ready.
+    """
+    stop = _stop_on_signals(life)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         data = _data_directory(settings)
         store = await open_store(settings.store.database or f"sqlite:///{data / 'qanat.db'}", clock)
         stack.push_async_callback(store.close)
-        services = make_services(store=store, clock=clock, settings=settings)
+        shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
+        services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
         await prepare(store, services.passwords, data)
+        await join_siblings(stack, services)
         await _start_timers(stack, services)
-        addresses = [f"{name}={await _start(stack, front)}" for name, front in fronts(services).items()]
+        listening = fronts(services, place)
+        addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
+        if isinstance(gateways := listening.get("gy"), GyListener):
+            services.metrics.watch_gateways(gateways.front)
         _calm_the_collector()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)
         await stop.wait()
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _refuse_one_writer(settings: Settings) -> None:
+    """Raises BadInput if the database is one that a single process writes to."""
+    if not settings.store.database.startswith(("postgresql://", "postgres://")):
+        kind = "memory" if settings.store.database == "memory:" else "a SQLite file"
+        raise BadInput(
+            f"{settings.workers} workers can't share {kind}: it has one writer. Serve with --workers 1, or from "
+            "PostgreSQL: --database postgresql://…, after `qanat database copy` if there is something to keep",
+            field="workers",
+        )
 
 
 def _calm_the_collector() -> None:
@@ -80,14 +122,16 @@ def _calm_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def fronts(services: Services) -> dict[str, Front]:
+def fronts(services: Services, place: Place) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
     listening: dict[str, Front] = {
-        "http": HttpListener(make_app(services), services.settings.http, ending=services.pulse.close)
+        "http": HttpListener(make_app(services), services.settings.http, place=place, ending=services.pulse.close)
     }
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
-        listening["gy"] = GyListener(services.store, services.clock, settings, services.peers, services.notices)
+        listening["gy"] = GyListener(
+            services.store, services.clock, settings, services.peers, services.notices, place=place
+        )
     return listening
 
 
@@ -113,7 +157,8 @@ async def _start(stack: AsyncExitStack, front: Front) -> str:
 
 async def _start_timers(stack: AsyncExitStack, services: Services) -> None:
     sweeper = asyncio.create_task(
-        sweep_for_ever(services.store, services.settings.sweeper, services.metrics), name="sweeper"
+        sweep_for_ever(services.store, services.settings.sweeper, services.metrics, server=fresh_id("srv")),
+        name="sweeper",
     )
 
     async def cancel() -> None:
@@ -124,8 +169,16 @@ async def _start_timers(stack: AsyncExitStack, services: Services) -> None:
     stack.push_async_callback(cancel)
 
 
-def _stop_on_signals() -> asyncio.Event:
+def _stop_on_signals(life: int | None) -> asyncio.Event:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if life is not None:
+        loop.add_reader(life, _gone, loop, life, stop)
     return stop
+
+
+def _gone(loop: asyncio.AbstractEventLoop, life: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(life)
+    stop.set()

@@ -23,11 +23,19 @@ Listener = Callable[[Owner, Change], None]
 
 class Notices:
     def __init__(self) -> None:
+        self.onward: Listener | None = None
+        """Where a notice goes beside those who listen here: to the other workers."""
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     def tell(self, owner: Owner, change: Change) -> None:
+        self.hear(owner, change)
+        if self.onward is not None:
+            self.onward(owner, change)
+
+    def hear(self, owner: Owner, change: Change) -> None:
+        """Take a notice that another worker told."""
         for listener in self._listeners:
             listener(owner, change)

@@ -49,6 +49,10 @@ class Passwords:
         return self._hasher.hash("nobody has this password")
 
 
+def too_many_tries(first: int, now: Instant) -> Refused:
+    return Refused(Refusal.TOO_MANY_TRIES, {"wait_s": (first + MINUTE - now) // 1000 + 1})
+
+
 class Tries:
     """How often somebody may try in a minute. Bounded: whoever tried longest ago is forgotten first."""
 
@@ -65,7 +69,7 @@ class Tries:
         while tries and tries[0] <= now - MINUTE:
             tries.popleft()
         if len(tries) >= self._per_minute:
-            return Refused(Refusal.TOO_MANY_TRIES, {"wait_s": (tries[0] + MINUTE - now) // 1000 + 1})
+            return too_many_tries(tries[0], now)
         tries.append(now)
         if len(self._tries) > _NAMES_KEPT:
             self._tries.popitem(last=False)

@@ -146,6 +146,9 @@ class Log(Section, frozen=True, kw_only=True):
 
 class Settings(Section, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="The directory of the database and of admin.token.")] = "data"
+    workers: Annotated[
+        int, Meta(ge=1, le=256, description="Server processes on the same ports; more than one needs PostgreSQL.")
+    ] = 1
     http: Http = field(default_factory=Http)
     store: Store = field(default_factory=Store)
     agents: Agents = field(default_factory=Agents)
@@ -226,8 +229,8 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     """Yield ``QANAT_HTTP_LISTEN`` as ``http.listen``; names outside the sections belong to others (``QANAT_URL``)."""
     for name, value in environment.items():
         words = name.lower()
-        if words == "qanat_data":
-            yield "data", value
+        if words in ("qanat_data", "qanat_workers"):
+            yield words.removeprefix("qanat_"), value
         for section in SECTIONS:
             if words.startswith(f"qanat_{section}_"):
                 yield f"{section}.{words.removeprefix(f'qanat_{section}_')}", value

@@ -6,28 +6,41 @@ Losing a sweep is harmless: what is due stays due. So a fault is logged and the 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from qanat.errors import Fault
+from qanat.registry.leases import give_up, take
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
 from qanat.server.trading import sweep_owner
 from qanat.store.store import Store
 
 _log: Final = structlog.get_logger("sweeper")
+_TASK: Final = "sweeper"
 
 
-async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics) -> None:
-    """Look every ``interval_s`` until cancelled."""
-    while True:
-        try:
-            await sweep_once(store, settings, metrics)
-        except Fault as fault:
-            metrics.faults.labels(type(fault).__name__).inc()
-            _log.warning("sweep interrupted", fault=str(fault))
-        await asyncio.sleep(settings.interval_s)
+async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics, *, server: str) -> None:
+    """Look every ``interval_s`` until cancelled; of several servers on one database only one does at a time."""
+    try:
+        while True:
+            try:
+                if await _is_ours(store, server):
+                    await sweep_once(store, settings, metrics)
+            except Fault as fault:
+                metrics.faults.labels(type(fault).__name__).inc()
+                _log.warning("sweep interrupted", fault=str(fault))
+            await asyncio.sleep(settings.interval_s)
+    finally:
+        if store.is_shared:
+            with suppress(Fault):  # then it runs out
+                await store.decide(lambda work: give_up(work, _TASK, holder=server))
+
+
+async def _is_ours(store: Store, server: str) -> bool:
+    return not store.is_shared or await store.decide(lambda work: take(work, _TASK, holder=server))
 
 
 async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:

@@ -23,6 +23,7 @@ from qanat.store.pages import Pages, gather, merge
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
+from qanat.store.spans import Spans
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
@@ -67,6 +68,9 @@ class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
     images: Images = field(default_factory=dict)
+    octets_used: int = 0
+    begun_s: float = 0.0
+    """When its commit began, by the event loop's clock."""
 
 
 @dataclass(slots=True)
@@ -78,10 +82,13 @@ class Figures:
     rows_projected: int = 0
     decided_again: int = 0
     loads: int = 0
+    octets_used: int = 0
+    """Posted as usage, over all subscribers."""
+    commits: Spans = field(default_factory=Spans)
 
 
 class Lane:
-    def __init__(self, log: Log, clock: Clock, *, pages_kept: int) -> None:
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int, projector: Projector | None = None) -> None:
         self.figures = Figures()
         self._log = log
         self._clock = clock
@@ -96,7 +103,7 @@ class Lane:
         self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
         self._closed = False
-        self._projector = Projector(log)
+        self._projector = projector or Projector(log)
         self._loader = Loader(log, self._pages, self._projector, self._newer)
         self._chunk_written: asyncio.Future[None] | None = None
         """Made by whoever waits for rows."""
@@ -106,11 +113,12 @@ class Lane:
         self._ready.clear()
         self._pages.clear()
         self._durable = await self._log.heads()
-        self._heads = dict(self._durable)
-        self._projector.start_afresh()
         behind: Images = {}
         for row in await self._log.tail():
             gather(behind, decode_entry(row.body))
+            self._durable[row.shard] = row.seq
+        self._heads = dict(self._durable)
+        self._projector.start_afresh()
         self._projector.take(behind)
         self._ready.set()
 
@@ -220,6 +228,7 @@ class Lane:
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
             batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
         merge(batch.images, work.images)
+        batch.octets_used += work.octets_used
         return result, bool(bodies)
 
     async def _load(self, owner: Owner) -> None:
@@ -267,8 +276,7 @@ class Lane:
         return bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
-        batch, self._gathering = self._gathering, Batch()
-        self._committing = batch
+        batch = self._begin()
         try:
             if batch.rows:
                 await self._log.append(batch.rows)
@@ -280,13 +288,25 @@ class Lane:
             self._settle(batch)
         self._committing = None
 
+    def _begin(self) -> Batch:
+        """Let the next batch gather while this one commits."""
+        batch, self._gathering = self._gathering, Batch()
+        batch.begun_s = asyncio.get_running_loop().time()
+        self._committing = batch
+        return batch
+
     def _settle(self, batch: Batch) -> None:
+        self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
         self._projector.take(batch.images)
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
+        self.figures.octets_used += batch.octets_used
         for ticket in batch.tickets:
-            ticket.waiter.settled(ticket.result)
+            self._tell(ticket)
+
+    def _tell(self, ticket: Ticket) -> None:
+        ticket.waiter.settled(ticket.result)
 
     async def _decide_again(self) -> None:
         """Somebody else appended first: read what they wrote, and decide all that is under way anew, in order."""

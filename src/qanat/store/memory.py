@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.work import Record
-from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Taken
+from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.records import decode_record
 from qanat.units import Instant
 
@@ -32,6 +32,9 @@ class MemoryLog:
             self._entries[row.shard, row.seq] = row
             self._heads[row.shard] = row.seq
 
+    async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
+        return {shard: Standing(self._heads.get(shard, 0), self._watermarks.get(shard, 0)) for shard in shards}
+
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [
             self._entries[shard, seq]
@@ -40,13 +43,16 @@ class MemoryLog:
         ]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        behind = {shard for shard, seq in watermarks.items() if self._watermarks.get(shard, 0) >= seq}
         for row in rows:
+            if row.shard in behind:
+                continue
             key = (row.owner, row.kind, row.id)
             if row.body is None:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = row
-        self._watermarks.update(watermarks)
+        self._watermarks.update((shard, seq) for shard, seq in watermarks.items() if shard not in behind)
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
         wanted = set(owners)

@@ -73,6 +73,10 @@ class Pages:
         for owner in owners:
             self._pages.pop(owner, None)
 
+    def owners(self) -> list[Owner]:
+        """Whose pages are in memory."""
+        return list(self._pages)
+
     def clear(self) -> None:
         self._pages.clear()
 

@@ -6,7 +6,7 @@ they were at the watermark or later; they exist to be loaded and listed, and can
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -95,12 +95,29 @@ class Log(Protocol):
 NOTHING: Mapping[Shard, int] = {}
 
 
+class Standing(NamedTuple):
+    """How far a shard has come."""
+
+    head: int
+    """The last seq; 0 without entries."""
+    watermark: int
+    """The rows are as of this seq."""
+
+
 @runtime_checkable
 class SharedLog(Log, Protocol):
-    """A database that several servers write to."""
+    """A database that several servers write to.
+
+    Rows of a shard are written together with its watermark and only if that moves it forward, whoever writes them: so they
+    never go back. (A copy, which nobody serves yet, writes rows without watermarks, and the watermarks at the end.)
+    """
 
     async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
         """Append as above; raises Taken also if one of these other shards has entries behind the given seq."""
+        ...
+
+    async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
+        """Return how far these shards have come."""
         ...
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:

@@ -8,14 +8,14 @@ moves a shard's watermark forward, so they are exactly the shard's state at its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from qanat.errors import StoreFault
-from qanat.ids import SHARDS, Owner, Shard, shard_of
+from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_postgres
-from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Taken
+from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.postgres_link import Broken, Collided, Connection, Link, Links, connect, named
 from qanat.store.records import decode_record
 from qanat.units import Instant
@@ -55,9 +55,10 @@ _DELETE: Final = (
 _LOAD: Final = (
     "SELECT body FROM record JOIN unnest($1::int[], $2::text[]) AS missed (shard, owner) USING (shard, owner)"
 )
-_HEADS: Final = (
-    "SELECT shard, (SELECT max(seq) FROM entry WHERE entry.shard = every.shard) AS seq "
-    "FROM unnest($1::int[]) AS every (shard)"
+_STANDING: Final = (
+    "SELECT shard, coalesce((SELECT max(seq) FROM entry WHERE entry.shard = asked.shard), 0) AS head, "
+    "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
+    "FROM unnest($1::int[]) AS asked (shard)"
 )
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
 _SINCE: Final = (
@@ -92,8 +93,8 @@ class PostgresLog:
     def __init__(self, address: str) -> None:
         self._address = address
         self._writer = Link(address, "writer")
-        # Rows can be made again from the entries, and their commits are flushed with the next entries anyway.
-        self._projector = Link(address, "projector", synchronous_commit="off")
+        # It waits for the disk and the standby as well: who forgets images must know that their rows will be there.
+        self._projector = Links(address, "projector", 1)
         self._readers = Links(address, "reader", _READERS)
 
     def shard_of(self, owner: Owner) -> Shard:
@@ -118,16 +119,15 @@ class PostgresLog:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
+    async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
+        rows = await self._read(_STANDING, list(shards))
+        return {shard: Standing(head, watermark) for shard, head, watermark in rows}
+
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [EntryRow(*row) for row in await self._read(_SINCE, list(known), list(known.values()))]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-        while True:
-            try:
-                await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
-            except Collided:
-                continue
-            return
+        await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
         rows = await self._read(_LOAD, list(map(shard_of, owners)), owners)
@@ -136,11 +136,11 @@ class PostgresLog:
     async def heads(self) -> dict[Shard, int]:
         # What is seen after a commit of our own has reached the standby as well, even if another's commit was cut short.
         await self._writer.run(lambda connection: connection.execute(_TOUCH))
-        return {shard: seq for shard, seq in await self._read(_HEADS, list(range(SHARDS))) if seq is not None}
+        return {shard: standing.head for shard, standing in (await self.standing(EVERY_SHARD)).items() if standing.head}
 
     async def tail(self) -> list[EntryRow]:
-        watermarks = dict.fromkeys(map(Shard, range(SHARDS)), 0) | dict(await self._read(_WATERMARKS))
-        return await self.since(watermarks)
+        behind = (await self.standing(EVERY_SHARD)).items()
+        return await self.since({shard: one.watermark for shard, one in behind if one.head > one.watermark})
 
     async def find(self, query: Query) -> list[Record]:
         upper = query.label_prefix + _AFTER_ALL

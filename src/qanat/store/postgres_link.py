@@ -68,9 +68,9 @@ class Broken(StoreFault):
 class Link:
     """One connection, made anew after it broke; used by one task at a time."""
 
-    def __init__(self, address: str, role: str, **settings: str) -> None:
+    def __init__(self, address: str, role: str) -> None:
         self._address = address
-        self._settings = {**_SETTINGS, "application_name": f"qanat {role}", **settings}
+        self._role = role
         self._connection: Connection | None = None
         self._free = asyncio.Lock()
         self._away_until = 0.0
@@ -79,7 +79,7 @@ class Link:
     async def run(self, use: Callable[[Connection], Awaitable[T]]) -> T:
         """Use the connection. Raises Taken, Collided, Broken, or StoreFault: then nothing was written."""
         async with self._free:
-            connection = self._connection or await self._connect()
+            connection = await self._connected()
             silence = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
             try:
                 return await use(connection)
@@ -103,12 +103,14 @@ class Link:
             self._connection.terminate()
             self._connection = None
 
-    async def _connect(self) -> Connection:
+    async def _connected(self) -> Connection:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
         loop = asyncio.get_running_loop()
         if loop.time() < self._away_until:
-            raise self._why
+            raise type(self._why)(*self._why.args)
         try:
-            self._connection = await connect(self._address, **self._settings)
+            self._connection = await connect(self._address, application_name=f"qanat {self._role}")
         except StoreFault as fault:
             self._why, self._away_until = fault, loop.time() + _AWAY_S
             raise
@@ -116,7 +118,7 @@ class Link:
 
 
 class Links:
-    """A few connections for reading, each made when all others are busy."""
+    """A few connections for what may be repeated, each made when all others are busy."""
 
     def __init__(self, address: str, role: str, count: int) -> None:
         self._idle: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
@@ -125,12 +127,16 @@ class Links:
             self._idle.put_nowait(link)
 
     async def run(self, use: Callable[[Connection], Awaitable[T]]) -> T:
-        """Read with the next free connection; once more if it broke, since it may have been long dead."""
+        """Use the next free connection; once more if it broke, since it may have been long dead."""
         link = await self._idle.get()
+        loop = asyncio.get_running_loop()
+        silent_at = loop.time() + _SILENT_S
         try:
             try:
                 return await link.run(use)
             except (Broken, Collided):
+                if loop.time() >= silent_at:
+                    raise
                 return await link.run(use)
         finally:
             self._idle.put_nowait(link)

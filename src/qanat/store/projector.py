@@ -1,14 +1,15 @@
 """The projector: writes the newest images into rows, behind the entries, in chunks between the lane's batches.
 
 Between two rounds it pauses, so that a record that changes often is written once. A round may write rows newer than its
-watermark: replaying the entries behind the watermark ends at the same images or later ones.
+watermark: replaying the entries behind the watermark ends at the same images or later ones. Where other servers write as
+well, each shard's rows go in one piece, with its watermark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby
 from typing import Final
 
 from qanat.errors import StoreFault
@@ -30,7 +31,8 @@ class Round:
 
     images: Images = field(default_factory=dict)
     heads: dict[Shard, int] = field(default_factory=dict)
-    rows: Iterator[RecordRow] = iter(())
+    pieces: Iterator[list[RecordRow]] = iter(())
+    """What is still to be written; a piece is not divided."""
 
 
 class Projector:
@@ -83,13 +85,11 @@ class Projector:
         ``heads`` are the last durable seqs, ``entries`` how many the last batch held.
         """
         if not self._round.images:
-            self._round = Round(self._waiting, dict(heads), iter(self._rows_of(self._waiting)))
+            self._round = Round(self._waiting, dict(heads), self._pieces(self._waiting))
             self._waiting = {}
-        chunk = max(_CHUNK, entries * _ROWS_AN_ENTRY)
-        rows = list(islice(self._round.rows, chunk))
-        last = len(rows) < chunk
+        rows, last = self._next_chunk(max(_CHUNK, entries * _ROWS_AN_ENTRY))
         try:
-            await self._log.project(rows, self._round.heads if last else {})
+            await self._log.project(rows, self._reached(rows, last=last))
         except StoreFault as fault:
             self.fault = fault
             self.next_round_at = now_s + _PAUSE_S
@@ -101,16 +101,49 @@ class Projector:
             self._round = Round()
             self.next_round_at = now_s + _PAUSE_S
 
-    def _rows_of(self, images: Images) -> Iterator[RecordRow]:
+    def _next_chunk(self, size: int) -> tuple[list[RecordRow], bool]:
+        """Return the next rows of the round, and whether they are its last."""
+        rows: list[RecordRow] = []
+        for piece in self._round.pieces:
+            rows += piece
+            if len(rows) >= size:
+                return rows, False
+        return rows, True
+
+    def _reached(self, rows: list[RecordRow], *, last: bool) -> dict[Shard, int]:  # noqa: ARG002 - all go together
+        """Return the watermarks that these rows bring up."""
+        return self._round.heads if last else {}
+
+    def _pieces(self, images: Images) -> Iterator[list[RecordRow]]:
         for owner, records in images.items():
-            shard = self._log.shard_of(owner)
-            for (kind, id), record in records.items():
-                if record is None:
-                    yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
-                else:
-                    yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
+            yield list(self._rows_of(owner, records))
+
+    def _rows_of(self, owner: Owner, records: Mapping[Key, Record | None]) -> Iterator[RecordRow]:
+        shard = self._log.shard_of(owner)
+        for (kind, id), record in records.items():
+            if record is None:
+                yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
+            else:
+                yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
 
     def _put_back(self) -> None:
         newer, self._waiting = self._waiting, self._round.images
         self._round = Round()
         merge(self._waiting, newer)
+
+
+class SharedProjector(Projector):
+    """Writes whole shards, each with its watermark, into a database that other servers write rows to as well."""
+
+    def forget(self, shards: Collection[Shard]) -> None:
+        """Let go of these shards' images: the rows have come further without us."""
+        self._put_back()
+        for owner in [owner for owner in self._waiting if self._log.shard_of(owner) in shards]:
+            del self._waiting[owner]
+
+    def _reached(self, rows: list[RecordRow], *, last: bool) -> dict[Shard, int]:  # noqa: ARG002 - each shard is whole
+        return {row.shard: self._round.heads[row.shard] for row in rows}
+
+    def _pieces(self, images: Images) -> Iterator[list[RecordRow]]:
+        for _, owners in groupby(sorted(images, key=self._log.shard_of), key=self._log.shard_of):
+            yield [row for owner in owners for row in self._rows_of(owner, images[owner])]

@@ -24,6 +24,7 @@ from qanat.registry.answers import StoredAnswer
 from qanat.registry.base_stations import BaseStation, BaseStationLink, Heard
 from qanat.registry.changes import Change
 from qanat.registry.codes import EnrolmentCode
+from qanat.registry.leases import Lease
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
 from qanat.registry.peers import AcceptedPeer
@@ -52,6 +53,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Identity,
     IdentityLink,
     JournalMark,
+    Lease,
     Numbering,
     Obligation,
     Offset,

@@ -9,26 +9,42 @@ and a cache is never trusted, only used.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
-from qanat.ids import Owner, Shard
-from qanat.ledger.work import Images, Page
-from qanat.store.lane import Batch, Lane, Ticket
+from qanat.ids import EVERY_SHARD, Owner, Shard
+from qanat.ledger.work import Images, NotLoaded, Page
+from qanat.store.lane import Batch, Decision, Lane, Ticket
 from qanat.store.pages import gather
-from qanat.store.port import EntryRow, SharedLog, Taken
+from qanat.store.port import EntryRow, SharedLog, Standing, Taken
+from qanat.store.projector import SharedProjector
 from qanat.store.records import decode_entry
+
+_REPLAYED: Final = 256
+"""A shard that others took further than this is not followed entry by entry, if the rows have come further too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What a decision raised: it may rest on pages that others have changed, so it is told as late as a result."""
+
+    error: Exception
 
 
 class SharedLane(Lane):
     def __init__(self, log: SharedLog, clock: Clock, *, pages_kept: int) -> None:
-        super().__init__(log, clock, pages_kept=pages_kept)
         self._shared = log
+        self._rows = SharedProjector(log)
+        super().__init__(log, clock, pages_kept=pages_kept, projector=self._rows)
         self._page_of = self._noted
         self._read: set[Shard] = set()
         """The shards that the gathering batch has read."""
+        self._lost = False
+        """Whether it could not be read where the database stands."""
         self._looking: asyncio.Future[None] | None = None
         """Made by whoever waits until others' entries are known."""
 
@@ -42,23 +58,40 @@ class SharedLane(Lane):
     def _is_true_at_once(self, *, changed: bool) -> bool:  # noqa: ARG002 - another server may know better
         return False
 
+    def _decide(self, decision: Decision[Any]) -> tuple[Any, bool]:
+        try:
+            return super()._decide(decision)
+        except NotLoaded:
+            raise
+        except Exception as error:
+            return _Raised(error), False
+
+    def _tell(self, ticket: Ticket) -> None:
+        if isinstance(ticket.result, _Raised):
+            ticket.waiter.failed(ticket.result.error)
+        else:
+            super()._tell(ticket)
+
     def _has_work(self) -> bool:
         return super()._has_work() or self._looking is not None
 
     async def _commit_next(self) -> None:
+        if self._lost:  # what was decided meanwhile rests on nothing
+            self._committing = Batch()
+            await self._decide_again()
+            return
         if self._looking is not None:
             await self._see_others()
             if not self._gathering.tickets:
                 return
-        batch, self._gathering = self._gathering, Batch()
+        batch = self._begin()
         read, self._read = self._read, set()
-        self._committing = batch
         touched = self._known(read.union(row.shard for row in batch.rows))
         try:
             if await self._commit(batch, touched):
                 self._settle(batch)
             else:
-                await self._make_way(await self._shared.since(touched))
+                await self._make_way(await self._shared.standing(touched))
         except StoreFault as fault:
             await self._lose(fault)
         self._committing = None
@@ -75,7 +108,8 @@ class SharedLane(Lane):
     async def _commit(self, batch: Batch, touched: dict[Shard, int]) -> bool:
         """Append a batch, or only look whether it is still true. False: somebody else was first."""
         if not batch.rows:
-            return not await self._shared.since(touched)
+            standing = await self._shared.standing(touched)
+            return all(standing[shard].head <= seq for shard, seq in touched.items())
         written = {row.shard for row in batch.rows}
         unchanged = {shard: seq for shard, seq in touched.items() if shard not in written}
         try:
@@ -84,23 +118,38 @@ class SharedLane(Lane):
             return False
         return True
 
-    async def _make_way(self, newer: list[EntryRow]) -> None:
+    async def _start_afresh(self) -> StoreFault | None:
+        fault = await super()._start_afresh()
+        self._lost = fault is not None
+        return fault
+
+    async def _make_way(self, standing: Mapping[Shard, Standing]) -> None:
         """Somebody else appended first: take that up, and decide all that is under way anew, in order."""
+        moved = {shard: one for shard, one in standing.items() if one.head > self._durable.get(shard, 0)}
+        far = {
+            shard: one.watermark
+            for shard, one in moved.items()
+            if one.head - self._durable.get(shard, 0) > _REPLAYED and one.watermark > self._durable.get(shard, 0)
+        }
+        newer = await self._shared.since({**self._known(moved), **far})
         owners = self._changed()
         tickets = self._withdraw()
         self.figures.decided_again += len(tickets)
+        if far:
+            self._jump(far)
         self._take_up(newer, owners)
         await self._decide_anew(tickets, owners)
 
     async def _see_others(self) -> None:
-        """Take up everything that others appended. Nothing is being committed."""
+        """Take up what others appended that the rows do not show yet. Nothing is being committed."""
         looking, self._looking = self._looking, None
         assert looking is not None, "somebody looks"
         self._committing = Batch()
         try:
-            newer = [row for row in await self._log.tail() if row.seq > self._durable.get(row.shard, 0)]
-            if newer:
-                await self._make_way(newer)
+            standing = await self._shared.standing(EVERY_SHARD)
+            unseen = {shard: one for shard, one in standing.items() if one.head > one.watermark}
+            if any(one.head > self._durable.get(shard, 0) for shard, one in unseen.items()):
+                await self._make_way(unseen)
         except StoreFault as fault:
             looking.set_exception(fault)
         else:
@@ -117,6 +166,12 @@ class SharedLane(Lane):
         """The owners whose pages show what is not committed yet."""
         assert self._committing is not None, "between batches nothing is taken up"
         return {*self._committing.images, *self._gathering.images}
+
+    def _jump(self, watermarks: dict[Shard, int]) -> None:
+        """Know shards as of their rows, and nothing of before."""
+        self._pages.forget(owner for owner in self._pages.owners() if self._log.shard_of(owner) in watermarks)
+        self._rows.forget(watermarks.keys())
+        self._durable.update(watermarks)
 
     def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:
         """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""

@@ -68,6 +68,11 @@ class Store:
         return await asyncio.to_thread(audit, self._log)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other servers may write to the database too."""
+        return isinstance(self._lane, SharedLane)
+
+    @property
     def figures(self) -> Figures:
         return self._lane.figures
 

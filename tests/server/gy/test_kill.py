@@ -1,13 +1,16 @@
-"""kill -9 of the server under load, over the real command and a real disk."""
+"""kill -9 of the server, or of its database, under load, over the real command and a real disk."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 import qanat
+from qanat.bench.database import Database, KilledDatabase, own_postgres, postgres_with_standby
 from qanat.bench.gy import bench_gy
 
 
@@ -23,11 +26,23 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing_and_leaves_nothing
             connections=2,
             in_flight=4,
             subscribers=8,
-            hot=False,
-            rate=None,
             kill=True,
             tell=said.append,
         )
     )
+    assert measured.conserved, said
+    assert measured.requests > 100
+
+
+@pytest.mark.parametrize("struck", [lambda: own_postgres(KilledDatabase), postgres_with_standby])
+def test_a_database_killed_under_load_loses_nothing_acknowledged_and_service_resumes_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, struck: Callable[[], AbstractContextManager[Database]]
+) -> None:
+    """PostgreSQL is started again, or its standby promoted; the server is left alone."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(qanat.__file__).parents[1]))
+    said: list[str] = []
+    with struck() as database:
+        load = {"seconds": 4, "connections": 2, "in_flight": 4, "subscribers": 8}
+        measured = asyncio.run(bench_gy(tmp_path, **load, database=database, tell=said.append))
     assert measured.conserved, said
     assert measured.requests > 100

@@ -186,6 +186,25 @@ def test_every_request_at_fault_is_answered_with_what_its_sender_needs() -> None
     assert answer.proxy_infos == (PROXY,)
 
 
+@pytest.mark.parametrize("number", [0, 2**31, 2**32 - 1])
+def test_a_request_at_fault_is_answered_whatever_its_type_and_number(number: int) -> None:
+    """Found by atheris: a number above 2**31 was repeated as a negative one, which no answer can carry."""
+    numbers = (u32("CC-Request-Number", number), u32("CC-Request-Type", number))
+    octets = profiles.request(samples.FIRST, text("Session-Id", "a;1;2"), *numbers, unknown(mandatory=True))
+    reply = refuse(octets, fault(octets), origin_host="ocs.qanat.test", origin_realm="qanat.test")
+    assert reply is not None
+    assert all(echoed in reply for echoed in numbers)
+
+
+def test_a_vendors_avp_with_the_code_of_ours_is_not_repeated_as_ours() -> None:
+    """Found by atheris: code 284 of 3GPP is no Proxy-Info."""
+    theirs = bytes.fromhex("0000011c 80000010 000028af 00000001")
+    octets = ccr(theirs, unknown(mandatory=True))
+    reply = refuse(octets, fault(octets), origin_host="ocs.qanat.test", origin_realm="qanat.test")
+    assert reply is not None
+    assert theirs not in reply
+
+
 def test_a_protocol_error_is_answered_with_the_e_bit() -> None:
     octets = bytearray(ccr())
     octets[7] = 0x11

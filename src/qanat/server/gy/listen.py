@@ -17,8 +17,9 @@ from qanat.errors import BadInput
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.front import Front
 from qanat.server.gy.peers import Roster
-from qanat.server.listening import address_of, bind
+from qanat.server.listening import address_of
 from qanat.server.notices import Notices
+from qanat.server.place import ALONE, Place
 from qanat.server.settings import Gy, Settings
 from qanat.store.store import Store
 from qanat.wire.diameter.values import DisconnectCause
@@ -30,8 +31,11 @@ _STOP_S: Final = 5.0
 class GyListener:
     """``start`` returns once connections are accepted, ``stop`` once every request under way was answered."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings, roster: Roster, notices: Notices) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, settings: Settings, roster: Roster, notices: Notices, *, place: Place = ALONE
+    ) -> None:
         self._settings = settings.gy
+        self._place = place
         self._roster = roster
         self._make = partial(Front, store, clock, settings, roster, SystemRandom())
         self._notices = notices
@@ -44,17 +48,22 @@ class GyListener:
         self._front = self._make()
         self._notices.listen(self._front.teller.on_change)
         loop = asyncio.get_running_loop()
-        listening = bind(self._settings.listen or self._settings.tls_listen, "--gy")
+        listening = self._place.door(self._settings.listen or self._settings.tls_listen, "--gy")
         secure = None if self._settings.listen else _tls(self._settings)
         protocol = partial(Connection, self._front)
         self._servers.append(await loop.create_server(protocol, sock=listening, ssl=secure, backlog=2048))
         if self._settings.listen and self._settings.tls_listen:
-            second = bind(self._settings.tls_listen, "--gy-tls")
+            second = self._place.door(self._settings.tls_listen, "--gy-tls")
             self._servers.append(
                 await loop.create_server(protocol, sock=second, ssl=_tls(self._settings), backlog=2048)
             )
         self._looking = asyncio.create_task(self._look_around(), name="gy")
         return address_of(listening)
+
+    @property
+    def front(self) -> Front:
+        """What all connections share, once it has started."""
+        return self._front
 
     async def stop(self) -> None:
         for server in self._servers:

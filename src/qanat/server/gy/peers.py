@@ -7,7 +7,8 @@ Strangers are only remembered here, the last hundred, so that nobody fills the d
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,9 @@ class Stranger:
     last_at: Instant
     times: int = 0
 
+    def add(self, other: Stranger) -> None:
+        self.last_at, self.times = max(self.last_at, other.last_at), self.times + other.times
+
 
 @dataclass(slots=True)
 class Standing:
@@ -43,6 +47,20 @@ class Standing:
     """Those after which it came back with a request, as it should (RFC 8506 §5.5)."""
     ignored: int = 0
     """Those after which it did not."""
+
+    def add(self, other: Standing) -> None:
+        self.connections += other.connections
+        self.told += other.told
+        self.followed += other.followed
+        self.ignored += other.ignored
+
+
+@dataclass(slots=True, kw_only=True)
+class Picture:
+    """Strangers, and how gateways stand with us."""
+
+    strangers: list[Stranger]
+    standings: dict[str, Standing]
 
 
 class Roster:
@@ -70,6 +88,32 @@ class Roster:
         for host in [host for host in self._strangers if peer.covers(host)]:
             del self._strangers[host]
 
+    async def look_again(self) -> None:
+        """Take up what was decided about peers on other hosts."""
+        before = self._accepted
+        await self.load()
+        if before.keys() - self._accepted.keys():
+            self.on_removed()
+
+    def picture(self) -> Picture:
+        """Return what is only remembered here."""
+        return Picture(strangers=list(self._strangers.values()), standings=self._standing)
+
+    def with_others(self, pictures: Sequence[Picture]) -> Picture:
+        """Return what is remembered here and by the other workers: strangers newest first, standings summed."""
+        strangers: dict[str, Stranger] = {}
+        standings: dict[str, Standing] = {}
+        for picture in (self.picture(), *pictures):
+            for one in picture.strangers:
+                if one.origin_host in strangers:
+                    strangers[one.origin_host].add(one)
+                else:
+                    strangers[one.origin_host] = copy(one)
+            for host, standing in picture.standings.items():
+                standings.setdefault(host, Standing()).add(standing)
+        newest = sorted(strangers.values(), key=lambda one: one.last_at, reverse=True)
+        return Picture(strangers=newest, standings=standings)
+
     def knows(self, origin_host: str) -> bool:
         return self.covering(origin_host) is not None
 
@@ -91,15 +135,6 @@ class Roster:
     @property
     def known(self) -> list[AcceptedPeer]:
         return sorted(self._accepted.values(), key=lambda peer: peer.id)
-
-    @property
-    def strangers(self) -> list[Stranger]:
-        """Newest first."""
-        return list(reversed(self._strangers.values()))
-
-    @property
-    def standings(self) -> dict[str, Standing]:
-        return self._standing
 
     def covering(self, origin_host: str) -> AcceptedPeer | None:
         """Return the record that accepts somebody: its own, else the longest that covers it."""

@@ -23,6 +23,7 @@ from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.shield import Shield
 from qanat.server.http.signed import TooManyNonces
+from qanat.server.together import figures_of_all
 from qanat.server.web.app import with_console
 
 _log: Final = structlog.get_logger("http")
@@ -92,7 +93,7 @@ async def _ready(request: Request) -> Response:
 
 
 async def _metrics(request: Request) -> Response:
-    return Response(services_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
+    return Response(await figures_of_all(services_of(request)), media_type="text/plain; version=0.0.4")
 
 
 def _handle_failures(app: Starlette) -> None:

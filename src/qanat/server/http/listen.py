@@ -9,17 +9,21 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from qanat.server.listening import address_of, bind
+from qanat.server.listening import address_of
+from qanat.server.place import ALONE, Place
 from qanat.server.settings import Http
 
 
 class HttpListener:
     """``start`` returns once connections are accepted, ``stop`` once every request under way was answered."""
 
-    def __init__(self, app: ASGIApp, settings: Http, *, ending: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Http, *, place: Place = ALONE, ending: Callable[[], None] = lambda: None
+    ) -> None:
         """``ending`` is called before a stop waits: it lets those go who would watch for ever."""
         self._ending = ending
         self._settings = settings
+        self._place = place
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -38,7 +42,7 @@ class HttpListener:
 
     async def start(self) -> str:
         """Listen, and return the address as ``host:port``. Raises CannotListen, BadInput."""
-        listening = bind(self._settings.listen, "--http")
+        listening = self._place.door(self._settings.listen, "--http")
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)

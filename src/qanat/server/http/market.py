@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from qanat.errors import StoreFault
 from qanat.exchange import booking, identity, obligations, orders
 from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
@@ -25,6 +27,7 @@ from qanat.registry.base_stations import (
     revoke_base_station,
 )
 from qanat.registry.codes import issue_code
+from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.server import trading
 from qanat.server.http.bodies import CodeRequest, NewCircle, NewDemand, NewSupply, Payment
@@ -226,7 +229,11 @@ async def pay(name: Subject, body: Payment, request: Request, caller: AnyCaller)
         lambda work, one: booking.pay(work, one, creditor=body.to, currency=body.currency, amount=amount, id=id),
     )
     shown = PaymentView(payment=id, to=body.to, amount=body.amount, currency=body.currency)
-    return await effect(request, decision, show=lambda _: shown, caller=caller)
+    answer = await effect(request, decision, show=lambda _: shown, caller=caller)
+    if answer.status_code < 300:
+        with suppress(StoreFault):  # the payment is made; the sweeper books it on the other's side
+            await trading.deliver(services_of(request).store, subscriber_owner(name))
+    return answer
 
 
 @_both("GET", "/disputes", DisputeList, tag=_TAG)

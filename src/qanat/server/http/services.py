@@ -12,13 +12,16 @@ from qanat.charging.quota import Policy
 from qanat.clock import Clock
 from qanat.server.gy.peers import Roster
 from qanat.server.http.admission import Admission
-from qanat.server.http.signed import Verifier
+from qanat.server.http.signed import ReplayMemory, Verifier
 from qanat.server.metrics import Metrics
 from qanat.server.notices import Notices
 from qanat.server.ownership import Ownership
 from qanat.server.passwords import Passwords, Tries
+from qanat.server.place import ALONE, Place
 from qanat.server.pulse import Pulse
 from qanat.server.settings import Settings
+from qanat.server.sharing import Shared, SharedReplayMemory, SharedTries
+from qanat.server.siblings import Siblings
 from qanat.store.store import Store
 
 
@@ -30,17 +33,34 @@ class Services:
     policy: Policy
     metrics: Metrics
     passwords: Passwords
-    tries_by_name: Tries
-    tries_by_address: Tries
+    tries_by_name: Tries | SharedTries
+    tries_by_address: Tries | SharedTries
     admission: Admission
     peers: Roster
     notices: Notices
     ownership: Ownership
     pulse: Pulse
+    siblings: Siblings
 
 
-def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: PasswordHasher | None = None) -> Services:
-    verifier = Verifier(clock=clock, window_s=settings.agents.signature_window_s, nonces=settings.agents.nonces)
+def make_services(
+    *,
+    store: Store,
+    clock: Clock,
+    settings: Settings,
+    hasher: PasswordHasher | None = None,
+    place: Place = ALONE,
+    shared: Shared | None = None,
+) -> Services:
+    """``shared`` is what the workers of a host must know together; None where there is but one."""
+    window_s, nonces = settings.agents.signature_window_s, settings.agents.nonces
+    memory = (
+        ReplayMemory(window_s=window_s, bound=nonces)
+        if shared is None
+        else SharedReplayMemory(shared, window_s=window_s, bound=nonces)
+    )
+    verifier = Verifier(clock=clock, window_s=window_s, memory=memory)
+    per_minute = settings.sign_in.tries_per_minute
     ownership = Ownership(store)
     return Services(
         store=store,
@@ -49,14 +69,21 @@ def make_services(*, store: Store, clock: Clock, settings: Settings, hasher: Pas
         policy=settings.policy(),
         metrics=Metrics(store),
         passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
-        tries_by_name=Tries(per_minute=settings.sign_in.tries_per_minute, clock=clock),
-        tries_by_address=Tries(per_minute=10 * settings.sign_in.tries_per_minute, clock=clock),
+        tries_by_name=_tries(shared, "name", per_minute, clock),
+        tries_by_address=_tries(shared, "address", 10 * per_minute, clock),
         admission=Admission(store=store, verifier=verifier, clock=clock),
         peers=Roster(store, clock),
         notices=Notices(),
         ownership=ownership,
         pulse=Pulse(store, clock, ownership),
+        siblings=Siblings(place),
     )
+
+
+def _tries(shared: Shared | None, door: str, per_minute: int, clock: Clock) -> Tries | SharedTries:
+    if shared is None:
+        return Tries(per_minute=per_minute, clock=clock)
+    return SharedTries(shared, door, per_minute=per_minute, clock=clock)
 
 
 def services_of(request: Request) -> Services:

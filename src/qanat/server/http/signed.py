@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from starlette.requests import Request
@@ -16,6 +16,12 @@ _SLICE_S: Final = 60
 
 class TooManyNonces(Exception):
     """The memory against replay is full: the server is overloaded, and says so rather than forget."""
+
+
+class Memory(Protocol):
+    def is_new(self, signed: Signed, *, now_s: int) -> bool:
+        """Remember a nonce and tell whether this was the first time. Raises TooManyNonces."""
+        ...
 
 
 class ReplayMemory:
@@ -44,10 +50,10 @@ class ReplayMemory:
 
 
 class Verifier:
-    def __init__(self, *, clock: Clock, window_s: int, nonces: int) -> None:
+    def __init__(self, *, clock: Clock, window_s: int, memory: Memory) -> None:
         self._clock = clock
         self._window_s = window_s
-        self._memory = ReplayMemory(window_s=window_s, bound=nonces)
+        self._memory = memory
 
     def read(self, request: Request, body: bytes) -> Signed | Refused:
         """Read the signature's headers and check the clock. Raises BadInput that names the header at fault."""

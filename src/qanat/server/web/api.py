@@ -33,9 +33,9 @@ class Turned(Exception):
         self.problem = problem
         self.wait_s = wait_s
 
-    @property
-    def signed_out(self) -> bool:
-        return self.problem.reason == "signed_out"
+
+class SignedOut(Exception):
+    """The token is none, or is none any more: whoever asked must sign in first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,14 @@ class Api:
         self._token = token
 
     async def get(self, path: str, shown: type[V], **query: Query) -> V:
-        """Return what the interface shows at ``path``. Raises Turned."""
+        """Return what the interface shows at ``path``. Raises Turned, SignedOut."""
         return shown.model_validate_json((await self._ask("GET", path, query=query)).body)
 
     async def post(self, path: str, body: dict[str, Any] | None, shown: type[V], *, once: str = "") -> V:
-        """Have something done, and return what is shown of it. The same ``once`` takes effect once. Raises Turned."""
+        """Have something done, and return what is shown of it. The same ``once`` takes effect once.
+
+        Raises Turned, SignedOut.
+        """
         return shown.model_validate_json((await self._ask("POST", path, body=body or {}, once=once)).body)
 
     async def file(self, path: str) -> Said:
@@ -173,10 +176,12 @@ async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
     return Said(status, headers, b"".join(parts))
 
 
-def _turned(said: Said) -> Turned:
+def _turned(said: Said) -> Turned | SignedOut:
     try:
         problem = msgspec.json.decode(said.body, type=Problem)
     except msgspec.DecodeError:
         problem = Problem(title="", status=said.status, detail="", reason="mistake", cure="")
+    if problem.reason == "signed_out":
+        return SignedOut()
     wait = said.headers.get("retry-after", "")
     return Turned(problem, wait_s=int(wait) if wait.isdigit() else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from qanat.server.web.language import Language, Say
 from qanat.units import format_money, format_size
@@ -66,6 +66,17 @@ def ago(iso: str, now_ms: int, say: Say) -> Markup:
     at = datetime.fromisoformat(iso)
     seconds = max(0, int((datetime.fromtimestamp(now_ms / 1000, UTC) - at).total_seconds()))
     return _TIME.format(iso=iso, exact=at.strftime("%Y-%m-%d %H:%M:%S UTC"), short=_ago(seconds, say))
+
+
+def coded(text: str) -> Markup:
+    """Write a sentence in which `commands` stand between backticks."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    written = (
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+    return Markup("").join(written)
 
 
 def share(part: int, whole: int) -> int:

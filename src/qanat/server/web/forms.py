@@ -7,6 +7,7 @@ signed out or in again, maybe in another tab: its content comes back on a page t
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,6 +17,8 @@ from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
 _FIELDS: Final = 400
+_LOCAL: Final = re.compile(r"/(?![/\\])[^\\]{0,2000}")
+"""A browser takes a backslash for a slash, and two slashes for another host."""
 OURS: Final = frozenset({"csrf", "once"})
 """Fields of the console itself; a form that is asked again gets new ones."""
 SECRET: Final = frozenset({"password", "again"})
@@ -51,8 +54,12 @@ def read_fields(text: str) -> dict[str, str]:
 
 
 def write_fields(form: dict[str, str]) -> str:
-    """Write what is worth asking again: all but secrets and what the console itself put in."""
-    return urlencode({name: value for name, value in form.items() if name not in OURS | SECRET})
+    return urlencode(worth_asking_again(form))
+
+
+def worth_asking_again(form: dict[str, str]) -> dict[str, str]:
+    """Return what a person filled in: all but secrets and what the console itself put in."""
+    return {name: value for name, value in form.items() if name not in OURS | SECRET}
 
 
 def from_here(request: Request) -> bool:
@@ -76,9 +83,7 @@ def may_be_asked_again(visit: Visit) -> bool:
 
 def local_path(text: str, *, otherwise: str = "/") -> str:
     """Return a path of ours, whatever was asked for: never another host, scheme or a browser's reading of one."""
-    parts = urlsplit(text) if text.isprintable() and "\\" not in text else urlsplit("")
-    ours = text.startswith("/") and not text.startswith("//") and not parts.scheme and not parts.netloc
-    return text if ours and len(text) <= 2000 else otherwise
+    return text if _LOCAL.fullmatch(text) and text.isprintable() else otherwise
 
 
 def bad(field: str, detail: str, cure: str) -> Problem:

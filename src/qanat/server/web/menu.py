@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from qanat.refusals import Refusal
 from qanat.registry.access import Role
 
 
@@ -54,6 +55,47 @@ MENUS: Final[dict[Role, tuple[Entry, ...]]] = {
     "administrator": ADMINISTRATOR,
 }
 HOME: Final[dict[Role, str]] = {role: entries[0].path for role, entries in MENUS.items()}
+
+
+_CURES: Final[dict[str, tuple[Refusal, ...]]] = {
+    "/me/plans": (
+        Refusal.UNKNOWN_PLAN,
+        Refusal.PLAN_SOLD_OUT,
+        Refusal.WALLET_TOO_SMALL,
+        Refusal.CREDIT_LIMIT_REACHED,
+        Refusal.ALL_OR_NOTHING,
+        Refusal.SUPPLIER_SHORT,
+        Refusal.SUPPLIER_EXPIRED,
+    ),
+    "/me/terminals": (
+        Refusal.TERMINAL_UNBOUND,
+        Refusal.TERMINAL_REVOKED,
+        Refusal.UNKNOWN_TERMINAL,
+        Refusal.UNKNOWN_CODE,
+        Refusal.CODE_EXPIRED,
+        Refusal.CODE_USED,
+        Refusal.BASE_STATION_REVOKED,
+        Refusal.UNKNOWN_BASE_STATION,
+    ),
+    "/me/borrow": (
+        Refusal.NO_SUPPLY,
+        Refusal.NO_SUPPLY_ORDER,
+        Refusal.PRICE_TOO_HIGH,
+        Refusal.ORDER_STOPPED,
+        Refusal.ORDER_EXPIRED,
+        Refusal.ORDER_EXHAUSTED,
+        Refusal.ORDER_USED_UP_TODAY,
+        Refusal.ORDER_NOT_FOR_YOU,
+        Refusal.ORDER_NOT_HERE,
+        Refusal.MISSPELT_IDENTITY,
+        Refusal.UNKNOWN_IDENTITY,
+        Refusal.IDENTITY_REVOKED,
+    ),
+    "/me/lend": (Refusal.UNKNOWN_CIRCLE, Refusal.UNKNOWN_ORDER, Refusal.OWN_TRAFFIC),
+    "/me/statement": (Refusal.NOTHING_OWED,),
+}
+CURED_AT: Final[dict[str, str]] = {reason.value: path for path, reasons in _CURES.items() for reason in reasons}
+"""On which page a subscriber can cure a refusal, where there is one."""
 
 
 def here(entries: tuple[Entry, ...], path: str) -> str:

@@ -24,7 +24,7 @@ from qanat.errors import BadInput
 from qanat.registry.access import Role
 from qanat.server.http.problems import problem
 from qanat.server.web import figures, static
-from qanat.server.web.api import Turned
+from qanat.server.web.api import SignedOut, Turned
 from qanat.server.web.forms import (
     SECRET,
     NotBelieved,
@@ -33,10 +33,11 @@ from qanat.server.web.forms import (
     local_path,
     may_be_asked_again,
     read_form,
+    worth_asking_again,
     write_fields,
 )
 from qanat.server.web.language import LANGUAGES, TAGS
-from qanat.server.web.menu import MENUS, here
+from qanat.server.web.menu import CURED_AT, MENUS, Entry, here
 from qanat.server.web.visit import Visit, begin, cookie_name, give
 from qanat.system import fresh_token
 from qanat.wire.agent import Problem
@@ -72,9 +73,10 @@ def route(page: Page) -> Route:
 async def _answered(page: Page, visit: Visit) -> Response:
     try:
         return await _admitted(page, visit)
+    except SignedOut:
+        return sign_in_first(visit)  # a sign-in may end between two questions of one page
     except Turned as turned:
-        # A sign-in may end between two questions of one page.
-        return sign_in_first(visit) if turned.signed_out else refused(visit, turned.problem, wait_s=turned.wait_s)
+        return refused(visit, turned.problem, wait_s=turned.wait_s)
     except BadInput as bad:
         return refused(visit, Problem(status=404, detail=f"{bad.field}: {bad}.", reason="not_found"))
     except TooMuch:
@@ -99,6 +101,8 @@ async def _admitted(page: Page, visit: Visit) -> Response:
 
 def sign_in_first(visit: Visit) -> Response:
     """Ask who it is, and come back: to the page, or to the form with all that was filled in."""
+    if "hx-request" in visit.request.headers:
+        return Response(status_code=204)  # a piece of an open page is left as it is, and so is what is being filled in
     if visit.request.method == "GET":
         query = f"?{visit.request.url.query}" if visit.request.url.query else ""
         return redirect("/sign-in?" + urlencode({"to": visit.request.url.path + query}))
@@ -107,7 +111,7 @@ def sign_in_first(visit: Visit) -> Response:
 
 def ask_again(visit: Visit, *, path: str, form: dict[str, str]) -> Response:
     """Show a form that was interrupted, filled in as it was, and let the person send it again."""
-    return render(visit, "again.html", path=local_path(path), fields=form)
+    return render(visit, "again.html", path=local_path(path), fields=worth_asking_again(form))
 
 
 def redirect(path: str) -> Response:
@@ -170,6 +174,7 @@ def _templates() -> Environment:
         once=fresh_token,
         money=figures.money,
         share=figures.share,
+        coded=figures.coded,
     )
     return environment
 
@@ -186,7 +191,8 @@ def _context(visit: Visit) -> dict[str, Any]:
         "menu": entries,
         "here": here(entries, path),
         "path": path,
-        "back": local_path(path + (f"?{visit.request.url.query}" if visit.request.url.query else "")),
+        "back": _back(visit, here(entries, path)),
+        "cured_at": partial(cured_at, visit),
         "filled": partial(_filled, visit),
         "octets": partial(figures.octets, say=visit.say),
         "figure": partial(figures.figure, say=visit.say),
@@ -197,6 +203,21 @@ def _context(visit: Visit) -> dict[str, Any]:
         "detail": partial(_in, visit, "detail"),
         "cure": partial(_in, visit, "cure"),
     }
+
+
+def cured_at(visit: Visit, reason: str) -> Entry | None:
+    """Return the page on which whoever is looking can cure a refusal, unless it is this one."""
+    path = CURED_AT.get(reason, "")
+    entries = MENUS[visit.caller.role] if visit.caller else ()  # type: ignore[index]
+    return next((entry for entry in entries if entry.path == path != visit.request.url.path), None)
+
+
+def _back(visit: Visit, menu_path: str) -> str:
+    """Return where a choice of language or look leads back to; the answer to a form has no address of its own."""
+    url = visit.request.url
+    if visit.request.method != "GET":
+        return menu_path or url.path
+    return local_path(url.path + (f"?{url.query}" if url.query else ""))
 
 
 def _in(visit: Visit, part: str, problem: Problem) -> str:

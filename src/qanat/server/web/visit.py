@@ -19,7 +19,7 @@ from starlette.responses import Response
 from qanat.registry.access import Role
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views import CallerView
-from qanat.server.web.api import Api, Turned
+from qanat.server.web.api import Api, SignedOut
 from qanat.server.web.language import Language, Say, choose, speak
 from qanat.system import fresh_token
 from qanat.units import Instant
@@ -98,10 +98,8 @@ async def begin(request: Request) -> Visit:
 async def _caller(api: Api) -> CallerView | None:
     try:
         return await api.get("/v1/whoami", CallerView)
-    except Turned as turned:
-        if turned.signed_out:
-            return None
-        raise
+    except SignedOut:
+        return None
 
 
 def cookie_name(request: Request) -> str:

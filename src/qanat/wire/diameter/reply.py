@@ -34,7 +34,7 @@ def refuse(octets: bytes, fault: Malformed, *, origin_host: str, origin_realm: s
         origin_host=origin_host,
         origin_realm=origin_realm,
         auth_application_id=_number(found.get("Auth-Application-Id")),
-        cc_request_type=_number(found.get("CC-Request-Type")),
+        cc_request_type=_number(found.get("CC-Request-Type"), signed=True),  # an enumeration is an Integer32
         cc_request_number=_number(found.get("CC-Request-Number")),
         error_message=str(fault)[:255],
         failed_avps=(_FAILED_AVP.encode(fault.failed_avp),) if fault.failed_avp else (),
@@ -50,5 +50,5 @@ def _text(payload: bytes | None) -> str | None:
         return None
 
 
-def _number(payload: bytes | None) -> int | None:
-    return int.from_bytes(payload, "big", signed=True) if payload is not None and len(payload) == 4 else None
+def _number(payload: bytes | None, *, signed: bool = False) -> int | None:
+    return int.from_bytes(payload, "big", signed=signed) if payload is not None and len(payload) == 4 else None

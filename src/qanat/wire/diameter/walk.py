@@ -240,7 +240,9 @@ def rescue(octets: bytes) -> tuple[dict[str, bytes], tuple[bytes, ...]]:
         stop = start + (word & _LENGTH)
         if stop < start + 8 or stop > end:
             break
-        if key in _RESCUED:
+        if word >> 31:
+            pass  # a vendor's, whatever its code
+        elif key in _RESCUED:
             found.setdefault(BY_KEY[key].name, octets[start + 8 : stop])
         elif key == _PROXY_INFO:
             proxies.append(octets[start : stop + 3 & ~3])

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from starlette.responses import Response
 
-from qanat.server.http.views import BalanceView
+from qanat.server.http.exchange_views import SupplyList, TradesView
+from qanat.server.http.views import BalanceView, SessionList, SubscriberView, TerminalList
+from qanat.server.web.language import later
 from qanat.server.web.pages import render
 from qanat.server.web.visit import Visit
 
+_DONE: Final = {
+    "bought": later("It is bought and ready to use."),
+    "redeemed": later("The voucher is redeemed."),
+}
+
 
 async def home(visit: Visit) -> Response:
-    return render(visit, "people/home.html", balance=await visit.api.get("/v1/me/balance", BalanceView))
+    api = visit.api
+    return render(
+        visit,
+        "people/home.html",
+        who=await api.get("/v1/me", SubscriberView),
+        terminals=(await api.get("/v1/me/terminals", TerminalList)).terminals,
+        orders=[one for one in (await api.get("/v1/me/supply-orders", SupplyList)).orders if one.state == "open"],
+        done=_DONE.get(visit.request.query_params.get("done", ""), ""),
+        **await _now(visit),
+    )
+
+
+async def left(visit: Visit) -> Response:
+    """The figure alone, for a page that stays open."""
+    return render(visit, "people/left.html", **await _now(visit))
+
+
+async def _now(visit: Visit) -> dict[str, Any]:
+    sessions = (await visit.api.get("/v1/me/sessions", SessionList)).sessions
+    lent = (await visit.api.get("/v1/me/trades", TradesView)).given
+    trades = {trade.trade for trade in lent}
+    return {
+        "balance": await visit.api.get("/v1/me/balance", BalanceView),
+        "running": [one for one in sessions if one.state == "open" and one.session not in trades],
+        "lent": [trade for trade in lent if trade.ended_at is None],
+    }

@@ -32,3 +32,8 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
   button.querySelector("span").textContent = button.dataset.done;
 });
+
+// A page that refreshes itself says so when the server is away, and goes on when it is back.
+const away = (hidden) => { document.querySelector(".away").hidden = hidden; };
+document.addEventListener("htmx:error", () => away(false));
+document.addEventListener("htmx:after:request", (event) => away(event.detail.ctx.response.status < 500));

@@ -10,6 +10,10 @@ CHINESE: Final[dict[str, str]] = {
     "Main, at the thumb": "主菜单（底部）",
     "More": "更多",
     "Skip to the content": "跳到正文",
+    "The server can't be reached. What you see is as old as this; it goes on by itself.": (
+        "无法连接服务器。当前内容可能已过时，恢复后会自动继续。"
+    ),
+    "Go to {page}": "去{page}",
     "Dark": "深色",
     "Light": "浅色",
     "Pages": "翻页",

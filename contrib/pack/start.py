@@ -1,0 +1,49 @@
+"""Where the single file of the agents begins. ``contrib/pack/agent.py`` puts it in; the digest names the libraries inside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from zipfile import ZipFile
+
+DIGEST = "@DIGEST@"
+
+
+def unpacked(archive: Path) -> Path:
+    """Return the folder of the libraries that Python can't load from the archive; unpack them the first time."""
+    root = archive.parent
+    if not os.access(root, os.W_OK):
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    place = root / f"qanat-libraries-{DIGEST}"
+    if not place.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=root, prefix=place.name))
+        with ZipFile(archive) as file:
+            file.extractall(draft, [name for name in file.namelist() if name.startswith("libraries/")])
+        try:
+            (draft / "libraries").rename(place)  # whole or not at all; another start may have been first
+        except OSError:
+            if not place.exists():
+                raise
+        shutil.rmtree(draft)
+    return place
+
+
+if DIGEST:
+    sys.path.insert(1, str(unpacked(Path(sys.argv[0]).resolve())))
+try:
+    import cryptography  # noqa: F401
+    import msgspec  # noqa: F401
+except ImportError as error:
+    sys.exit(f"qanat: {error}. Install python3-msgspec and python3-cryptography, or build this file without --slim.")
+
+from qanat.console.lazy import LazyGroup  # noqa: E402 - it can be loaded only now
+
+LazyGroup(
+    "qanat",
+    where={"terminal": "qanat.console.terminal:terminal", "station": "qanat.console.station:station"},
+    help="The agents of Qanat on a device: a terminal with a cloud SIM, or a base station.",
+).main(prog_name="qanat")

@@ -1,0 +1,72 @@
+"""Laying the tables out over the machines of a Citus cluster: by shard, colocated, so that one owner's data lie together.
+
+Every key begins with the shard and no statement joins two of them, so nothing else changes. Citus' own pieces are
+fewer than our 1,024 shards and are what it moves when machines are added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from qanat.errors import BadInput, Fault
+from qanat.store.postgres import PostgresLog
+from qanat.store.postgres_link import connect, named
+
+_TABLES: Final = ("entry", "record", "watermark")
+_CITUS: Final = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"
+_LAID_OUT: Final = "SELECT logicalrelid::text FROM pg_dist_partition WHERE logicalrelid::text = ANY($1)"
+_NODES: Final = "SELECT count(*) FROM pg_dist_node WHERE shouldhaveshards AND isactive"
+
+
+class NoCitus(Fault):
+    """The database can't distribute tables: Citus is not there, or has no machine to put them on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    version: str
+    """Of Citus."""
+    nodes: int
+    tables: tuple[str, ...]
+    """Those that were distributed now; none if all were before."""
+
+
+async def distribute(address: str, *, pieces: int) -> Layout:
+    """Distribute the tables, with what is in them. Repeating does nothing. Raises BadInput, NoCitus, StoreFault."""
+    if not address.startswith(("postgresql://", "postgres://")):
+        raise BadInput(
+            f"{address!r} is one file or one memory; only PostgreSQL with Citus can be distributed", field="database"
+        )
+    await (await PostgresLog.open(address)).close()
+    connection = await connect(address, statement_timeout="0")
+    try:
+        return await _distribute(connection, named(address), pieces)
+    finally:
+        await connection.close()
+
+
+async def _distribute(connection: Any, name: str, pieces: int) -> Layout:
+    version = await connection.fetchval(_CITUS)
+    if version is None:
+        raise NoCitus(
+            f"{name} is a PostgreSQL without Citus: install Citus on every machine, name it in shared_preload_libraries, "
+            "CREATE EXTENSION citus, and add the machines with citus_add_node. A single PostgreSQL needs none of this"
+        )
+    nodes = await connection.fetchval(_NODES)
+    if not nodes:
+        raise NoCitus(
+            f"{name} has Citus {version} and no machine to put tables on: SELECT citus_add_node('host', 5432), or "
+            "citus_set_coordinator_host and shouldhaveshards for the coordinator itself"
+        )
+    before = {table for (table,) in await connection.fetch(_LAID_OUT, list(_TABLES))}
+    fresh = tuple(table for table in _TABLES if table not in before)
+    for table in fresh:
+        if table == _TABLES[0]:
+            done = "SELECT create_distributed_table($1::text::regclass, 'shard', shard_count => $2, colocate_with => 'none')"
+            await connection.execute(done, table, pieces)
+        else:
+            await connection.execute(
+                "SELECT create_distributed_table($1::text::regclass, 'shard', colocate_with => $2)", table, _TABLES[0]
+            )
+    return Layout(version=version, nodes=nodes, tables=fresh)

@@ -1,0 +1,60 @@
+"""Rows follow entries, also where several servers write them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.store.logs import run
+from tests.store.test_contract import fund
+
+from qanat.clock import ManualClock
+from qanat.ids import Owner
+from qanat.ledger.book import Account
+from qanat.store.audit import audit
+from qanat.store.memory import MemoryLog
+from qanat.store.port import Log, RecordRow
+from qanat.store.projector import SharedProjector
+from qanat.store.store import Store
+
+
+def images(owner: str, balance: int, count: int = 1) -> dict:  # type: ignore[type-arg]
+    accounts = [Account(owner=Owner(owner), id=f"b{n}", role="bucket", balance=balance) for n in range(count)]
+    return {Owner(owner): {(Account, account.id): account for account in accounts}}
+
+
+async def write(projector: SharedProjector, log: Log, seq: int) -> None:
+    shard = log.shard_of(Owner("subscriber/alice"))
+    while projector.waiting:
+        await projector.write_chunk({shard: seq}, entries=1, now_s=0)
+
+
+def test_rows_that_another_server_brought_further_are_left_alone() -> None:
+    """More rows than one chunk holds: each chunk must say itself how far it is."""
+
+    async def story() -> None:
+        log = MemoryLog()
+        slow, quick = SharedProjector(log), SharedProjector(log)
+        slow.take(images("subscriber/alice", 5, count=600))
+        quick.take(images("subscriber/alice", 7, count=600))
+        await write(quick, log, 7)
+        await write(slow, log, 5)
+        rows = [item for item in log.snapshot() if isinstance(item, RecordRow)]
+        assert len(rows) == 600
+        assert all('"balance":7' in str(row.body) for row in rows)
+
+    run(story)
+
+
+def test_several_servers_that_project_at_once_leave_the_rows_the_entries_say() -> None:
+    async def story() -> None:
+        log = MemoryLog()
+        servers = [await Store(log, ManualClock()).open() for _ in range(3)]
+        for round in range(3):
+            await asyncio.gather(*(servers[n % 3].decide(fund(f"s{n}", 10, id=f"b{round}")) for n in range(400)))
+            await asyncio.gather(*(one.find(Account) for one in servers))
+        assert audit(log).problems == []
+        for one in servers:
+            await one.close()
+        assert audit(log).problems == []
+
+    run(story)

@@ -129,9 +129,9 @@ def segment(text: str) -> str:
     return text
 
 
-def _never_gone() -> Receive:
-    """A request without a body, from somebody who stays: whoever leaves has the asking cancelled."""
-    asked = [{"type": "http.request", "body": b"", "more_body": False}]
+def _never_gone(body: bytes = b"") -> Receive:
+    """A request from somebody who stays: whoever leaves has the asking cancelled."""
+    asked = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
         if asked:
@@ -156,9 +156,6 @@ async def _told(pieces: asyncio.Queue[Message], asking: asyncio.Task[None]) -> A
 async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
     status, headers, parts = 500, dict[str, str](), list[bytes]()
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
     async def send(message: Message) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
@@ -168,7 +165,7 @@ async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
             parts.append(message.get("body", b""))
 
     try:
-        await app(scope, receive, send)
+        await app(scope, _never_gone(body), send)
     except Exception:
         # A mistake of ours was logged and answered before it came here, as in the shield.
         if status != 500:

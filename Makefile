@@ -23,6 +23,7 @@ check: setup ## ruff, mypy strict, import rules
 
 sim: setup ## a deterministic world with faults: make sim SEED=20417
 	@.venv/bin/qanat simulate $(if $(SEED),--seed $(SEED))
+	@.venv/bin/qanat simulate --world exchange $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure, with the method printed beside the figures
 	@$(PY) -m qanat.bench.all

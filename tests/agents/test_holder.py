@@ -386,3 +386,18 @@ def test_who_asks_ahead_asks_so_early_that_the_next_quota_is_held_when_the_servi
     third = held.index(3, 100)
     assert held[third : third + 10].count(3) in (8, 9, 10), "held for the last 200 ms and no longer"
     assert world.truth == 16 * MB
+
+
+def test_who_asks_ahead_and_is_granted_nothing_more_does_not_look_without_end() -> None:
+    """A seed of the exchange's world: a final quota was looked at every 5 ms."""
+    world = World(
+        bought=3 * MB, quota_octets=2 * MB, manner=Manner(session="trd-1", chunk_for=whole_quotas, asks_ahead=True)
+    )
+    world.start()
+    world.settle()
+    for _ in range(14):
+        world.wait(25)
+        world.pass_octets(up=0, down=100_000)
+        world.settle()
+    assert len(world.live()) == 2
+    assert world.wake_at > world.clock.now() + 500

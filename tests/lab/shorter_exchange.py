@@ -26,7 +26,7 @@ def main() -> None:
             step()
         said = {
             "counts": scenario.counts(),
-            "settlement": scenario.settlement(),
+            "settlements": scenario.settlements(),
             "audit": stage.qanat("audit"),
             "printed": printed.getvalue(),
         }

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from qanat.agents.kernel.link import UpDown
-from qanat.lab.exchange_report import TradeCounts, differences, is_settled, positions, rows
-from qanat.units import Octets
+from qanat.lab.exchange_report import TradeCounts, differences, is_settled, periods, positions, rows
+from qanat.units import Instant, Octets, format_instant
 
 
 def both(up: int, down: int) -> UpDown:
@@ -75,3 +75,9 @@ def test_settlement_says_each_position_and_all_nets_come_to_nothing() -> None:
     assert is_settled(SETTLED)
     assert not is_settled(SETTLED | {"preserved": False})
     assert not is_settled(SETTLED | {"positions": SETTLED["positions"][:1]})
+
+
+def test_trades_around_the_end_of_a_month_fall_into_two_periods() -> None:
+    late, early = Instant(1_796_083_199_000), Instant(1_796_083_201_000)  # around 2026-12-01T00:00Z
+    assert periods([format_instant(late)], now=late) == ["2026-11"]
+    assert periods([format_instant(late)], now=early) == ["2026-11", "2026-12"]

@@ -45,3 +45,9 @@ def test_keys_of_different_callers_do_not_meet_and_are_forgotten_after_a_day(liv
     live.clock.advance(DAY)
     live.post("/v1/subscribers/alice/top-ups", {"octets": 1}, key="k")
     assert live.get("/v1/subscribers/alice/balance").json()["available"] == 3
+
+
+def test_a_range_of_cloud_sims_is_made_up_once_however_many_decisions_it_takes(live: Live) -> None:
+    answers = [live.post("/v1/sims", {"count": 60}, key="k-1") for _ in range(2)]
+    assert answers[0].text == answers[1].text
+    assert live.get("/v1/sims").json()["pools"][0]["free"] == 60

@@ -66,3 +66,34 @@ def test_a_name_is_taken_once(live: Live) -> None:
     for name in ("alice", "admin"):
         answer = live.post("/v1/sign-up", {"name": name, "password": "correct horse"}, token="")
         assert answer.json()["reason"] == "name_taken"
+
+
+def test_staff_gives_a_new_password_and_every_earlier_sign_in_ends(live: Live) -> None:
+    alice = live.sign_in("alice")
+    live.done("/v1/subscribers/alice/password", {"password": "another horse"})
+    assert live.get("/v1/whoami", token=alice).status_code == 401
+    assert live.post("/v1/sign-in", {"name": "alice", "password": "correct horse"}, token="").status_code == 401
+    assert live.post("/v1/sign-in", {"name": "alice", "password": "another horse"}, token="").status_code == 201
+    live.done("/v1/operators", {"name": "north"})
+    live.done("/v1/operators/north/staff", {"name": "norbert", "password": "correct horse"})
+    norbert = live.done("/v1/sign-in", {"name": "norbert", "password": "correct horse"}, token="")["token"]
+    barred = live.post("/v1/subscribers/alice/password", {"password": "norberts horse"}, token=norbert)
+    assert barred.json()["reason"] == "unknown_subscriber", "another operator's"
+
+
+def test_a_subscriber_changes_its_own_password_with_the_current_one_and_tries_are_bounded(live: Live) -> None:
+    alice = live.sign_in("alice")
+    other = live.done("/v1/sign-in", {"name": "alice", "password": "correct horse"}, token="")["token"]
+    bella = live.sign_in("alice2")
+    for wrong in ({}, {"current": "a guess"}):
+        answer = live.post("/v1/me/password", {"password": "another horse", **wrong}, token=alice)
+        assert answer.json()["reason"] == "wrong_sign_in"
+    live.done("/v1/me/password", {"password": "another horse", "current": "correct horse"}, token=alice)
+    assert live.get("/v1/whoami", token=alice).status_code == 200, "this sign-in stays"
+    assert live.get("/v1/whoami", token=other).status_code == 401, "the others end"
+    assert live.get("/v1/whoami", token=bella).status_code == 200
+    answers = [
+        live.post("/v1/me/password", {"password": "another horse", "current": "a guess"}, token=alice) for _ in range(6)
+    ]
+    assert answers[-1].status_code == 429
+    assert live.post("/v1/subscribers/alice2/password", {"password": "stolen horse"}, token=alice).status_code == 403

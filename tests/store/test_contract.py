@@ -181,6 +181,25 @@ def _move(name: str, due: Instant | None) -> Callable[[Work], None]:
     return lambda work: work.put(account)
 
 
+@pytest.mark.parametrize(
+    "id", ["half\0past", "one\x01two", "x" * 5000, "流量" * 400], ids=["nul", "soh", "long", "octets"]
+)
+def test_a_name_that_a_peer_chose_may_be_anything(database: Database, clock: ManualClock, id: str) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        await store.decide(fund(id, 10, id=id, due=clock.now() - 1))
+        await store.decide(fund(id, 20, id=f"{id}?"))
+        assert [account.id for account in await store.find(Account, owner=f"subscriber/{id}")] == [id, f"{id}?"]
+        assert await store.due_owners(10) == [f"subscriber/{id}"]
+        again = await database.open(clock)
+        assert (await balance(again, id, id), await balance(again, id, f"{id}?")) == (10, 20)
+        assert (await again.audit()).problems == []
+        await store.close()
+        await again.close()
+
+    run(story)
+
+
 def test_a_record_that_was_dropped_stays_away_after_a_restart(database: Database, clock: ManualClock) -> None:
     async def story() -> None:
         store = await database.open(clock)

@@ -166,6 +166,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str | None = None
     """The one session to hold, which was agreed on before; null opens one after another, as long as they are wanted."""
+    is_over: bool = False
+    """That session was closed before a crash: it is not opened again, only what is left of it is reported."""
     chunk_for: Callable[[int], Octets] = chunk_for
     """The allowance ahead of the traffic, by octets per second: as much is charged too much at most after a power cut."""
     asks_ahead: bool = False

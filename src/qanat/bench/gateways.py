@@ -119,6 +119,7 @@ class Connection(asyncio.Protocol):
                 self._answered(message)
             elif not self.opened.done():
                 self.opened.set_result(None)
+                self._repeat()  # at once: whoever hears that we are open sends new requests
             else:
                 self._later(message)
         self._flush()
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
         slot.octets = fill(slot.index, self._end_to_end, slot.session, slot.number, slot.imsi)
         self._send(slot.octets)
 
-    def repeat(self) -> None:
+    def _repeat(self) -> None:
         """Send again what was under way when the connection before this one broke."""
         for slot in self._slots.values():
             if slot.octets:
@@ -271,8 +272,6 @@ async def _keep(
         except OSError:
             await asyncio.sleep(_RETRY_S)
             continue
-        await asyncio.wait({connection.opened, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
-        connection.repeat()
         await connection.lost
 
 

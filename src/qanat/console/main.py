@@ -30,6 +30,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "Subscribers and their terminals": {
         "sign-up": "qanat.console.people:sign_up",
         "sign-in": "qanat.console.people:sign_in",
+        "password": "qanat.console.people:password",
         "buy": "qanat.console.people:buy",
         "balance": "qanat.console.people:balance",
         "usage": "qanat.console.people:usage",

@@ -14,7 +14,7 @@ from typing import Any
 from qanat.agents.kernel.link import UpDown
 from qanat.exchange.disputes import Ways, tolerated
 from qanat.lab.report import Difference, Row
-from qanat.units import Octets, format_amount
+from qanat.units import Instant, Octets, format_amount, format_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,11 @@ def positions(settlement: Mapping[str, Any]) -> Iterator[str]:
         claims, owes, net = (format_amount(one[key], one["unit"]) for key in ("claims", "owes", "net"))
         plus = "+" if one["net"] >= 0 else ""
         yield f"{one['operator']}, {one['unit']}: may claim {claims}, owes {owes}; net {plus}{net}."
+
+
+def periods(ended: Iterable[str], *, now: Instant) -> list[str]:
+    """Return the months in which trades that ended then can have been booked by now (UTC)."""
+    return sorted({moment[:7] for moment in (*ended, format_instant(now))})
 
 
 def is_settled(settlement: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from qanat.lab.exchange_report import TradeCounts
+from qanat.lab.exchange_report import TradeCounts, periods
 from qanat.lab.exchange_stage import BASE_STATION, GUEST, LAPTOP, PHONE, PORTAL_URL, ExchangeStage
 from qanat.lab.namespaces import LabFault
 from qanat.lab.programs import Program
@@ -19,6 +19,7 @@ from qanat.lab.stage import Json, Stage
 from qanat.lab.topology import ACCESS, UPLINK
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
+from qanat.system import SystemClock
 
 OPERATORS: Final = {"north": "02", "south": "03"}
 """With their mobile network codes, which their cloud SIMs bear."""
@@ -197,9 +198,10 @@ class ExchangeScenario:
     def counts(self) -> list[TradeCounts]:
         return [self._exchange.counts(who, trade) for trade, who in self._trades.items()]
 
-    def settlement(self) -> Json:
-        period = self._exchange.trade(self._trade)["ended_at"][:7]
-        return self._type("settle", "--period", period)
+    def settlements(self) -> list[Json]:
+        """Settle every period the trades fell into: two, when a month has ended meanwhile."""
+        ended = [self._exchange.trade(trade)["ended_at"] for trade in self._trades]
+        return [self._type("settle", "--period", period) for period in periods(ended, now=SystemClock().now())]
 
     # Helpers
 

@@ -48,6 +48,9 @@ def show(place: Place) -> int:
     folder = _folder()
     screen.plain(f"Qanat, the whole job on real traffic, {place.value}.", style="bold")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
+    screen.plain(
+        "`qanat lab up` leaves such a world standing, with the console's address and two sign-ins.", style="dim"
+    )
     stage = (
         Stage(None, folder, interface="lo") if place is Place.NOWHERE else Stage(Lab("show"), folder, interface=CELL)
     )
@@ -91,10 +94,11 @@ def _exchange(stage: Stage, screen: Screen) -> bool:
         counts = scenario.counts()
         screen.table(exchange_report.rows(counts))
         _say_differences(screen, exchange_report.differences(counts))
-        settlement = scenario.settlement()
-        for position in exchange_report.positions(settlement):
-            screen.say(position)
-        is_right = all(trade.adds_up for trade in counts) and exchange_report.is_settled(settlement)
+        settlements = scenario.settlements()
+        for settlement in settlements:
+            for position in exchange_report.positions(settlement):
+                screen.say(position)
+        is_right = all(trade.adds_up for trade in counts) and all(map(exchange_report.is_settled, settlements))
         return _audit(screen, stage) and is_right
 
 

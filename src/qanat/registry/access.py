@@ -112,8 +112,12 @@ def sign_out(work: Work, token: str) -> None:
     """Forget a token. Repeating is safe."""
     held = work.get(Token, secret_owner("token", token), "token")
     if held is not None:
-        work.drop(held)
-        work.act = "signed out"
+        end_token(work, held)
+
+
+def end_token(work: Work, token: Token) -> None:
+    work.drop(token)
+    work.act = "signed out"
 
 
 def caller_of(work: Work, token: str) -> Caller | Refused:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,17 +14,27 @@ from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import trade_at
 from qanat.ids import Owner
 from qanat.ledger.transit import delivered, parcels_of
+from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.server.http import translate_trades as translate
 from qanat.server.http.translate import session_of
 from qanat.store.store import Store
 from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 
+T = TypeVar("T")
+
+
+class Decider(Protocol):
+    """The part of a store that decides."""
+
+    def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]: ...
+
+
 _CONSIDERED = 50
 """How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
 
 
-async def take_usage(store: Store, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:
+async def take_usage(store: Decider, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:
     """Count a base station's rows, supplier by supplier, then confirm them. Raises StoreFault: repeating is safe."""
     refused = await _count(store, base_station, report)
     if refused is not None:
@@ -31,7 +43,7 @@ async def take_usage(store: Store, base_station: str, report: UsageReport) -> Us
 
 
 async def interrogate(
-    store: Store, policy: Policy, base_station: str, message: Interrogation
+    store: Decider, policy: Policy, base_station: str, message: Interrogation
 ) -> InterrogationAnswer | Refused:
     """Count what a question reports, answer it, confirm. Raises StoreFault: repeating is safe.
 
@@ -51,7 +63,7 @@ async def interrogate(
     return confirmed if isinstance(confirmed, Refused) else replace(answer, acked=confirmed.acked)
 
 
-async def _count(store: Store, base_station: str, report: UsageReport) -> Refused | None:
+async def _count(store: Decider, base_station: str, report: UsageReport) -> Refused | None:
     divided = await store.decide(lambda work: translate.rows_by_supplier(work, base_station, report))
     for supplier, rows in divided.items():
         count = partial(translate.count_rows, base_station=base_station, supplier=supplier, message=rows)
@@ -61,7 +73,7 @@ async def _count(store: Store, base_station: str, report: UsageReport) -> Refuse
     return None
 
 
-async def deliver(store: Store, owner: Owner) -> int:
+async def deliver(store: Decider, owner: Owner) -> int:
     """Deliver the parcels on an owner's page and return how many there were. Raises StoreFault: repeating is safe."""
     parcels = await store.decide(lambda work: parcels_of(work, owner))
     for parcel in parcels:
@@ -70,14 +82,14 @@ async def deliver(store: Store, owner: Owner) -> int:
     return len(parcels)
 
 
-async def book_now(store: Store, base_station: str, trade: str) -> None:
+async def book_now(store: Decider, base_station: str, trade: str) -> None:
     """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
     ended = await store.decide(lambda work: trade_at(work, base_station, trade))
     if ended is not None:
         await deliver(store, ended.owner)
 
 
-async def sweep_owner(store: Store, owner: Owner) -> int:
+async def sweep_owner(store: Decider, owner: Owner) -> int:
     """Do everything that is due for an owner; return how many records it concerned."""
     swept = await store.decide(lambda work: translate.sweep(work, owner))
     await deliver(store, owner)

@@ -49,6 +49,9 @@ class Desk:
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         return self.decide(lambda work: work.all(kind, owner))
 
+    def owners(self) -> list[Owner]:
+        return list(self._pages)
+
     def due_owners(self) -> list[Owner]:
         now = self.clock.now()
         return [owner for owner, page in self._pages.items() if _is_due(page, now)]

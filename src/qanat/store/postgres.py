@@ -17,6 +17,7 @@ from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_postgres
 from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.postgres_link import Broken, Collided, Connection, Link, Links, connect, named
+from qanat.store.postgres_text import from_columns, to_column, to_columns
 from qanat.store.records import decode_record
 from qanat.units import Instant
 
@@ -69,7 +70,7 @@ _FIND: Final = (
     "SELECT body FROM record WHERE kind = $1 AND label > $2 AND label >= $3 AND label < $4 "
     "AND ($5::text IS NULL OR owner = $5) ORDER BY label, owner LIMIT $6"
 )
-_DUE: Final = "SELECT owner FROM record WHERE due <= $1 GROUP BY owner ORDER BY min(due) LIMIT $2"
+_DUE: Final = "SELECT min(body) FROM record WHERE due <= $1 GROUP BY owner ORDER BY min(due) LIMIT $2"
 _AFTER_ALL: Final = "\U0010ffff"
 
 
@@ -107,7 +108,7 @@ class PostgresLog:
         while True:
             try:
                 if not may_be_there or not await self._are_there(rows):
-                    await self._writer.run(lambda connection: _insert(connection, rows, unchanged))
+                    await self._writer.run(lambda connection: self._insert(connection, rows, unchanged))
                 return
             except Taken:
                 if not may_be_there or not await self._are_there(rows):
@@ -130,7 +131,7 @@ class PostgresLog:
         await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
-        rows = await self._read(_LOAD, list(map(shard_of, owners)), owners)
+        rows = await self._read(_LOAD, list(map(shard_of, owners)), list(map(to_column, owners)))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
@@ -144,11 +145,12 @@ class PostgresLog:
 
     async def find(self, query: Query) -> list[Record]:
         upper = query.label_prefix + _AFTER_ALL
-        where = (query.kind, query.after, query.label_prefix, upper, query.owner, query.limit)
+        owner = None if query.owner is None else to_column(query.owner)
+        where = (query.kind, to_column(query.after), query.label_prefix, upper, owner, query.limit)
         return [decode_record(body) for (body,) in await self._read(_FIND, *where)]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
-        return [owner for (owner,) in await self._read(_DUE, now, limit)]
+        return [decode_record(body).owner for (body,) in await self._read(_DUE, now, limit)]
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         """Read in an event loop and a transaction of its own: call it in a thread."""
@@ -160,7 +162,7 @@ class PostgresLog:
                 everything = "SELECT shard, seq, at, act, body FROM entry ORDER BY shard, seq"
                 yield from (EntryRow(*row) for row in _rows(runner, connection, everything))
                 records = "SELECT shard, owner, kind, id, label, due, body FROM record"
-                yield from (RecordRow(*row) for row in _rows(runner, connection, records))
+                yield from (from_columns(RecordRow(*row)) for row in _rows(runner, connection, records))
             finally:
                 connection.terminate()
 
@@ -180,26 +182,25 @@ class PostgresLog:
         await self._writer.run(lambda connection: connection.execute(_TOUCH))  # as in heads()
         return True
 
+    async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
+        columns = _columns(rows)
+        if not unchanged:
+            await connection.execute(_APPEND, *columns)
+            return
+        next_seqs = [seq + 1 for seq in unchanged.values()]
+        done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
+        if done == "INSERT 0 0":
+            raise Taken("a shard that was read has moved")
+
     async def _read(self, sql: str, *arguments: Any) -> list[Any]:
         return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
-
-
-async def _insert(connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
-    columns = _columns(rows)
-    if not unchanged:
-        await connection.execute(_APPEND, *columns)
-        return
-    next_seqs = [seq + 1 for seq in unchanged.values()]
-    done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
-    if done == "INSERT 0 0":
-        raise Taken("a shard that was read has moved")
 
 
 async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
     async with connection.transaction():
         ordered = sorted(watermarks.items())  # whoever locks in the same order never deadlocks
         moved = {shard for (shard,) in await connection.fetch(_FORWARD, *_columns(ordered, 2))}
-        ours = [row for row in rows if row.shard in moved or row.shard not in watermarks]
+        ours = [to_columns(row) for row in rows if row.shard in moved or row.shard not in watermarks]
         kept = [row for row in ours if row.body is not None]
         gone = [row[:4] for row in ours if row.body is None]
         if kept:

@@ -27,7 +27,6 @@ entry: Final = Table(
     Column("act", _Text, nullable=False),
     Column("body", _Text, nullable=False),
     sqlite_strict=True,
-    sqlite_with_rowid=False,
 )
 
 record: Final = Table(
@@ -41,7 +40,6 @@ record: Final = Table(
     Column("due", _Whole),
     Column("body", _Text, nullable=False),
     sqlite_strict=True,
-    sqlite_with_rowid=False,
 )
 Index("ix_record_label", record.c.kind, record.c.label, record.c.owner)
 Index("ix_record_due", record.c.due, sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL"))
@@ -52,5 +50,4 @@ watermark: Final = Table(
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("seq", _Whole, nullable=False),
     sqlite_strict=True,
-    sqlite_with_rowid=False,
 )

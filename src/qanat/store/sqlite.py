@@ -6,7 +6,6 @@ is one INSERT of many rows, so that Python's lock changes hands once a batch and
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -55,7 +54,6 @@ _TAIL: Final = (
     "SELECT entry.* FROM entry LEFT JOIN watermark USING (shard) "
     "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
 )
-_LOAD: Final = "SELECT body FROM record WHERE shard = ? AND owner IN (SELECT value FROM json_each(?))"
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
@@ -88,7 +86,7 @@ class SqliteLog:
         await self._write(lambda writer: _write_rows(writer, rows, watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
-        rows = await self._read(_LOAD, (_THE_SHARD, json.dumps(owners)))
+        rows = await self._read(_load_many(len(owners)), (_THE_SHARD, *owners))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
@@ -188,6 +186,11 @@ def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> Non
 @lru_cache
 def _insert_many(rows: int) -> str:
     return "INSERT INTO entry (shard, seq, at, act, body) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)  # noqa: S608 - only its length varies
+
+
+@lru_cache
+def _load_many(owners: int) -> str:
+    return f"SELECT body FROM record WHERE shard = ? AND owner IN ({', '.join('?' * owners)})"  # noqa: S608 - as above
 
 
 def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:

@@ -11,17 +11,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from qanat.agents.base_station.ruleset import LABEL, collections, down, plain_name, ruleset, table_for, up
+from qanat.agents.base_station.ground import Laid
+from qanat.agents.base_station.ruleset import plain_name, ruleset, table_for
 from qanat.agents.kernel import nft
-from qanat.agents.kernel.ladder import Key, label_of
+from qanat.agents.kernel.ladder import label_of
 from qanat.agents.kernel.lay import ForeignTable, run_nft
-from qanat.agents.kernel.link import Link, Links, UpDown
+from qanat.agents.kernel.link import Link, Links
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
-from qanat.agents.kernel.nft import Depletions, Nft, Quota, Table, TableGone
+from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import make_countable
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -31,17 +31,10 @@ _COMMENT: Final = re.compile(r"qanat-station/1 (\S+) (\S+) (\S+) (\d+)")
 _SHARED: Final = ("forged", "refused_up", "refused_dn", "signalling_up", "signalling_dn")
 
 
-@dataclass(slots=True)
-class Standing:
-    """What stands in the kernel under one label."""
-
-    keys: list[Key] = field(default_factory=list)
-    link_address: bytes = b""
-    quotas: dict[str, Quota] = field(default_factory=dict)
-
-
-class Gateway:
+class Gateway(Laid):
     """Adopts the table that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
+
+    nft: Nft
 
     def __init__(self, *, access: str, uplink: str, portal_port: int, signalling: Iterable[Server] = ()) -> None:
         self.table: Table = table_for(access)
@@ -57,6 +50,10 @@ class Gateway:
             self.merging: list[str] = self._make_countable()
             self._allow_signalling(set(signalling))
             self._sockets = sockets.pop_all()
+
+    @property
+    def mtu(self) -> int:
+        return self.access.mtu
 
     def fileno(self) -> int:
         return self._depletions.fileno()
@@ -79,50 +76,9 @@ class Gateway:
                 found[label].append(name)
         return found
 
-    def reading(self, label: str) -> UpDown | None:
-        """Return what has passed under a label, read by name; None when it has no counters."""
-        try:
-            counted = (self.nft.counter(self.table, name) for name in (up(label), down(label)))
-            return UpDown(*(counter.octets for counter in counted))
-        except KernelFault as fault:
-            if fault.code == errno.ENOENT:
-                return None
-            raise
-
-    def readings(self) -> dict[str, UpDown]:
-        """Return what has passed under every label, in one pass over the table."""
-        counters = self.nft.counters(self.table)
-        found = {}
-        for name, way_up in counters.items():
-            way_down = counters.get(down(name[2:]))
-            if way_down is not None and name.startswith("u_") and LABEL.fullmatch(name):
-                found[name[2:]] = UpDown(way_up.octets, way_down.octets)
-        return found
-
     def shared(self) -> dict[str, Octets]:
         """Return what was refused, forged, or free of charge, over all."""
         return {name: self.nft.counter(self.table, name).octets for name in _SHARED}
-
-    def standing(self) -> dict[str, Standing]:
-        """Return what the kernel holds, by label: how a restart finds its sessions again."""
-        found: dict[str, Standing] = {label: Standing() for label in self.readings()}
-        owner: dict[tuple[str, bytes], str] = {}
-        for name in collections("up_of"):
-            for element, target in self.nft.elements(self.table, name).items():
-                match = LABEL.fullmatch(target or "")
-                if match:
-                    found[match[1]].keys.append(Key(name[-1], element))
-                    owner[name[-1], element] = match[1]
-        for name in collections("bound"):
-            for element in self.nft.elements(self.table, name):
-                label = owner.get((name[-1], element[8:]))
-                if label is not None:
-                    found[label].link_address = element[:6]
-        for name, quota in self.nft.quotas(self.table).items():
-            label = label_of(name)
-            if label in found:
-                found[label].quotas[name] = quota
-        return found
 
     def close(self) -> None:
         """Let go of the table and leave it standing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
-from qanat.agents.base_station.gateway import Gateway, Standing
+from qanat.agents.base_station.ground import Laid, Standing
 from qanat.agents.base_station.ruleset import bound_key, down, up
 from qanat.agents.kernel.climb import Climb
 from qanat.agents.kernel.ladder import Key, Ladder
@@ -23,23 +23,23 @@ from qanat.units import Octets
 class Metered:
     """Raises KernelFault, and TableGone when the counters are not there."""
 
-    __slots__ = ("_built_on", "_climb", "_gateway", "exact", "label", "link_address")
+    __slots__ = ("_built_on", "_climb", "_ground", "exact", "label", "link_address")
 
-    def __init__(self, gateway: Gateway, label: str, *, keys: list[Key], link_address: bytes) -> None:
-        self._gateway = gateway
+    def __init__(self, ground: Laid, label: str, *, keys: list[Key], link_address: bytes) -> None:
+        self._ground = ground
         self.label = label
         self.link_address = link_address
-        ladder = Ladder(table=gateway.table, label=label, keys=keys, ceiling=Octets(0))
-        self._climb = Climb(gateway.nft, ladder)
+        ladder = Ladder(table=ground.table, label=label, keys=keys, ceiling=Octets(0))
+        self._climb = Climb(ground.nft, ladder)
         self._built_on: tuple[Octets, Octets] | None = None
         self.exact: Octets | None = None
         """All that has passed, while the gate is shut and nothing more can; None as long as that is not certain."""
 
     @classmethod
-    def open(cls, gateway: Gateway, label: str, *, keys: list[Key], link_address: bytes) -> Self:
+    def open(cls, ground: Laid, label: str, *, keys: list[Key], link_address: bytes) -> Self:
         """Make counters that begin at nothing and bind the addresses; nothing passes before the first raise."""
-        made = cls(gateway, label, keys=[], link_address=link_address)
-        counters = [gateway.table.add_counter(name) for name in (up(label), down(label))]
+        made = cls(ground, label, keys=[], link_address=link_address)
+        counters = [ground.table.add_counter(name) for name in (up(label), down(label))]
         bindings = [change for key in keys for change in made._binding(key)]
         made._climb.commit(counters + bindings)
         made.keys.extend(keys)
@@ -47,9 +47,9 @@ class Metered:
         return made
 
     @classmethod
-    def adopt(cls, gateway: Gateway, label: str, standing: Standing) -> Self:
+    def adopt(cls, ground: Laid, label: str, standing: Standing) -> Self:
         """Take over what stands in the kernel."""
-        found = cls(gateway, label, keys=standing.keys, link_address=standing.link_address)
+        found = cls(ground, label, keys=standing.keys, link_address=standing.link_address)
         found._climb.adopt(standing.quotas)
         return found
 
@@ -66,9 +66,9 @@ class Metered:
         return self._climb.ladder.is_shut
 
     def reading(self) -> UpDown:
-        counted = self._gateway.reading(self.label)
+        counted = self._ground.reading(self.label)
         if counted is None:
-            raise TableGone(self._gateway.table)
+            raise TableGone(self._ground.table)
         return counted
 
     def raise_to(self, ceiling: Octets, *, ends: tuple[Octets, ...] = ()) -> None:
@@ -108,7 +108,7 @@ class Metered:
     def reopen(self) -> bool:
         """Give back the remainders, under one packet each, if they amount to a packet; return whether the gate is open."""
         if self.is_shut and self.exact is not None:
-            self._rebuild(least=self._gateway.access.mtu)
+            self._rebuild(least=self._ground.mtu)
         return not self.is_shut
 
     def lower_to_exact(self) -> None:
@@ -136,7 +136,7 @@ class Metered:
     def remove(self) -> None:
         if self.keys or not self.is_shut:
             self.unbind()
-        self._climb.commit([self._gateway.table.delete_counter(name) for name in (up(self.label), down(self.label))])
+        self._climb.commit([self._ground.table.delete_counter(name) for name in (up(self.label), down(self.label))])
 
     def _rotate(self) -> bool:
         if self._climb.rotate() and self.is_shut:
@@ -154,7 +154,7 @@ class Metered:
             self.exact = None
 
     def _binding(self, key: Key) -> list[Message]:
-        table = self._gateway.table
+        table = self._ground.table
         return [
             table.add_element(f"bound{key.suffix}", bound_key(self.link_address, key)),
             table.add_element(f"up_of{key.suffix}", key.octets, target=up(self.label)),
@@ -162,7 +162,7 @@ class Metered:
         ]
 
     def _unbinding(self, key: Key) -> list[Message]:
-        table = self._gateway.table
+        table = self._ground.table
         return [
             table.delete_element(f"bound{key.suffix}", bound_key(self.link_address, key)),
             table.delete_element(f"up_of{key.suffix}", key.octets),

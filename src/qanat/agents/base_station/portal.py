@@ -79,7 +79,7 @@ class Portal:
     # For operating systems
 
     async def captive(self, request: Request) -> Answer:
-        session = self._station.session_at(request.peer)
+        session = self._station.guests.at(request.peer)
         view = None if session is None else _view(session)
         is_open = view is not None and view.open
         said_so = Captive(
@@ -121,14 +121,14 @@ class Portal:
             self._asking.discard(request.peer)
 
     def _here(self, request: Request) -> Here:
-        session = self._station.session_at(request.peer)
+        session = self._station.guests.at(request.peer)
         return Here(
             base_station=self._identity.base_station,
             identity=self._identity.identity,
             place=self._identity.place,
             operator=self._identity.operator,
             session=None if session is None else _view(session),
-            refusal=self._station.ended_why.get(request.peer),
+            refusal=self._station.guests.ended_why.get(request.peer),
         )
 
 

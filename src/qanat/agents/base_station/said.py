@@ -32,6 +32,13 @@ LEFT: Final = RefusalBody(
     sentence_zh="您已在此下线。",
     cure_zh="如需继续，请重新接入。",
 )
+JUST_ENDED: Final = RefusalBody(
+    reason="just_ended",
+    sentence="Your last session here ended while you asked.",
+    cure="Present yourself again.",
+    sentence_zh="您在请求接入时，上一次会话刚刚结束。",
+    cure_zh="请重新接入。",
+)
 REPLACED: Final = RefusalBody(
     reason="replaced",
     sentence="Somebody else went online from this device's address.",

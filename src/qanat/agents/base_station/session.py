@@ -84,7 +84,9 @@ class Session:
         self._around = around
         self._source = f"{meter}/{self.trade}"
         self._is_fencing = self._is_shutting = False
-        manner = Manner(session=self.trade, chunk_for=whole_quotas, asks_ahead=True, look_every=LOOK_EVERY)
+        manner = Manner(
+            session=self.trade, is_over=slot.is_over, chunk_for=whole_quotas, asks_ahead=True, look_every=LOOK_EVERY
+        )
         self.holder = Holder(slot.snapshot, report_interval_s=report_interval_s, manner=manner)
 
     @property

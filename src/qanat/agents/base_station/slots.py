@@ -37,6 +37,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     merging: list[str]
     """Offloads that could not be switched off on the metered ports: with any of them some headers go uncounted."""
     since: Instant
+    sessions_before: int = 0
+    """Sessions that the slot's journal has seen before this one."""
 
 
 class Slot(msgspec.Struct, kw_only=True):
@@ -47,6 +49,15 @@ class Slot(msgspec.Struct, kw_only=True):
     @property
     def label(self) -> str:
         return f"s{self.number}"
+
+    @property
+    def is_over(self) -> bool:
+        """Its trade's session was opened and closed; a crash came before the slot was free."""
+        return (
+            self.visit is not None
+            and self.snapshot.session is None
+            and (self.snapshot.sessions > self.visit.sessions_before)
+        )
 
 
 _decode: Final = msgspec.msgpack.Decoder(Slot).decode

@@ -65,7 +65,7 @@ class StateFile:
             return  # the log says what is wrong; this file is only for looking at
 
     def _state(self) -> State:
-        sessions = self._station.sessions
+        sessions = self._station.guests.sessions
         return State(
             pid=os.getpid(),
             at=self._clock.now(),

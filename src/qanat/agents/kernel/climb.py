@@ -6,11 +6,22 @@ Whoever owns it brings the kernel's depletion events and the exact figures; what
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from qanat.agents.kernel.ladder import Ladder
 from qanat.agents.kernel.netlink import KernelFault, Message
-from qanat.agents.kernel.nft import Nft, Quota
+from qanat.agents.kernel.nft import Quota, Table
 from qanat.units import Octets
+
+
+class Objects(Protocol):
+    """The part of ``Nft`` that a ladder is climbed on. Raises KernelFault."""
+
+    def commit(self, messages: Sequence[Message]) -> None: ...
+
+    def quota(self, table: Table, name: str) -> Quota: ...
+
+    def quotas(self, table: Table) -> dict[str, Quota]: ...
 
 
 class Climb:
@@ -18,7 +29,7 @@ class Climb:
 
     __slots__ = ("_dry", "_nft", "ladder")
 
-    def __init__(self, nft: Nft, ladder: Ladder) -> None:
+    def __init__(self, nft: Objects, ladder: Ladder) -> None:
         self.ladder = ladder
         self._nft = nft
         self._dry: set[str] = set()

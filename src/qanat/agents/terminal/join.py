@@ -89,9 +89,9 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     count = OwnCount(interface, free=[*_addresses(server), *_addresses(counter.server)])
     try:
         admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
-        count.allow(admitted.octets)
+        count.open()
         log("online", trade=admitted.trade, supplier=admitted.identities["supplier"], octets=admitted.octets)
-        _stay(counter, admitted.trade, count, log)
+        _stay(counter, admitted.trade, log)
     finally:
         counted = count.finish()
     keep_count(state, TradeCount(trade=admitted.trade, up=counted.up, down=counted.down))
@@ -157,7 +157,7 @@ def _present(
     return counter.present(sign_presentation(key, presentation))
 
 
-def _stay(counter: Counter, trade: str, count: OwnCount, log: Log) -> None:
+def _stay(counter: Counter, trade: str, log: Log) -> None:
     """Look how things stand until the base station says that it is over, or somebody wants to leave."""
     leaving = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -172,7 +172,6 @@ def _stay(counter: Counter, trade: str, count: OwnCount, log: Log) -> None:
             if here.refusal is not None:
                 log("refused", reason=here.refusal.reason, sentence=here.refusal.sentence, cure=here.refusal.cure)
             return
-        count.allow(here.session.up + here.session.down + here.session.left)
     counter.depart()
 
 

@@ -1,8 +1,8 @@
 """The demander's own count of a trade: what its interface carried while it was online at a base station.
 
 The gate that meters a cloud SIM counts here too: signalling and the base station's own services are left out, as the base
-station leaves them out. It is open as far as the agreement goes, so that what is sent in vain after its end is not
-counted. Without permission to have a gate the interface's counters must do, and say more.
+station leaves them out. It stands open: the limit is the base station's, and a gate that refused what was forwarded
+would make the counts differ. Without permission to have a gate the interface's counters must do, and say more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import socket
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import Final
 
 from qanat.agents.channel import Server, ipv4_address
 from qanat.agents.kernel.link import UpDown
@@ -19,9 +20,11 @@ from qanat.agents.terminal.gate import Server as GateServer
 from qanat.errors import Unreachable
 from qanat.units import Octets
 
+_ENDLESS: Final = 1 << 60
+
 
 class OwnCount:
-    """Counts from when it is made until ``finish``; nothing passes before the first ``allow``."""
+    """Counts from when it is made until ``finish``; nothing passes before ``open``."""
 
     def __init__(self, interface: str, *, free: Collection[GateServer]) -> None:
         self._gate = choose_gate(interface, signalling=free)
@@ -30,10 +33,8 @@ class OwnCount:
     def describe(self) -> str:
         return self._gate.describe()
 
-    def allow(self, octets: int) -> None:
-        """Let the count reach this; it is never lowered."""
-        self._gate.take_events()
-        self._gate.raise_to(Octets(max(self._gate.ceiling, self._base.total + octets)))
+    def open(self) -> None:
+        self._gate.raise_to(Octets(max(self._gate.ceiling, self._base.total + _ENDLESS)))
 
     def counted(self) -> UpDown:
         passed = self._gate.reading().passed

@@ -103,6 +103,15 @@ async def effect(
     return await _answered(request, await services_of(request).store.decide(once), caller)
 
 
+async def told_before(request: Request, caller: Caller) -> Response | None:
+    """Return what a repeat of this request is told; None if it is new. For what takes more than one decision."""
+    asked = await _repeatable(request, caller)
+    if asked is None:
+        return None
+    earlier = await services_of(request).store.decide(lambda work: earlier_answer(work, asked))
+    return None if earlier is None else await _answered(request, earlier, caller)
+
+
 async def view(request: Request, decision: Decision[T], *, show: Callable[[T], BaseModel], caller: Caller) -> Response:
     """Answer a question that changes nothing."""
 

@@ -14,7 +14,7 @@ from qanat.registry.access import Caller
 from qanat.registry.changes import note_change
 from qanat.system import fresh_id
 
-_SECRET: Final = frozenset({"password", "code", "binding_code", "passcode", "csrf"})
+_SECRET: Final = frozenset({"password", "current", "code", "binding_code", "passcode", "csrf"})
 _VALUE: Final = 120
 """Letters of a value that are kept."""
 _VALUES: Final = 20

@@ -25,7 +25,16 @@ from qanat.server.http.bodies import (
     OperatorCodeRequest,
     SimImport,
 )
-from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, not_theirs, refuse
+from qanat.server.http.effects import (
+    Administrator,
+    AnyCaller,
+    Limit,
+    StaffCaller,
+    effect,
+    not_theirs,
+    refuse,
+    told_before,
+)
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
 from qanat.server.http.views import (
@@ -88,7 +97,8 @@ async def create_plan(body: NewPlan, request: Request, caller: StaffCaller) -> R
             owner=plan_owner(body.name),
             id=body.name,
             operator=body.operator,
-            octets=Octets(body.octets),
+            octets=Octets(body.octets or body.seconds or body.units),
+            unit=body.unit,
             valid_days=body.valid_days,
             price=MinorUnits(body.price),
             currency=body.currency,
@@ -148,6 +158,9 @@ async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Res
     barred = not_theirs(caller, body.operator)
     if barred:
         return await refuse(services_of(request), barred, who=f"{caller.role}/{caller.who}")
+    told = await told_before(request, caller)
+    if told is not None:
+        return told
     make = partial(
         sims.make_profiles, issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=body.first, count=body.count
     )

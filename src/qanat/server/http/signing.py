@@ -1,4 +1,4 @@
-"""Signing up, in and out. What goes wrong here tells nothing about which names exist."""
+"""Signing up, in and out, and passwords. What goes wrong here tells nothing about which names exist."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from starlette.responses import Response
 
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.access import Caller, Token, end_token, password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.names import secret_owner
 from qanat.registry.operators import HOME
 from qanat.registry.subscribers import Subscriber, create_subscriber
-from qanat.server.http.bodies import SignIn, SignUp
-from qanat.server.http.effects import AnyCaller, effect, refuse, token_of
+from qanat.server.http.bodies import NewPassword, SignIn, SignUp
+from qanat.server.http.effects import AnyCaller, Subject, effect, refuse, token_of
 from qanat.server.http.services import Services, services_of
+from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views import CallerView, Done, SignedIn, SubscriberView
 from qanat.system import fresh_token
 from qanat.units import HOUR, Millis, format_instant, later
 
-router = APIRouter(tags=["signing in"])
+router = APIRouter()
 
 
-@router.post("/v1/sign-up", status_code=201, response_model=SubscriberView)
+@router.post("/v1/sign-up", status_code=201, response_model=SubscriberView, tags=["signing in"])
 async def up(body: SignUp, request: Request) -> Response:
     """Become a subscriber of the home operator."""
     services = services_of(request)
@@ -38,7 +40,7 @@ async def up(body: SignUp, request: Request) -> Response:
     return await effect(request, decision, show=SubscriberView.of)
 
 
-@router.post("/v1/sign-in", status_code=201, response_model=SignedIn)
+@router.post("/v1/sign-in", status_code=201, response_model=SignedIn, tags=["signing in"])
 async def in_(body: SignIn, request: Request) -> Response:
     """Get a token for a name and a password."""
     services = services_of(request)
@@ -52,7 +54,7 @@ async def in_(body: SignIn, request: Request) -> Response:
     return Response((await _signed_in(services, body.name)).model_dump_json(), 201, media_type="application/json")
 
 
-@router.post("/v1/sign-out", status_code=201)
+@router.post("/v1/sign-out", status_code=201, tags=["signing in"])
 async def out(request: Request) -> Done:
     """Forget this token. Repeating is safe."""
     token = token_of(request)
@@ -60,7 +62,46 @@ async def out(request: Request) -> Done:
     return Done()
 
 
-@router.get("/v1/whoami")
+@both(router, "POST", "/password", SubscriberView, tag="signing in")
+async def change_password(name: Subject, body: NewPassword, request: Request, caller: AnyCaller) -> Response:
+    """Give a subscriber another password. Staff needs no current one; every other sign-in of the subscriber ends."""
+    services = services_of(request)
+    if caller.role == "subscriber" and caller.who == name:
+        barred = await _not_the_current(services, caller, body)
+        if barred:
+            return await refuse(services, barred)
+    hashed = await services.passwords.hash(body.password.get_secret_value())
+
+    def decide(work: Work, one: Subscriber) -> Subscriber:
+        set_password(work, one.owner, hashed)
+        return one
+
+    answer = await effect(request, acting_for(caller, name, decide), show=SubscriberView.of, caller=caller)
+    if answer.status_code < 300:
+        await _end_sign_ins(services, name, but=token_of(request))
+    return answer
+
+
+async def _not_the_current(services: Services, caller: Caller, body: NewPassword) -> Refused | None:
+    """Tell whether the current password is wrong; tries are bounded like sign-ins."""
+    too_often = services.tries_by_name.count(caller.who)
+    if too_often:
+        return too_often
+    stored = await services.store.decide(lambda work: password_hash_of(work, caller.who))
+    current = body.current.get_secret_value() if body.current else ""
+    if not await services.passwords.fits(current, stored):
+        return Refused(Refusal.WRONG_SIGN_IN)
+    services.tries_by_name.forget(caller.who)
+    return None
+
+
+async def _end_sign_ins(services: Services, name: str, *, but: str) -> None:
+    for token in await services.store.find(Token, label_prefix=name, limit=1000):
+        if token.who == name and token.owner != secret_owner("token", but):
+            await services.store.decide(lambda work, token=token: end_token(work, token))  # type: ignore[misc]
+
+
+@router.get("/v1/whoami", tags=["signing in"])
 async def whoami(caller: AnyCaller) -> CallerView:
     """Tell whose token this is."""
     return CallerView.of(caller)

@@ -29,6 +29,7 @@ SUBSCRIBER: Final = (
     Entry(path="/me/terminals", label="Terminals", icon="phone"),
     Entry(path="/me/statement", label="Statement", icon="scales"),
     Entry(path="/me/refusals", label="Refusals", icon="stop"),
+    Entry(path="/me/account", label="Account", icon="people"),
 )
 OPERATOR: Final = (
     Entry(path="/ops", label="Overview", icon="flow", main=True),

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from qanat.server.web.pages import Page
-from qanat.server.web.people import borrow, home, lend, plans, statement, terminals, usage
+from qanat.server.web.people import account, borrow, home, lend, plans, statement, terminals, usage
 
 _shows: Final = partial(Page, role="subscriber")
 _does: Final = partial(Page, role="subscriber", method="POST")
@@ -39,4 +39,6 @@ PAGES: Final = (
     _shows(path="/me/statement", handle=statement.statement),
     _does(path="/me/payments", handle=statement.pay),
     _shows(path="/me/refusals", handle=statement.refusals),
+    _shows(path="/me/account", handle=account.account),
+    _does(path="/me/account", handle=account.change_password),
 )

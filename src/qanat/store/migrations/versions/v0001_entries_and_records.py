@@ -10,7 +10,7 @@ down_revision = None
 
 _whole = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-_options = {"sqlite_strict": True, "sqlite_with_rowid": False}
+_options = {"sqlite_strict": True}
 
 
 def upgrade() -> None:
@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_index("ix_record_due", "record", ["due"], sqlite_where=there_is, postgresql_where=there_is)
     op.create_table(
         "watermark",
-        sa.Column("shard", sa.Integer, nullable=False),
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("seq", _whole, nullable=False),
         sa.PrimaryKeyConstraint("shard", name="pk_watermark"),
         **_options,

@@ -163,6 +163,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("qanat.server.web"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -22,8 +22,9 @@ COPIED = {
     "etc/qanat/qanat.toml": ROOT / "docs/qanat.toml",
     "usr/lib/sysusers.d/qanat.conf": CONTRIB / "systemd/qanat.sysusers",
     **{
-        f"lib/systemd/system/qanat-{name}.service": CONTRIB / f"systemd/qanat-{name}.service"
-        for name in ("server", "terminal", "station")
+        f"lib/systemd/system/{unit.name}": unit
+        for kind in ("service", "timer")
+        for unit in sorted((CONTRIB / "systemd").glob(f"*.{kind}"))
     },
     "usr/share/doc/qanat/copyright": ROOT / "LICENSE",
     "usr/share/doc/qanat/README.md": CONTRIB / "debian/README.md",

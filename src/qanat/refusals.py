@@ -55,6 +55,7 @@ class Refusal(StrEnum):
     REQUEST_REUSED = "request_reused"
     # quotas
     CREDIT_LIMIT_REACHED = "credit_limit_reached"
+    UNITS_USED_UP = "units_used_up"
     ALL_OR_NOTHING = "all_or_nothing"
     UNKNOWN_SESSION = "unknown_session"
     SESSION_CLOSED = "session_closed"
@@ -333,6 +334,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Buy a plan: `qanat buy`, or top up: `qanat top-up`.",
         "流量已用完：{subscriber} 可用 {available} 字节，未结束的会话预留了 {reserved} 字节。",
         "购买套餐：`qanat buy`，或充值流量：`qanat top-up`。",
+    ),
+    Refusal.UNITS_USED_UP: Words(
+        "{subscriber} has no {unit} left: {available} are available, {reserved} are reserved by open sessions.",
+        "Buy a plan of {unit}: `qanat buy`.",
+        "{subscriber} 的 {unit} 已用完：可用 {available}，未结束的会话预留了 {reserved}。",
+        "购买以 {unit} 计量的套餐：`qanat buy`。",
     ),
     Refusal.ALL_OR_NOTHING: Words(
         "{wanted} octets were asked for and {available} are available; the plan grants all or nothing.",

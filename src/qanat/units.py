@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final, NewType
+from typing import Final, Literal, NewType
 
 Octets = NewType("Octets", int)
+Unit = Literal["octets", "seconds", "units"]
+"""What a bucket holds: traffic, time, or what a service counts by itself (messages, lookups)."""
 """A count of traffic at the IP layer, 0 … 2**63−1."""
 
 Instant = NewType("Instant", int)
@@ -86,6 +88,13 @@ def format_size(octets: int) -> str:
             return f"{sign}{whole}{fraction} {prefix}B"
         value //= 1000
     return f"{octets} B"
+
+
+def format_count(count: int, unit: Unit) -> str:
+    """Return a count with its unit, for people: ``1.50 GB``, ``3,600 s``, ``10 units``."""
+    if unit == "octets":
+        return format_size(count)
+    return f"{count:,} s" if unit == "seconds" else f"{count:,} units"
 
 
 def parse_money(text: str) -> MinorUnits:

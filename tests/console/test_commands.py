@@ -40,6 +40,23 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_a_plan_of_time_is_sold_and_stands_beside_octets_in_the_balance(shell: Shell) -> None:
+    terms = ("--valid-days", "30", "--price", "0")
+    assert "3,600 s" in shell.qanat("plan", "create", "talk", "--seconds", "3600", *terms)
+    assert "one of --octets, --seconds and --units" in shell.qanat(
+        "plan", "create", "odd", "--seconds", "5", "--octets", "5", *terms, status=2
+    )
+    shell.qanat("subscriber", "create", "alice")
+    assert "Bought talk: 3,600 s" in shell.qanat("buy", "--subscriber", "alice", "--plan", "talk")
+    shown = _json(shell, "balance", "--subscriber", "alice")
+    assert (shown["available"], [(one["unit"], one["available"]) for one in shown["buckets"]]) == (
+        0,
+        [("seconds", 3_600)],
+    )
+    assert _json(shell, "plan", "list")["plans"][0]["unit"] == "seconds"
+
+
+@pytest.mark.usefixtures("server")
 def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
     del shell.environment["COLUMNS"]
     shell.qanat("sim", "make", "--count", "1")
@@ -90,7 +107,7 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("top-up", "--subscriber", "a", "--octets", "-1"), "no size"),
         (("pay-in", "--subscriber", "a", "--amount", "1.234"), "9.90"),
         (("balance", "--subscriber", "a/b"), "no name"),
-        (("plan", "create", "x"), "--octets"),
+        (("plan", "create", "x", "--valid-days", "1", "--price", "0"), "--octets"),
         (("plan", "create", "x", "--octets", "0", "--valid-days", "1", "--price", "0"), "at least one octet"),
         (("plan", "create", "a b", "--octets", "1", "--valid-days", "1", "--price", "0"), "no name"),
         (("subscriber", "create", "../x"), "no name"),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 from click.testing import CliRunner
 from tests.lab.place import environment, processes_that_know
@@ -42,6 +43,17 @@ def served_by(stands: Standing) -> dict[str, str]:
     return {key: here[key] for key in ("place", "operator")}
 
 
+def signed_in(stands: Standing) -> list[str]:
+    """Sign in at the console from outside the lab, with each of its sign-ins; return their roles."""
+    with httpx2.Client(base_url=stands.console, trust_env=False, timeout=10) as http:
+        assert "Qanat" in http.get("/sign-in", headers={"accept": "text/html"}).text
+        answers = [
+            http.post("/v1/sign-in", json={"name": name, "password": password}).json()
+            for name, password in stands.sign_ins.items()
+        ]
+    return [str(answer["role"]) for answer in answers]
+
+
 @pytest.mark.namespaces
 @pytest.mark.timeout(300)
 def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_namespace: Place, tmp_path: Path) -> None:
@@ -50,6 +62,7 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
         assert standing.find(tmp_path) == stands
         digest = hashlib.sha256((tmp_path / "files" / "photo.jpg").read_bytes()).digest()
         assert hashlib.sha256(fetched(stands, "photo.jpg")).digest() == digest
+        assert sorted(signed_in(stands)) == ["operator", "subscriber"]
         assert served_by(stands) == {"place": "Market square", "operator": "north"}
         visitor = subprocess.Popen(stands.command("terminal", "sleep", "600"))
         until(lambda: processes_that_know("sleep 600"), "the visitor is in", within_s=10)

@@ -267,6 +267,17 @@ def test_the_migrated_schema_is_the_declared_one(database: str) -> None:
     run(story)
 
 
+def test_the_database_holds_tables_and_their_indexes_and_nothing_else(postgres: OwnPostgres) -> None:
+    """No sequence, trigger, function or view: what is distributed or moved is tables alone."""
+    address = fresh_database(postgres)
+    run(lambda: open_and_close(address))
+    kinds = "SELECT DISTINCT relkind FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'public'"
+    rest = "SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'public'"
+    name = address.partition("?")[0].rpartition("/")[2]
+    assert set(postgres.ask(kinds, name).split()) == {"r", "i"}
+    assert postgres.ask(rest, name) == postgres.ask("SELECT count(*) FROM pg_trigger", name) == "0"
+
+
 def test_the_audit_finds_a_row_that_somebody_changed(postgres: OwnPostgres) -> None:
     address = fresh_database(postgres)
     name = address.partition("?")[0].rpartition("/")[2]

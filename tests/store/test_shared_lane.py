@@ -284,6 +284,10 @@ def test_a_server_that_could_not_read_where_the_database_stands_trusts_nothing_i
         log.stumbles = True
         with pytest.raises(StoreFault):
             await one.decide(say("alice", "s", 0, Event.FIRST))
+        with pytest.raises(StoreFault):
+            await one.find(Account)
+        with pytest.raises(StoreFault):
+            await balance(one, "alice")
         log.stumbles = False
         await two.decide(say("alice", "s", 1, Event.FINAL, used=700))
         assert await balance(one, "alice") == 4300
@@ -313,3 +317,55 @@ class Stumbling(MemoryLog):
     def _fail(self) -> None:
         if self.stumbles:
             raise StoreFault("the database is away")
+
+
+def test_a_page_that_was_being_read_while_the_lane_began_afresh_is_read_again() -> None:
+    """The page's rows are from before another server's answer; where the lane stands is from after it."""
+
+    class Gated(MemoryLog):
+        """Answers what it read when it is told to."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.failing = False
+            self.load_done, self.heads_asked, self.heads_done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def load(self, owners: Sequence[Owner]) -> list[Record]:
+            records = await super().load(owners)
+            if self.failing:
+                await self.load_done.wait()
+            return records
+
+        async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+            if self.failing:
+                raise StoreFault("the database is away for a moment")
+            await super().append(rows, unchanged)
+
+        async def heads(self) -> dict[Shard, int]:
+            if self.failing:
+                self.heads_asked.set()
+                await self.heads_done.wait()
+            return await super().heads()
+
+    async def story() -> None:
+        log = Gated()
+        other, lane = await stores(log, 2)
+        await other.decide(fund("alice", 10))
+        await other.find(Account)
+        await lane.decide(fund("bob", 10))
+        log.failing = True
+        reading = asyncio.create_task(balance(lane, "alice", "c"))
+        await asyncio.sleep(0)
+        lost = asyncio.create_task(lane.decide(fund("bob", 10, id="c")))  # type: ignore[arg-type]
+        await log.heads_asked.wait()
+        log.failing = False
+        await other.decide(fund("alice", 30, id="c"))
+        log.load_done.set()
+        await asyncio.sleep(0)
+        log.heads_done.set()
+        with pytest.raises(StoreFault):
+            await lost
+        assert await reading == 30
+        assert await balance(lane, "alice", "c") == 30
+
+    run(story)

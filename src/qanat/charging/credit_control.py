@@ -31,7 +31,7 @@ from qanat.ledger import book
 from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import DAY, MAX_OCTETS, Instant, Octets
+from qanat.units import DAY, MAX_OCTETS, Instant, Octets, Unit
 
 CLOSED_KEPT: Final = DAY
 """A closed session is remembered for repeats of its last answers."""
@@ -46,6 +46,8 @@ class Use(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     rating_group: int | None = None
     ends: bool = False
     """The holder is done with the quota; what is left goes home."""
+    unit: Unit = "octets"
+    """What is counted. Gateways report time beside octets always, so what is no octets is charged under a quota only."""
 
 
 class Ask(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -53,6 +55,7 @@ class Ask(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
 
     rating_group: int | None = None
     wanted: Octets | None = None
+    unit: Unit = "octets"
 
 
 class Bound(Struct, frozen=True, kw_only=True, gc=False):
@@ -181,16 +184,16 @@ def _not_now(request: Interrogation, reason: Refusal) -> Answer:
 
 def _out_of_turn(work: Work, request: Interrogation, session: Session | None, reason: Refusal) -> Answer:
     """Count what was used, since it happened, and refuse the rest. A closed session remembers that it did so."""
-    for use in request.uses:
-        book.post(work, request.owner, (), use.octets)
+    octets = [use.octets for use in request.uses if use.unit == "octets"]
+    for used in octets:
+        book.post(work, request.owner, (), used)
     facts: dict[str, int | str] = {"session": request.session}
     answer = Answer(number=request.number, digest=request.digest, refusal=reason, facts=facts, at=work.now)
     if session is None:
         due = Instant(work.now + CLOSED_KEPT)
         session = replace(begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
-        used = sum(use.octets for use in request.uses)
-        work.put(answered(session, answer, used=session.used + used))
+        work.put(answered(session, answer, used=session.used + sum(octets)))
     return answer
 
 
@@ -198,15 +201,18 @@ def _count(work: Work, owner: Owner, quotas: list[Quota], uses: tuple[Use, ...])
     """Post every use against its quota, release the quotas that end, and return the octets used."""
     total = 0
     for use in uses:
-        total += use.octets
         place = _place_of(quotas, use)
+        if use.unit == "octets":
+            total += use.octets
+        elif place is None:
+            continue
         if place is None:
             book.post(work, owner, (), use.octets)
         elif use.ends:
-            book.post_and_release(work, owner, quotas.pop(place).parts, use.octets)
+            book.post_and_release(work, owner, quotas.pop(place).parts, use.octets, use.unit)
         else:
             quota = quotas[place]
-            parts = book.post(work, owner, quota.parts, use.octets)
+            parts = book.post(work, owner, quota.parts, use.octets, use.unit)
             quotas[place] = replace(quota, parts=parts, used=quota.used + use.octets)
     return total
 
@@ -229,7 +235,9 @@ def _counted(session: Session, octets: int, now: Instant) -> Session:
 
 def _place_of(quotas: list[Quota], use: Use) -> int | None:
     for place, quota in enumerate(quotas):
-        if quota.id == use.quota or (use.quota is None and quota.rating_group == use.rating_group):
+        if quota.id == use.quota or (
+            use.quota is None and quota.rating_group == use.rating_group and quota.unit == use.unit
+        ):
             return place
     return None
 
@@ -252,18 +260,18 @@ def _grant_all(
 def _grant(
     work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation
 ) -> tuple[Quota | None, Grant]:
-    buckets = [bucket for bucket in book.usable_buckets(work, session.owner) if bucket.balance > bucket.reserved]
+    buckets = [one for one in book.usable_buckets(work, session.owner, ask.unit) if one.balance > one.reserved]
     bound = request.bound or _UNBOUND
     available = Octets(min(sum([bucket.balance - bucket.reserved for bucket in buckets]), bound.octets))
     if not available:
-        return None, _no(ask, nothing_left(work, session.owner))
+        return None, _no(ask, nothing_left(work, session.owner, ask.unit))
     if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
         return None, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
     octets = next_size(
         policy,
-        step=Octets(buckets[0].quota_octets or policy.quota_octets),
+        step=Octets(buckets[0].quota_octets or policy.step(ask.unit)),
         wanted=ask.wanted,
-        rate=session.rate,
+        rate=session.rate if ask.unit == "octets" else 0,
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
@@ -276,6 +284,7 @@ def _grant(
         parts=parts,
         valid_until=valid_until,
         deadline=Instant(valid_until + policy.grace_ms),
+        unit=ask.unit,
     )
     grant = Grant(
         rating_group=ask.rating_group,
@@ -284,14 +293,14 @@ def _grant(
         valid_until=valid_until,
         threshold=threshold_of(policy, octets),
         final=octets == available,
+        unit=ask.unit,
     )
     return quota, grant
 
 
 def _quota_id(session: Session, request: Interrogation, ask: Ask) -> QuotaId:
-    if ask.rating_group is None:
-        return QuotaId(f"{session.id}.{request.number}")
-    return QuotaId(f"{session.id}.{request.number}.{ask.rating_group}")
+    name = f"{session.id}.{request.number}" if ask.unit == "octets" else f"{session.id}.{request.number}.{ask.unit}"
+    return QuotaId(name if ask.rating_group is None else f"{name}.{ask.rating_group}")
 
 
 def _first_end(buckets: list[Account], bound: Instant | None) -> Instant | None:
@@ -307,20 +316,21 @@ def _first_end(buckets: list[Account], bound: Instant | None) -> Instant | None:
 def _previous_size(session: Session, rating_group: int | None) -> int:
     for answer in session.answers:
         for grant in answer.grants:
-            if grant.rating_group == rating_group and grant.octets:
+            if grant.rating_group == rating_group and grant.octets and grant.unit == "octets":
                 return grant.octets
     return 0
 
 
-def nothing_left(work: Work, owner: Owner) -> Refused:
-    reserved = sum(bucket.reserved for bucket in book.usable_buckets(work, owner))
-    return Refused(
-        Refusal.CREDIT_LIMIT_REACHED, {"subscriber": owner.partition("/")[2], "available": 0, "reserved": reserved}
-    )
+def nothing_left(work: Work, owner: Owner, unit: Unit = "octets") -> Refused:
+    reserved = sum(bucket.reserved for bucket in book.usable_buckets(work, owner, unit))
+    facts: dict[str, int | str] = {"subscriber": owner.partition("/")[2], "available": 0, "reserved": reserved}
+    if unit == "octets":
+        return Refused(Refusal.CREDIT_LIMIT_REACHED, facts)
+    return Refused(Refusal.UNITS_USED_UP, facts | {"unit": unit})
 
 
 def _no(ask: Ask, refused: Refused) -> Grant:
-    return Grant(rating_group=ask.rating_group, refusal=refused.reason, facts=refused.facts)
+    return Grant(rating_group=ask.rating_group, refusal=refused.reason, facts=refused.facts, unit=ask.unit)
 
 
 def answered(session: Session, answer: Answer, **changes: Any) -> Session:

@@ -20,7 +20,7 @@ from qanat.charging.session import TRANSITIONS, WHY_NOT, Answer, Event, Grant, S
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import Instant, Octets
+from qanat.units import Instant, Octets, Unit
 
 
 class Action(StrEnum):
@@ -39,16 +39,19 @@ def settle(work: Work, action: Action, request: Interrogation) -> Answer:
     if (state, Event.ONCE) not in TRANSITIONS:
         return Answer(number=request.number, refusal=WHY_NOT[state, Event.ONCE], facts={"session": request.session})
     amount = Octets(sum(ask.wanted or 0 for ask in request.asks))
-    refused = request.barred or _CHECKS[action](work, request, amount)
+    unit = request.asks[0].unit if request.asks else "octets"
+    mixed = any(ask.unit != unit for ask in request.asks)
+    refused = request.barred or (_MIXED if mixed else _CHECKS[action](work, request, amount, unit))
     if action is Action.CHECK or refused is not None:
         return _answer(work, request, refused)
     work.act = f"{action} event"
     if action is Action.DEBIT:
-        book.post(work, request.owner, (), amount)
+        book.post(work, request.owner, (), amount, unit)
     else:
-        book.refund(work, request.owner, amount)
+        book.refund(work, request.owner, amount, unit)
     answer = _answer(work, request, None)
-    used = (session.used if session else 0) + (amount if action is Action.DEBIT else -amount)
+    octets = amount if unit == "octets" else 0
+    used = (session.used if session else 0) + (octets if action is Action.DEBIT else -octets)
     kept = session or begin(request, work.now)
     due = Instant(work.now + CLOSED_KEPT)
     work.put(answered(kept, answer, state=State.CLOSED, due=due, used=used, last_at=work.now))
@@ -59,30 +62,32 @@ def _answer(work: Work, request: Interrogation, refused: Refused | None) -> Answ
     if refused is not None:
         facts = refused.facts
         return Answer(number=request.number, digest=request.digest, refusal=refused.reason, facts=facts, at=work.now)
-    grants = tuple(Grant(rating_group=ask.rating_group, octets=ask.wanted or 0) for ask in request.asks)
+    grants = tuple(Grant(rating_group=ask.rating_group, octets=ask.wanted or 0, unit=ask.unit) for ask in request.asks)
     return Answer(number=request.number, digest=request.digest, grants=grants, at=work.now)
 
 
-def _debit_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
+def _debit_refused(work: Work, request: Interrogation, amount: Octets, unit: Unit) -> Refused | None:
     if not amount:
         return Refused(Refusal.NOT_RATED, {"service": "an event without requested units"})
-    available = book.available(work, request.owner)
+    available = book.available(work, request.owner, unit)
     if not available:
-        return nothing_left(work, request.owner)
+        return nothing_left(work, request.owner, unit)
     if amount > available:
         return Refused(Refusal.ALL_OR_NOTHING, {"wanted": amount, "available": available})
     return None
 
 
-def _refund_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
-    used = book.used(work, request.owner)
+def _refund_refused(work: Work, request: Interrogation, amount: Octets, unit: Unit) -> Refused | None:
+    used = book.used(work, request.owner, unit)
     if not amount:
         return Refused(Refusal.NOT_RATED, {"service": "a refund without requested units"})
     return None if amount <= used else Refused(Refusal.REFUND_TOO_LARGE, {"wanted": amount, "used": used})
 
 
-def _check_refused(work: Work, request: Interrogation, amount: Octets) -> Refused | None:
-    return None if book.available(work, request.owner) >= max(amount, 1) else nothing_left(work, request.owner)
+def _check_refused(work: Work, request: Interrogation, amount: Octets, unit: Unit) -> Refused | None:
+    available = book.available(work, request.owner, unit)
+    return None if available >= max(amount, 1) else nothing_left(work, request.owner, unit)
 
 
+_MIXED = Refused(Refusal.NOT_RATED, {"service": "an event in several units"})
 _CHECKS = {Action.DEBIT: _debit_refused, Action.REFUND: _refund_refused, Action.CHECK: _check_refused}

@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from qanat.units import HOUR, MINUTE, Instant, Millis, Octets
+from qanat.units import HOUR, MINUTE, Instant, Millis, Octets, Unit
 
 _GROWTH: Final = 4
+_STEPS: Final[dict[Unit, Octets]] = {"seconds": Octets(10 * 60), "units": Octets(10)}
+"""Ten minutes, and ten of whatever a service counts: few messages, little stranded."""
 MEASURED_OVER_MS: Final = Millis(50)
 """Less than this tells how fast the machine answers, not how fast the traffic is."""
 
@@ -34,6 +36,10 @@ class Policy:
     """A session that holds no quota is closed after so long without a word: its holder may have had nothing to say."""
     threshold_percent: int = 20
     report_interval_s: int = 60
+
+    def step(self, unit: Unit) -> Octets:
+        """Return the size of a quota from a bucket whose plan does not say."""
+        return self.quota_octets if unit == "octets" else _STEPS[unit]
 
     def valid_until(self, now: Instant, bucket_ends: Instant | None) -> Instant:
         """A grant never outlives its bucket."""

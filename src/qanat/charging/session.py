@@ -14,7 +14,7 @@ from qanat.ids import QuotaId
 from qanat.ledger.book import Part
 from qanat.ledger.work import Record
 from qanat.refusals import Refusal
-from qanat.units import Instant
+from qanat.units import Instant, Unit
 
 
 class State(StrEnum):
@@ -69,6 +69,8 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     deadline: Instant
     """When the sweeper releases it: validity plus grace."""
     used: int = 0
+    unit: Unit = "octets"
+    """What ``octets``, ``parts`` and ``used`` count, if it is not octets."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -83,6 +85,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     final: bool = False
     refusal: Refusal | None = None
     facts: dict[str, int | str] = {}
+    unit: Unit = "octets"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):

@@ -87,6 +87,7 @@ def _show(stands: Standing, *, as_json: bool) -> None:
     click.echo(
         f"The lab stands, {stands.place.value}. Hosts: {', '.join(HOSTS)}.\n"
         f"  server        {stands.server}, administrator's token in {stands.token_file}\n"
+        f"  console       {stands.console} in a browser; sign in as {_sign_ins(stands)}\n"
         f"  internet      {stands.internet} with {files}\n"
         f"  terminal      reaches both over cell0 (the cloud SIM) and wifi0; not enrolled yet\n"
         f"  base-station  {stands.base_station} on its access side, where guest and laptop are\n"
@@ -108,3 +109,7 @@ def _show(stands: Standing, *, as_json: bool) -> None:
         f"  qanat lab exec terminal curl -o /dev/null {stands.internet}/photo.jpg\n"
         f"In the end: qanat lab down. More: docs/guides/exchange-by-hand.md"
     )
+
+
+def _sign_ins(stands: Standing) -> str:
+    return " or ".join(f"{name} ({password})" for name, password in stands.sign_ins.items())

@@ -9,7 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.parameters import MONEY, NAME, SIZE, SIZE_OR_NONE
-from qanat.console.tables import money, say, show, size
+from qanat.console.tables import amount, money, say, show
 
 
 @click.group()
@@ -56,7 +56,11 @@ def plan() -> None:
 
 @plan.command("create")
 @click.argument("name", type=NAME)
-@click.option("--octets", type=SIZE, required=True, help="How much: 1GB, 500MB, 2GiB or plain octets.")
+@click.option("--octets", type=SIZE, default=0, help="How much: 1GB, 500MB, 2GiB or plain octets.")
+@click.option("--seconds", type=click.IntRange(0), default=0, help="Instead of octets: how much time.")
+@click.option(
+    "--units", type=click.IntRange(0), default=0, help="Instead of octets: how many of what a service counts."
+)
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
 @click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")
 @click.option("--currency", default="EUR", show_default=True)
@@ -67,9 +71,11 @@ def plan() -> None:
 @click.option("--stock", type=click.IntRange(0), help="How many may be sold in all.")
 @remote
 def create_plan(client: Client, /, operator_name: str, **terms: Any) -> Json:
-    """Put a plan on sale."""
+    """Put a plan on sale: of octets, of seconds, or of units."""
+    if [bool(terms[unit]) for unit in ("octets", "seconds", "units")].count(True) != 1:
+        raise click.UsageError("Say how much with one of --octets, --seconds and --units.")
     made = client.post("/v1/plans", {**terms, "operator": operator_name})
-    say(f"Plan {made['name']}: {size(made['octets'])} for {made['valid_days']} days at {_price(made)}.")
+    say(f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {made['valid_days']} days at {_price(made)}.")
     return made
 
 
@@ -82,7 +88,7 @@ def list_plans(client: Client) -> Json:
         (
             one["name"],
             one["operator"],
-            size(one["octets"]),
+            amount(one["size"], one["unit"]),
             one["valid_days"],
             _price(one),
             one["priority"],
@@ -90,7 +96,7 @@ def list_plans(client: Client) -> Json:
         )
         for one in found["plans"]
     ]
-    columns = ("plan", "operator", "octets", "days", "price", "priority", "on sale")
+    columns = ("plan", "operator", "size", "days", "price", "priority", "on sale")
     show(columns, rows, empty="No plan yet: `qanat plan create`.")
     return found
 

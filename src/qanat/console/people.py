@@ -9,7 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import MONEY, NAME, SIZE
-from qanat.console.tables import moment, money, say, show, size
+from qanat.console.tables import amount, moment, money, say, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 
@@ -95,7 +95,7 @@ def pay_in(client: Client, subscriber: str, amount: int, currency: str) -> Json:
 def buy(client: Client, subscriber: str | None, plan: str) -> Json:
     """Buy a plan from the wallet."""
     bucket = client.post(path_of(subscriber, "/purchases"), {"plan": plan})
-    say(f"Bought {plan}: {size(bucket['size'])} until {moment(bucket['expires_at'])} UTC.")
+    say(f"Bought {plan}: {amount(bucket['size'], bucket['unit'])} until {moment(bucket['expires_at'])} UTC.")
     return bucket
 
 
@@ -120,7 +120,13 @@ def balance(client: Client, subscriber: str | None) -> Json:
     figures = ("available", "reserved", "used", "debt")
     show(("subscriber", *figures), [(found["subscriber"], *(size(found[key]) for key in figures))], empty="")
     rows = [
-        (one["plan"] or "top-up", size(one["available"]), size(one["size"]), one["priority"], moment(one["expires_at"]))
+        (
+            one["plan"] or "top-up",
+            amount(one["available"], one["unit"]),
+            amount(one["size"], one["unit"]),
+            one["priority"],
+            moment(one["expires_at"]),
+        )
         for one in found["buckets"]
     ]
     show(("in order of use", "available", "size", "priority", "expires (UTC)"), rows, empty="No bucket: `qanat buy`.")

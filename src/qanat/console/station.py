@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from qanat.errors import BadInput, Fault
+from qanat.console.device_options import or_exit, state_option
+
+if TYPE_CHECKING:
+    from qanat.agents.base_station.page_tls import PageTls
 
 T = TypeVar("T")
 
 
-def _state_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Folder of the base station's key, identity and journal.",
-    )(function)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_state_option = state_option("the base station's key, identity and journal")
 
 
 @click.group()
@@ -80,6 +78,12 @@ def enrol(
 @click.option("--access", metavar="IFACE", help="Instead of the enrolled one.")
 @click.option("--uplink", metavar="IFACE", help="Instead of the enrolled one.")
 @click.option("--portal-port", type=click.IntRange(1, 65_535), default=8910, show_default=True, metavar="PORT")
+@click.option(
+    "--page-tls-port", type=click.IntRange(1, 65_535), metavar="PORT", help="Serve the page over HTTPS here as well."
+)
+@click.option("--page-name", metavar="NAME", help="The name in a certificate that the base station makes itself.")
+@click.option("--page-cert", type=_FILE, metavar="FILE", help="The page's certificate and chain, in PEM.")
+@click.option("--page-key", type=_FILE, metavar="FILE", help="Its key, in PEM.")
 @click.option("--free", multiple=True, metavar="URL", help="Another server that is reached uncharged; repeatable.")
 @click.option("--report-interval", type=click.IntRange(1, 86_400), metavar="SECONDS", help="Overrules the server's.")
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
@@ -89,6 +93,10 @@ def run(
     access: str | None,
     uplink: str | None,
     portal_port: int,
+    page_tls_port: int | None,
+    page_name: str | None,
+    page_cert: Path | None,
+    page_key: Path | None,
     free: tuple[str, ...],
     report_interval: int | None,
     as_json: bool,
@@ -107,6 +115,7 @@ def run(
             access=access,
             uplink=uplink,
             portal_port=portal_port,
+            page_tls=_page_tls(page_tls_port, page_name, page_cert, page_key),
             free=list(free),
             report_interval_s=report_interval,
             log=JsonLog(clock) if as_json else PlainLog(clock),
@@ -135,13 +144,18 @@ def status(*, as_json: bool, state: Path | None) -> None:
         click.echo(line)
 
 
+def _page_tls(port: int | None, name: str | None, certificate: Path | None, key: Path | None) -> PageTls | None:
+    if port is None:
+        if name or certificate or key:
+            raise click.UsageError("the page is served over HTTPS on a port of its own: give --page-tls-port")
+        return None
+    from qanat.agents.base_station.page_tls import PageTls  # noqa: PLC0415
+
+    return PageTls(port=port, name=name or "portal.qanat.test", certificate=certificate, key=key)
+
+
 def _or_exit(action: Callable[[], T]) -> T:
-    """Do it; a fault ends the command with what happened and how to cure it."""
-    try:
-        return action()
-    except Fault as fault:
-        click.echo(f"qanat station: {fault}", err=True)
-        sys.exit(2 if isinstance(fault, BadInput) else 1)
+    return or_exit("station", action)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qanat.units import format_money, format_size
+from qanat.units import Unit, format_count, format_money, format_size
 
 _FIGURES = frozenset({"octets", "size", "available", "reserved", "used", "debt", "price", "priority", "times", "free"})
 
@@ -65,6 +65,11 @@ def _in_blocks(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
 def size(octets: int) -> str:
     """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``."""
     return f"{octets} B" if abs(octets) < 1000 else f"{format_size(octets)} ({octets:,})"
+
+
+def amount(count: int, unit: Unit) -> str:
+    """Write a count of any unit, octets as ``size`` does."""
+    return size(count) if unit == "octets" else format_count(count, unit)
 
 
 def money(amount: int, currency: str) -> str:

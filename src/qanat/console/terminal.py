@@ -6,22 +6,18 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
+from qanat.console.device_options import or_exit, state_option
 from qanat.console.lazy import absent
-from qanat.errors import BadInput, Fault
+from qanat.errors import Fault
 
 T = TypeVar("T")
 
 
-def _state_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Folder of the terminal's key, identity and usage journal.",
-    )(function)
+_state_option = state_option("the terminal's key, identity and usage journal")
 
 
 @click.group()
@@ -222,12 +218,7 @@ def join(
 
 
 def _or_exit(action: Callable[[], T]) -> T:
-    """Do it; a fault ends the command with what happened and how to cure it."""
-    try:
-        return action()
-    except Fault as fault:
-        click.echo(f"qanat terminal: {fault}", err=True)
-        sys.exit(2 if isinstance(fault, BadInput) else 1)
+    return or_exit("terminal", action)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def why(client: Client, session: str) -> Json:
     for step in found["steps"]:
         say(_step(step))
     for one in found["refusals"]:
-        say(f"{moment(one['at'])} UTC, {one['times']} times: {one['reason']}\n  {one['sentence']}\n  {one['cure']}")
+        say(f"{moment(one['at'])} UTC, {one['times']}×: {one['reason']}\n  {one['sentence']}\n  {one['cure']}")
     if not found["refusals"]:
         say("Nothing was refused in this session.")
     return found

@@ -308,7 +308,9 @@ def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Tr
 
 
 def _supplier_short(work: Work, order: SupplyOrder, *, available: Octets, wanted: int) -> Refused:
-    buckets = [account for account in work.all(Account, order.owner) if account.role == "bucket"]
+    buckets = [
+        account for account in work.all(Account, order.owner) if account.role == "bucket" and account.unit == "octets"
+    ]
     if buckets and all(bucket.expired(work.now) for bucket in buckets):
         at = format_instant(max(bucket.expires_at or Instant(0) for bucket in buckets))
         return Refused(Refusal.SUPPLIER_EXPIRED, {"supplier": order.supplier, "at": at})

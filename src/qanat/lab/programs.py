@@ -25,7 +25,7 @@ QANAT: Final = (*PYTHON, "qanat.console.main")
 class Program:
     """A running program. ``stop`` is polite, ``kill`` is not."""
 
-    def __init__(self, name: str, command: Sequence[str], *, log: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, log: Path, pass_fds: Sequence[int] = ()) -> None:
         self.name = name
         self.log = log
         self._seen = log.stat().st_size if log.exists() else 0
@@ -36,6 +36,7 @@ class Program:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                pass_fds=pass_fds,
                 start_new_session=True,  # Ctrl-C is for the lab, which then stops its programs in order
             )
 

@@ -48,6 +48,9 @@ def show(place: Place) -> int:
     folder = _folder()
     screen.plain(f"Qanat, the whole job on real traffic, {place.value}.", style="bold")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
+    screen.plain(
+        "`qanat lab up` leaves such a world standing, with the console's address and two sign-ins.", style="dim"
+    )
     stage = (
         Stage(None, folder, interface="lo") if place is Place.NOWHERE else Stage(Lab("show"), folder, interface=CELL)
     )

@@ -10,6 +10,7 @@ import http.client
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from http import HTTPStatus
 from pathlib import Path
@@ -111,9 +112,9 @@ class Stage:
         """Type any command on a host and return what it prints. Raises CommandFailed."""
         return run(self._in(host, *words))
 
-    def start(self, name: str, host: str, *words: str) -> Program:
+    def start(self, name: str, host: str, *words: str, pass_fds: Sequence[int] = ()) -> Program:
         """Start a program on a host; it ends with the stage at the latest."""
-        program = Program(name, self._in(host, *words), log=self.folder / f"{name}.log")
+        program = Program(name, self._in(host, *words), log=self.folder / f"{name}.log", pass_fds=pass_fds)
         self._stack.callback(program.stop)
         self.programs[name] = program
         return program

@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,13 +25,17 @@ from qanat.lab.exchange_stage import BASE_STATION, GUEST, PHONE, PORTAL_URL, Exc
 from qanat.lab.namespaces import LabFault
 from qanat.lab.private import Place
 from qanat.lab.programs import PYTHON
+from qanat.lab.relay import bound_outside
 from qanat.lab.scenario import CELL
 from qanat.lab.screen import Screen
 from qanat.lab.stage import Stage
 from qanat.lab.topology import Lab
 from qanat.lab.waiting import until
+from qanat.system import fresh_code
 
 DEVICES: Final = (BASE_STATION, GUEST, PHONE)
+SUBSCRIBER: Final = "alice"
+STAFF: Final = "norbert"
 _UP_WITHIN_S: Final = 90
 
 
@@ -41,6 +46,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     server: str
     token_file: str
+    console: str
+    """The same server for a browser outside the lab."""
+    sign_ins: dict[str, str]
+    """Names with which to sign in there, and their passwords."""
     internet: str
     files: dict[str, int]
     base_station: str
@@ -87,10 +96,17 @@ def up(folder: Path, place: Place) -> Standing:
     """Lay the lab and leave it standing. Raises LabFault, TooLate."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "keeper.log"
-    module, arguments = "qanat.lab.standing", [str(folder), place.name]
-    command = [*PYTHON, module, *arguments] if place is Place.ROOT else private.command_inside(place, module, arguments)
-    with log.open("wb") as out:
-        keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    with log.open("wb") as out, bound_outside() as listening:
+        module, arguments = "qanat.lab.standing", [str(folder), place.name, str(listening.fileno())]
+        inside = place is not Place.ROOT
+        keeper = subprocess.Popen(
+            private.command_inside(place, module, arguments) if inside else [*PYTHON, module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            pass_fds=[listening.fileno()],
+            start_new_session=True,
+        )
 
     def stands() -> Standing | None:
         if keeper.poll() is not None:
@@ -111,16 +127,19 @@ def down(folder: Path) -> bool:
     return True
 
 
-def keep(folder: Path, place: Place) -> None:
-    """Lay the lab, furnish it, start its programs, and wait for the end."""
+def keep(folder: Path, place: Place, listening: socket.socket) -> None:
+    """Lay the lab, furnish it, start its programs, and wait for the end. ``listening`` is where the console is shown."""
     signal.signal(signal.SIGTERM, _leave)
     with Stage(Lab(), folder, interface=CELL) as stage:
         _furnish(stage)
+        _show_console(stage, listening)
         standing = Standing(
             keeper=os.getpid(),
             place=place,
             server=stage.server_url,
             token_file=str(stage.data / "admin.token"),
+            console=f"http://127.0.0.1:{listening.getsockname()[1]}",
+            sign_ins=_sign_ins(stage),
             internet=f"http://{stage.web}",
             files=dict(internet.FILES),
             base_station=PORTAL_URL,
@@ -153,6 +172,24 @@ def _furnish(stage: Stage) -> None:
     half_done.unlink()
 
 
+def _show_console(stage: Stage, listening: socket.socket) -> None:
+    server = stage.server_url.removeprefix("http://")
+    words = (*PYTHON, "qanat.lab.relay", str(listening.fileno()), server)
+    stage.start("relay", "server", *words, pass_fds=[listening.fileno()]).wait_for("relaying")
+
+
+def _sign_ins(stage: Stage) -> dict[str, str]:
+    """Let a subscriber and somebody of an operator sign in; those of an earlier time are kept."""
+    kept = stage.data / "sign-ins.json"
+    if not kept.exists():
+        made = {name: fresh_code() for name in (SUBSCRIBER, STAFF)}
+        stage.do(f"/v1/subscribers/{SUBSCRIBER}/password", password=made[SUBSCRIBER])
+        stage.do("/v1/operators/north/staff", name=STAFF, password=made[STAFF])
+        kept.touch(mode=0o600)
+        kept.write_bytes(msgspec.json.encode(made))
+    return msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
+
+
 def _sweep() -> bool:
     """Remove hosts that nobody keeps."""
     lab = Lab()
@@ -172,4 +209,4 @@ def _note(folder: Path) -> Path:
 
 if __name__ == "__main__":
     private.is_inside()
-    keep(Path(sys.argv[1]), Place[sys.argv[2]])
+    keep(Path(sys.argv[1]), Place[sys.argv[2]], socket.socket(fileno=int(sys.argv[3])))

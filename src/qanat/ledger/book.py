@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from qanat.ids import Owner, shard_of
 from qanat.ledger.history import mark_hour
 from qanat.ledger.work import Record, Work
-from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets
+from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets, Unit
 
 Role = Literal[
     "bucket",
@@ -41,7 +41,7 @@ _NEVER: Final = Instant(2**62)
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """One account of an owner, in octets or in the minor units of a currency."""
+    """One account of an owner, in octets, in another unit of use, or in the minor units of a currency."""
 
     role: Role
     unit: str = "octets"
@@ -76,22 +76,25 @@ def tally_owner(operator: str, beside: Owner) -> Owner:
     return Owner(f"operator/{operator}#{shard_of(beside)}")
 
 
-def usable_buckets(work: Work, owner: Owner) -> list[Account]:
-    """Return the buckets that still hold something and have not expired, in order of use."""
+def usable_buckets(work: Work, owner: Owner, unit: Unit = "octets") -> list[Account]:
+    """Return the buckets of a unit that still hold something and have not expired, in order of use."""
     now = work.now
     buckets = [
         account
         for account in work.all(Account, owner)
-        if account.role == "bucket" and account.balance > 0 and (account.expires_at or _NEVER) > now
+        if account.role == "bucket"
+        and account.unit == unit
+        and account.balance > 0
+        and (account.expires_at or _NEVER) > now
     ]
     if len(buckets) > 1:
         buckets.sort(key=lambda bucket: (bucket.priority, bucket.expires_at or _NEVER, bucket.opened_at, bucket.id))
     return buckets
 
 
-def available(work: Work, owner: Owner) -> Octets:
-    """Return the octets a new quota could take."""
-    return Octets(sum(bucket.available for bucket in usable_buckets(work, owner)))
+def available(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
+    """Return what a new quota could take."""
+    return Octets(sum(bucket.available for bucket in usable_buckets(work, owner, unit)))
 
 
 def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:
@@ -115,8 +118,8 @@ def reserve_from(work: Work, buckets: list[Account], octets: Octets) -> tuple[Pa
     return tuple(parts)
 
 
-def post(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> tuple[Part, ...]:
-    """Turn used octets into usage and return what is still reserved.
+def post(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets, unit: Unit = "octets") -> tuple[Part, ...]:
+    """Turn used octets into usage and return what is still reserved. Another ``unit`` is that of the parts.
 
     First from the reserved parts; past them from what else the subscriber has, since it happened; past that as debt.
     """
@@ -129,18 +132,18 @@ def post(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> tup
             left -= take
         if octets > take:
             kept.append((id, octets - take))
-    _use(work, owner, used, beyond=left)
+    _use(work, owner, used, unit, beyond=left)
     return tuple(kept)
 
 
-def post_and_release(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets) -> None:
+def post_and_release(work: Work, owner: Owner, parts: tuple[Part, ...], used: Octets, unit: Unit = "octets") -> None:
     """Turn used octets into usage as ``post`` does, and send the rest of the parts home."""
     left = int(used)
     for id, octets in parts:
         take = min(left, octets)
         _draw(work, _account(work, owner, id), posted=take, reserved=octets)
         left -= take
-    _use(work, owner, used, beyond=left)
+    _use(work, owner, used, unit, beyond=left)
 
 
 def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
@@ -151,36 +154,37 @@ def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
     return Octets(sum(octets for _, octets in parts))
 
 
-def used(work: Work, owner: Owner) -> Octets:
-    """Return the octets that were used and not given back."""
-    return Octets(_used_account(work, owner).balance)
+def used(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
+    """Return what was used and not given back."""
+    return Octets(_used_account(work, owner, unit).balance)
 
 
 def countable(work: Work, owner: Owner) -> int:
     """Return the most that one more report may say was used: what is used in all stays below 2**63."""
-    return min(MAX_PUBLIC_OCTETS, MAX_OCTETS - _used_account(work, owner).balance)
+    return min(MAX_PUBLIC_OCTETS, MAX_OCTETS - _used_account(work, owner, "octets").balance)
 
 
-def refund(work: Work, owner: Owner, octets: Octets) -> None:
-    """Take used octets back: what is owed is paid first, the rest goes to the bucket that is used next.
+def refund(work: Work, owner: Owner, octets: Octets, unit: Unit = "octets") -> None:
+    """Take back what was used: what is owed is paid first, the rest goes to the bucket that is used next.
 
     At most what was used. Without a usable bucket they become one of their own, which never expires.
     """
-    debt = work.get(Account, owner, "debt")
+    debt = work.get(Account, owner, _named("debt", unit))
     paid = min(octets, -debt.balance) if debt else 0
     if debt and paid:
-        transfer(work, _used_account(work, owner), debt, paid)
+        transfer(work, _used_account(work, owner, unit), debt, paid)
     if octets > paid:
-        bucket = next(iter(usable_buckets(work, owner)), None) or work.get(Account, owner, "refunds")
-        target = bucket or Account(owner=owner, id="refunds", role="bucket", opened_at=work.now)
-        transfer(work, _used_account(work, owner), target, octets - paid)
+        refunds = _named("refunds", unit)
+        bucket = next(iter(usable_buckets(work, owner, unit)), None) or work.get(Account, owner, refunds)
+        target = bucket or Account(owner=owner, id=refunds, role="bucket", unit=unit, opened_at=work.now)
+        transfer(work, _used_account(work, owner, unit), target, octets - paid)
 
 
 def open_bucket(work: Work, bucket: Account) -> None:
     """Issue a new bucket with its ``size``; what the subscriber owes is paid from it first."""
     work.put(bucket)
-    transfer(work, tally(work, bucket.operator, bucket.owner, "issued", unit="octets"), bucket, bucket.size)
-    debt = work.get(Account, bucket.owner, "debt")
+    transfer(work, tally(work, bucket.operator, bucket.owner, "issued", unit=bucket.unit), bucket, bucket.size)
+    debt = work.get(Account, bucket.owner, _named("debt", bucket.unit))
     if debt is not None and debt.balance < 0:
         paid = min(-debt.balance, bucket.size)
         transfer(work, _account(work, bucket.owner, bucket.id), debt, paid)
@@ -193,7 +197,7 @@ def expire(work: Work, bucket: Account) -> Octets:
     """
     left = bucket.available
     if left > 0:
-        transfer(work, bucket, tally(work, bucket.operator, bucket.owner, "expired", unit="octets"), left)
+        transfer(work, bucket, tally(work, bucket.operator, bucket.owner, "expired", unit=bucket.unit), left)
     return Octets(left)
 
 
@@ -206,8 +210,13 @@ def pay_in(work: Work, wallet: Account, amount: MinorUnits) -> None:
 def tally(work: Work, operator: str, beside: Owner, role: Role, *, unit: str) -> Account:
     """Return an operator's account for a role in the shard of ``beside``, new if it is the first time."""
     owner = tally_owner(operator, beside)
-    id = role if unit == "octets" else f"{role}-{unit}"
+    id = _named(role, unit)
     return work.get(Account, owner, id) or Account(owner=owner, id=id, role=role, unit=unit, operator=operator)
+
+
+def _named(role: str, unit: str) -> str:
+    """Return the id of an account of which an owner has one for each unit."""
+    return role if unit == "octets" else f"{role}-{unit}"
 
 
 def transfer(work: Work, source: Account, target: Account, amount: int) -> None:
@@ -226,24 +235,26 @@ def _draw(work: Work, bucket: Account, *, posted: int, reserved: int) -> None:
         work.posted(bucket.owner, bucket.id, -posted)
 
 
-def _use(work: Work, owner: Owner, used: int, *, beyond: int) -> None:
+def _use(work: Work, owner: Owner, used: int, unit: Unit, *, beyond: int) -> None:
     """Add to what was used; ``beyond`` of it was not drawn from any reservation."""
     if beyond:
-        _post_beyond(work, owner, beyond)
+        _post_beyond(work, owner, beyond, unit)
     if used:
-        account = _used_account(work, owner)
-        mark_hour(work, owner, used=account.balance)
+        account = _used_account(work, owner, unit)
+        if unit == "octets":
+            mark_hour(work, owner, used=account.balance)
         _add(work, account, used)
 
 
-def _post_beyond(work: Work, owner: Owner, octets: int) -> None:
-    for bucket in usable_buckets(work, owner):
+def _post_beyond(work: Work, owner: Owner, octets: int, unit: Unit) -> None:
+    for bucket in usable_buckets(work, owner, unit):
         take = min(octets, bucket.available)
         if take > 0:
             _add(work, bucket, -take)
             octets -= take
     if octets:
-        debt = work.get(Account, owner, "debt") or Account(owner=owner, id="debt", role="debt")
+        id = _named("debt", unit)
+        debt = work.get(Account, owner, id) or Account(owner=owner, id=id, role="debt", unit=unit)
         _add(work, debt, -octets)
 
 
@@ -252,8 +263,9 @@ def _add(work: Work, account: Account, amount: int) -> None:
     work.posted(account.owner, account.id, amount)
 
 
-def _used_account(work: Work, owner: Owner) -> Account:
-    return work.get(Account, owner, "used") or Account(owner=owner, id="used", role="used")
+def _used_account(work: Work, owner: Owner, unit: Unit) -> Account:
+    id = _named("used", unit)
+    return work.get(Account, owner, id) or Account(owner=owner, id=id, role="used", unit=unit)
 
 
 def _account(work: Work, owner: Owner, id: str) -> Account:

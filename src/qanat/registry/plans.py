@@ -11,12 +11,13 @@ from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import plan_owner
 from qanat.registry.operators import require_operator
-from qanat.units import Instant, MinorUnits, Octets
+from qanat.units import Instant, MinorUnits, Octets, Unit
 
 
 class Plan(Record, frozen=True, kw_only=True):
     operator: str
     octets: Octets
+    """How much; octets, unless ``unit`` says otherwise."""
     valid_days: int
     price: MinorUnits
     currency: str
@@ -30,6 +31,7 @@ class Plan(Record, frozen=True, kw_only=True):
     sold: int = 0
     """Counted only where there is a stock, so that an ordinary plan is never a place where all buyers queue."""
     withdrawn: bool = False
+    unit: Unit = "octets"
     created_at: Instant
 
 

@@ -14,7 +14,7 @@ from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, format_money, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """A subscriber's octets and money. ``available`` counts only buckets that can be used now."""
+    """A subscriber's octets and money. ``available`` counts only buckets that can be used now; other units are in buckets."""
 
     available: Octets
     reserved: Octets
@@ -52,6 +52,7 @@ def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Accoun
             owner=subscriber.owner,
             id=bucket,
             role="bucket",
+            unit=sold.unit,
             operator=sold.operator,
             plan=sold.id,
             size=sold.octets,
@@ -107,10 +108,14 @@ def balance_of(work: Work, subscriber: Subscriber) -> Balance:
     used, debt = by_id.get("used"), by_id.get("debt")
     return Balance(
         available=Octets(sum(bucket.available for bucket in usable)),
-        reserved=Octets(sum(account.reserved for account in accounts if account.role == "bucket")),
+        reserved=Octets(sum(one.reserved for one in accounts if one.role == "bucket" and one.unit == "octets")),
         used=Octets(used.balance if used else 0),
         debt=Octets(-debt.balance if debt else 0),
-        buckets=usable,
+        buckets=[
+            *usable,
+            *usable_buckets(work, subscriber.owner, "seconds"),
+            *usable_buckets(work, subscriber.owner, "units"),
+        ],
         wallets=[account for account in accounts if account.role == "wallet"],
     )
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from random import Random
 from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
@@ -16,16 +14,13 @@ from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Epoch, Reading
-from qanat.clock import Clock
-from qanat.simulation.agenda import Agenda
 from qanat.simulation.disk import Disk
 from qanat.simulation.kernel import Kernel
-from qanat.simulation.road import Road, Sender
-from qanat.simulation.server import Answer
-from qanat.simulation.tally import Tally
-from qanat.simulation.truth import Discrepancy, Truth
+from qanat.simulation.letters import Letters
+from qanat.simulation.surroundings import SkewedClock, Surroundings
+from qanat.simulation.truth import Discrepancy
 from qanat.units import Instant
-from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport, UsageRow
+from qanat.wire.agent import UsageRow
 
 JOURNAL_AGAIN_MS: Final = 2_000
 DOZE_MS: Final = (1_000, 60_000)
@@ -34,29 +29,6 @@ SLEEP_MS: Final = (1_000, 900_000)
 EVENTS_KEPT: Final = 40
 AMBUSH_WITHIN_MS: Final = 6_000
 WAKES_AT_ONCE: Final = 20
-
-
-class SkewedClock:
-    """A device's own clock, off by so much."""
-
-    def __init__(self, clock: Clock, skew_ms: int) -> None:
-        self._clock = clock
-        self.skew_ms = skew_ms
-
-    def now(self) -> Instant:
-        return Instant(self._clock.now() + self.skew_ms)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all devices share."""
-
-    clock: Clock
-    agenda: Agenda
-    random: Random
-    road: Road
-    truth: Truth
-    tally: Tally
 
 
 class Device:
@@ -246,7 +218,7 @@ class Device:
                 self.kernel.shut()
                 queue.extend(self.holder.fenced(self._corrected.now(), self._reading()))
             case Send(message):
-                self._send(message)
+                self._letters().send(message)
             case Wake(at):
                 self._wake_at(Instant(at - self._corrected.offset_ms - self._clock.skew_ms))
             case Note(event, facts):
@@ -295,50 +267,23 @@ class Device:
             raise Discrepancy("the holder spins: it wants to be woken without end", terminal=self.name)
         self.look()
 
-    # Sending
+    # Helpers
 
-    def _send(self, message: Interrogation | UsageReport) -> None:
-        self._note(_name_of(message))
+    def _letters(self) -> Letters:
+        """Return the letters of this process, and of no later one."""
         life = self._life
-        sender = Sender(
-            terminal=self.name,
+        return Letters(
+            self.name,
+            self._around.road,
+            self._corrected,
             channels=lambda: self._channels() if life == self._life else [],
-            answered=lambda answer: self._arrived(life, message, answer),
-            rejected=lambda problem: self._rejected(life, message, problem),
-            unreachable=lambda retry_after_s: self._missed(life, message, retry_after_s),
+            reader=lambda: self.holder if life == self._life and not self._is_paused else None,
+            do=self._do,
+            note=self._note,
         )
-        self._around.road.send(sender, message)
 
     def _channels(self) -> list[bool]:
         return [] if self.is_walled_off else [self.link, self.other_channel]
-
-    def _arrived(self, life: int, message: Interrogation | UsageReport, answer: Answer) -> None:
-        holder = self._listening(life)
-        if holder is None:
-            return
-        if isinstance(answer, InterrogationAnswer):
-            self._note(f"answer {answer.number}: {len(answer.quotas)} quotas, confirmed to {answer.acked}")
-            self._corrected.learn(answer.server_time)
-            self._do(holder.answered(self._corrected.now(), answer))
-        elif isinstance(message, UsageReport) and isinstance(answer, UsageConfirmation):
-            self._note(f"confirmed to {answer.acked}")
-            self._do(holder.confirmed(self._corrected.now(), message, answer))
-
-    def _rejected(self, life: int, message: Interrogation | UsageReport, problem: Problem) -> None:
-        holder = self._listening(life)
-        if holder is not None:
-            self._do(holder.rejected(self._corrected.now(), message, problem))
-
-    def _missed(self, life: int, message: Interrogation | UsageReport, retry_after_s: int) -> None:
-        holder = self._listening(life)
-        if holder is not None:
-            self._do(holder.unreachable(self._corrected.now(), message, retry_after_s=retry_after_s))
-
-    def _listening(self, life: int) -> Holder | None:
-        """Return the holder if it is still the same process and not waiting for its disk."""
-        return self.holder if life == self._life and not self._is_paused else None
-
-    # Helpers
 
     @property
     def _now(self) -> Instant:
@@ -347,9 +292,3 @@ class Device:
     def _note(self, event: str, **facts: int | str) -> None:
         words = [event, *(f"{name}={fact}" for name, fact in facts.items())]
         self.events.append((self._now, " ".join(words)))
-
-
-def _name_of(message: Interrogation | UsageReport) -> str:
-    report = message.report if isinstance(message, Interrogation) else message
-    what = f"asks {message.kind} {message.number}" if isinstance(message, Interrogation) else "reports"
-    return f"{what}: rows {[row.seq for row in report.rows]}"

@@ -28,12 +28,13 @@ from qanat.registry.subscribers import create_subscriber, set_status
 from qanat.registry.terminals import enrol
 from qanat.registry.wallets import top_up
 from qanat.simulation.agenda import Agenda
-from qanat.simulation.device import Device, Surroundings
+from qanat.simulation.device import Device
 from qanat.simulation.disk import FileDisk, MemoryDisk
 from qanat.simulation.mishaps import Mishaps
 from qanat.simulation.people import CURRENCY, People, owner_named, subscriber_named
 from qanat.simulation.road import Road
 from qanat.simulation.server import Server
+from qanat.simulation.surroundings import Surroundings
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy, Truth
 from qanat.units import DAY, HOUR, MINUTE, Millis, MinorUnits, Octets, format_instant

@@ -111,13 +111,13 @@ class Lane:
     async def open(self) -> None:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
         self._ready.clear()
-        self._pages.clear()
         self._durable = await self._log.heads()
         behind: Images = {}
         for row in await self._log.tail():
             gather(behind, decode_entry(row.body))
             self._durable[row.shard] = row.seq
         self._heads = dict(self._durable)
+        self._pages.clear()  # also what was being read while we looked: others may have written since
         self._projector.start_afresh()
         self._projector.take(behind)
         self._ready.set()

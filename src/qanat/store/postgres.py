@@ -108,7 +108,7 @@ class PostgresLog:
         while True:
             try:
                 if not may_be_there or not await self._are_there(rows):
-                    await self._writer.run(lambda connection: _insert(connection, rows, unchanged))
+                    await self._writer.run(lambda connection: self._insert(connection, rows, unchanged))
                 return
             except Taken:
                 if not may_be_there or not await self._are_there(rows):
@@ -182,19 +182,18 @@ class PostgresLog:
         await self._writer.run(lambda connection: connection.execute(_TOUCH))  # as in heads()
         return True
 
+    async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
+        columns = _columns(rows)
+        if not unchanged:
+            await connection.execute(_APPEND, *columns)
+            return
+        next_seqs = [seq + 1 for seq in unchanged.values()]
+        done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
+        if done == "INSERT 0 0":
+            raise Taken("a shard that was read has moved")
+
     async def _read(self, sql: str, *arguments: Any) -> list[Any]:
         return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
-
-
-async def _insert(connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
-    columns = _columns(rows)
-    if not unchanged:
-        await connection.execute(_APPEND, *columns)
-        return
-    next_seqs = [seq + 1 for seq in unchanged.values()]
-    done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
-    if done == "INSERT 0 0":
-        raise Taken("a shard that was read has moved")
 
 
 async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:

@@ -34,6 +34,10 @@ _SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
+_PLAN_ANEW: Final = (
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_extension WHERE extname = 'citus'"
+)
+"""Citus can't plan in advance."""
 _COLLIDED: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _BROKEN: Final = (
     OSError,
@@ -149,7 +153,9 @@ class Links:
 async def connect(address: str, **settings: str) -> Connection:
     """Connect once. Raises BadInput for an address that is none, StoreFault."""
     try:
-        return await asyncpg.connect(address, timeout=_CONNECT_S, server_settings={**_SETTINGS, **settings})
+        connection = await asyncpg.connect(address, timeout=_CONNECT_S, server_settings={**_SETTINGS, **settings})
+        await connection.execute(_PLAN_ANEW)
+        return connection
     except (ValueError, asyncpg.ClientConfigurationError) as error:
         raise BadInput(
             f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",

@@ -21,16 +21,16 @@ _CUT: Final = "\x01"
 
 def to_column(text: str) -> str:
     """Return what stands for a name in a column; the same for the same name, another for another."""
-    if len(text) <= _ALWAYS_FITS and "\x00" not in text:
-        return text
     octets = text.encode()
-    if len(octets) <= _OCTETS and "\x00" not in text:
+    if _fits(text) or (len(octets) <= _OCTETS and _is_plain(text)):
         return text
     beginning = text[: _ALWAYS_FITS // 2].replace("\x00", _CUT)
     return f"{beginning}{_CUT}{blake2b(octets, digest_size=16).hexdigest()}"
 
 
 def to_columns(row: RecordRow) -> RecordRow:
+    if _fits(row.owner) and _fits(row.id) and _fits(row.label):
+        return row
     return row._replace(owner=Owner(to_column(row.owner)), id=to_column(row.id), label=to_column(row.label))
 
 
@@ -40,3 +40,11 @@ def from_columns(row: RecordRow) -> RecordRow:
         return row
     record = decode_record(row.body)
     return row._replace(owner=record.owner, id=record.id, label=record.label)
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= _ALWAYS_FITS and _is_plain(text)
+
+
+def _is_plain(text: str) -> bool:
+    return "\x00" not in text and _CUT not in text

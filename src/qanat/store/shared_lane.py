@@ -43,8 +43,8 @@ class SharedLane(Lane):
         self._page_of = self._noted
         self._read: set[Shard] = set()
         """The shards that the gathering batch has read."""
-        self._lost = False
-        """Whether it could not be read where the database stands."""
+        self._lost: StoreFault | None = None
+        """Why it could not be read where the database stands."""
         self._looking: asyncio.Future[None] | None = None
         """Made by whoever waits until others' entries are known."""
 
@@ -76,9 +76,8 @@ class SharedLane(Lane):
         return super()._has_work() or self._looking is not None
 
     async def _commit_next(self) -> None:
-        if self._lost:  # what was decided meanwhile rests on nothing
-            self._committing = Batch()
-            await self._decide_again()
+        if self._lost is not None:
+            await self._find_back()
             return
         if self._looking is not None:
             await self._see_others()
@@ -119,9 +118,16 @@ class SharedLane(Lane):
         return True
 
     async def _start_afresh(self) -> StoreFault | None:
-        fault = await super()._start_afresh()
-        self._lost = fault is not None
-        return fault
+        self._lost = await super()._start_afresh()
+        return self._lost
+
+    async def _find_back(self) -> None:
+        """Read where the database stands and decide anew: what was decided meanwhile rests on nothing."""
+        self._committing = Batch()
+        await self._decide_again()
+        if self._lost is not None and self._looking is not None:
+            looking, self._looking = self._looking, None
+            looking.set_exception(self._lost)
 
     async def _make_way(self, standing: Mapping[Shard, Standing]) -> None:
         """Somebody else appended first: take that up, and decide all that is under way anew, in order."""

@@ -16,10 +16,10 @@ from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
+from qanat.store.citus import open_postgres
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
-from qanat.store.postgres import PostgresLog
 from qanat.store.shared_lane import SharedLane
 from qanat.store.sqlite import SqliteLog
 
@@ -118,7 +118,7 @@ async def open_log(url: str) -> Log:
     if url.startswith("sqlite:///"):
         return SqliteLog(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
-        return await PostgresLog.open(url)
+        return await open_postgres(url)
     raise BadInput(
         f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",
         field="database",

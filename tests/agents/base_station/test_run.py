@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
+import ssl
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,8 +57,8 @@ def state(scene: Scene, server: FakeExchange, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(scene: Scene, state: Path) -> Iterator[Agent]:
-    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state))
+def running(scene: Scene, state: Path, *more: str) -> Iterator[Agent]:
+    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state), *more)
     try:
         agent.wait_for("ready")
         yield agent
@@ -262,6 +265,43 @@ def test_a_browser_on_its_way_elsewhere_is_led_to_the_page(scene: Scene, state: 
         for host, portal in (("192.0.2.7", f"http://{STATION}:8910/"), ("2001:db8::7", f"http://[{STATION6}]:8910/")):
             status, headers, _ = ask(scene.alice, "GET", "/news", host=host, port=80)
             assert (status, headers["location"]) == (302, portal)
+
+
+def test_the_captive_portal_api_is_asked_over_https_under_its_name(scene: Scene, state: Path) -> None:
+    """RFC 8908 §4; with the certificate that the base station made itself, which this client was told to trust."""
+    name, port = "portal.street.test", 8943
+    with running(scene, state, "--page-tls-port", str(port), "--page-name", name):
+        trusting = ssl.create_default_context(cafile=state / "page.pem")
+        with scene.alice.inside():
+            plain = socket.create_connection((STATION, port), timeout=15)
+        with trusting.wrap_socket(plain, server_hostname=name) as end:
+            end.sendall(f"GET /captive-portal HTTP/1.1\r\nhost: {name}:{port}\r\n\r\n".encode())
+            head, _, body = b"".join(iter(lambda: end.recv(65536), b"")).partition(b"\r\n\r\n")
+        assert b"application/captive+json" in head
+        assert json.loads(body)["user-portal-url"] == f"https://{name}:{port}/"
+        stranger = ssl.create_default_context()
+        with scene.alice.inside():
+            plain = socket.create_connection((STATION, port), timeout=15)
+        with plain, pytest.raises(ssl.SSLCertVerificationError):
+            stranger.wrap_socket(plain, server_hostname=name)
+        assert captive(scene.alice)["captive"] is True, "and plainly as before"
+
+
+def test_a_certificate_without_its_key_is_refused_with_the_cure(scene: Scene, state: Path) -> None:
+    made = state / "only.pem"
+    made.write_text("")
+    words = ("station", "run", "--state", str(state), "--page-tls-port", "8943", "--page-cert", str(made))
+    with scene.station.inside():
+        done = subprocess.run(
+            [sys.executable, "-m", "qanat.console.main", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        )
+    assert done.returncode == 2
+    assert "--page-cert and --page-key" in done.stderr
 
 
 def test_operating_systems_learn_how_much_is_left(scene: Scene, server: FakeExchange, state: Path) -> None:

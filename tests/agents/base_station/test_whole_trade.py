@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from typing import Any
 import pytest
 from tests.agents.base_station.conftest import FAR, SERVER, STATION, Scene
 from tests.agents.processes import SOURCE, Agent
-from tests.namespaces import Namespace
-from tests.traffic import connected, flood, flows, receive
+from tests.namespaces import Namespace, join
+from tests.traffic import connected, flood, flows, receive, until
 
 pytestmark = pytest.mark.namespaces
 
 URL = f"http://{SERVER}:7443"
 PORTAL = f"http://{STATION}:8910"
+SECOND = "http://10.51.0.1:8910"
 QANAT = (sys.executable, "-m", "qanat.console.main")
 
 
@@ -40,13 +43,9 @@ class Town:
         )
         return found
 
-    def join(self, *more: str) -> Agent:
-        return Agent(
-            self.scene.alice,
-            "qanat.console.terminal",
-            "join",
-            *("--station", PORTAL, "--state", str(self.folder / "alice"), *more),
-        )
+    def join(self, *, station: str = PORTAL, state: str = "alice", interface: str = "wlan0") -> Agent:
+        words = ("--station", station, "--state", str(self.folder / state), "--interface", interface)
+        return Agent(self.scene.alice, "qanat.console.terminal", "join", *words)
 
     def used(self) -> int:
         return int(self.operator("balance", "--subscriber", "bob")["used"])
@@ -157,6 +156,60 @@ def test_an_upload_that_is_cut_by_a_recall_is_no_dispute(town: Town) -> None:
     assert own["up"] > ended["up"] + 65_536, "the case is there"
     assert alice.wait_for("counts compared")["agrees"] == "yes"
     assert town.operator("disputes", "--subscriber", "alice")["disputes"] == []
+
+
+@contextmanager
+def second_base_station(town: Town) -> Iterator[Agent]:
+    """Carol's other gateway: alice's ``wlan1`` is on its access side, and it has an uplink of its own."""
+    station, scene = Namespace(), town.scene
+    join(station, "ap0", scene.alice, "wlan1", net=51)
+    join(station, "up0", scene.internet, "far1", net=61)
+    scene.internet.run("ip", "route", "add", "10.51.0.0/24", "via", "10.61.0.1")
+    station.run("ip", "route", "add", "default", "via", "10.61.0.2")
+    station.set("ipv4/ip_forward", 1)
+    code = town.operator("station", "code", "--subscriber", "carol")["code"]
+    state = str(town.folder / "second")
+    words = ("--server", URL, "--code", code, "--access", "ap0", "--uplink", "up0", "--state", state)
+    qanat(station, "station", "enrol", *words)
+    agent = Agent(station, "qanat.console.station", "run", "--state", state)
+    agent.wait_for("ready")
+    yield agent
+    agent.stop()
+    station.close()
+
+
+def test_two_base_stations_that_claim_one_terminal_at_once_get_one_trade_between_them(town: Town) -> None:
+    """Two real gateways, and the terminal's key in two places; whoever comes second is refused until it has left."""
+    town.operator("supply", "offer", "--subscriber", "bob", "--octets", "100MB")
+    shutil.copytree(town.folder / "alice", town.folder / "twin")
+    with second_base_station(town) as second:
+        claims = {
+            "first": town.join(),
+            "second": town.join(station=SECOND, state="twin", interface="wlan1"),
+        }
+        until(lambda: any(each.process.poll() is not None for each in claims.values()))
+        (loser,) = [name for name, each in claims.items() if each.process.poll() is not None]
+        winner = claims.pop("second" if loser == "first" else "first")
+        winner.wait_for("online")
+        assert refusal_of(claims[loser]) in ("terminal_elsewhere", "replayed")
+        running = town.operator("trades", "--subscriber", "bob")["given"]
+        assert [trade["state"] for trade in running] == ["open"]
+        state, station, interface = ("alice", PORTAL, "wlan0") if loser == "first" else ("twin", SECOND, "wlan1")
+        assert refusal_of(town.join(station=station, state=state, interface=interface)) == "terminal_elsewhere"
+        winner.process.send_signal(signal.SIGTERM)
+        winner.wait_for("offline")
+        (town.station if loser == "second" else second).wait_for("trade ended")
+        again = town.join(station=station, state=state, interface=interface)
+        again.wait_for("online")
+        again.process.send_signal(signal.SIGTERM)
+        again.wait_for("counts compared")
+
+
+def refusal_of(agent: Agent) -> str:
+    """Return why a terminal was refused that ended by it."""
+    assert agent.process.wait(20) == 1
+    assert agent.process.stderr is not None
+    return agent.process.stderr.read().decode().splitlines()[-1]
 
 
 def test_an_order_is_never_exceeded_by_an_octet(town: Town) -> None:

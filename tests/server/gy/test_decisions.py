@@ -279,10 +279,14 @@ def test_all_rating_groups_of_a_request_are_granted_in_one_transaction(live: Liv
     assert balance(live)[1] == 20_000
 
 
-def test_time_without_octets_is_not_rated_and_says_so(live: Live, pgw: Gateway) -> None:
-    asked = avp("Requested-Service-Unit", u32("CC-Time", 60))
-    (service,) = services(pgw, "I", mscc(asked, group=1))
-    assert (service.result_code, service.granted) == (5031, None)
+def test_what_nobody_sells_is_refused_and_says_so(live: Live, pgw: Gateway) -> None:
+    """Money is rated by nobody here; of time Alice has none."""
+    money = avp("Requested-Service-Unit", avp("CC-Money", avp("Unit-Value", avp("Value-Digits", bytes(8)))))
+    assert services(pgw, "I", mscc(money, group=1))[0].result_code == 5031
+    (service,) = services(pgw, "U", mscc(avp("Requested-Service-Unit", u32("CC-Time", 60)), group=1))
+    assert (service.result_code, service.granted) == (4012, None)
+    refused = live.get(f"/v1/sessions/{pgw.session}/why").json()["refusals"][0]
+    assert (refused["reason"], "seconds" in refused["sentence"]) == ("units_used_up", True)
 
 
 @pytest.mark.parametrize(

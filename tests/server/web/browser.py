@@ -6,6 +6,7 @@ Every page a test looks at is judged by axe-core, must log no error, and leaves 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ _FLAGS: Final = (
 )
 _AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
 _SHOTS: Final = Path(__file__).parents[3] / "build" / "screenshots"
+_ENGLISH: Final = re.compile(r"[A-Za-z]+(?: [a-z]+){3,}")
+"""Four words in a row that are no name."""
 PASSWORD: Final = "correct horse battery"
 
 
@@ -102,8 +105,16 @@ class Person:
         _SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=_SHOTS / f"{name}-{self.look.name}.png", full_page=True)
         assert self.violations() == [], name
+        if self.look.language == "zh":
+            assert not _ENGLISH.search(self.said()), f"{name} is said in English: {_ENGLISH.search(self.said())}"
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
         assert self.errors == [], name
+
+    def said(self) -> str:
+        """Return what the page says to people, without what is typed into a shell."""
+        script = "() => { const page = document.querySelector('main').cloneNode(true);"
+        script += "page.querySelectorAll('pre, code').forEach((typed) => typed.remove()); return page.textContent; }"
+        return str(self.page.evaluate(script))
 
     def violations(self) -> list[str]:
         # The page's policy lets no script in; the driver's own evaluation is not the page's.

@@ -8,6 +8,7 @@ import pytest
 from tests.server.live import Device, Live, interrogation
 from tests.server.market import PASSWORD, Market, open_market
 from tests.server.web.browser import Look, People, Person
+from tests.server.web.forged import Hand
 
 from qanat.units import DAY, HOUR, MINUTE
 
@@ -22,6 +23,8 @@ def market(live: Live) -> Market:
     ):
         body = {"name": name, "octets": octets, "valid_days": 30, "price": price, "operator": "north"}
         live.done("/v1/plans", body)
+    calls = {"name": "calls", "seconds": 5430, "valid_days": 30, "price": 300, "operator": "north"}
+    live.done("/v1/plans", calls)
     live.done("/v1/sims", {"count": 5, "operator": "north", "issuer": "89002", "imsi_prefix": "00102"})
     live.done("/v1/subscribers/alice/pay-ins", {"amount": 2000})
     return opened
@@ -244,3 +247,73 @@ def _tab_to(person: Person, selector: str) -> None:
         if person.page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
             return
     raise AssertionError(f"{selector} is out of reach of the keyboard")
+
+
+def test_everything_goes_without_scripts(web: People, market: Market) -> None:
+    alice = web.person(java_script_enabled=False)
+    page = alice.page
+    _enters(alice, "alice")
+    alice.go("/me/plans/month")
+    page.click("main form button")
+    page.wait_for_url("**/me?done=bought")
+    alice.go("/me/lend")
+    page.click("label:has([value='person'])")
+    page.fill("#person", "bob")
+    page.click("form[action='/me/lend'] > p button")
+    page.wait_for_url("**/me/lend?done=lent")
+    page.click("form[action$='/stop'] button")
+    page.wait_for_url("**/me/lend?done=stopped")
+    (order,) = market.of("alice", "/supply-orders")["orders"]
+    assert (order["to"], order["state"]) == ("bob", "stopped")
+
+
+def test_every_other_button_does_what_its_command_does(market: Market) -> None:
+    live = market.live
+    hands = {name: Hand(live) for name in ("alice", "bob", "carol")}
+    for name, hand in hands.items():
+        hand.sign_in(name)
+    alice, bob, carol = hands.values()
+    batch = {"batch": "spring", "operator": "north", "count": 1, "octets": 3_000_000}
+    (code,) = live.done("/v1/voucher-batches", batch)["codes"]
+    assert alice.post("/me/vouchers", {"code": code}).headers["location"] == "/me?done=redeemed"
+    assert market.of("alice", "/balance")["available"] == 8_000_000
+    assert "wrong" in alice.post("/me/vouchers", {"code": "wrong"}).text, "what was typed comes back"
+
+    assert alice.post("/me/circles", {"circle_name": "family", "members": "bob, carol"}).status_code == 303
+    assert market.of("alice", "/circles")["circles"] == [{"name": "family", "members": ["bob", "carol"]}]
+    terms = {"octets": "500MB", "other": "1.5GB", "audience": "circle family", "per_day": "100MB", "hours": "24"}
+    assert alice.post("/me/lend", terms | {"price": "2,50"}).status_code == 303
+    (order,) = market.of("alice", "/supply-orders")["orders"]
+    assert (order["octets"], order["per_day"], order["audience"], order["to"], order["price"]["per_gb"]) == (
+        1_500_000_000,
+        100_000_000,
+        "circle",
+        "family",
+        250,
+    )
+
+    assert alice.post("/me/plans/calls").status_code == 303
+    assert "1 h 30 min 30 s" in alice.get("/me").text
+    before = market.of("bob", "/identity")["code"]
+    assert bob.post("/me/identity").headers["location"] == "/me/borrow?done=replaced"
+    assert market.of("bob", "/identity")["code"] != before
+    shown = bob.post("/me/borrow", {"octets": "1GB", "price": "3", "hours": ""})
+    passcode = re.search(r'id="shown">([\w-]+)<', shown.text)
+    assert passcode
+    (wanted,) = market.of("bob", "/demand-orders")["orders"]
+    assert (wanted["octets"], wanted["until"], wanted["most"]["per_gb"]) == (1_000_000_000, None, 300)
+
+    unbound = live.done("/v1/codes", {"operator": "south"})["code"]
+    binding = Device(live, seed=7)
+    code = binding.enrol(unbound, serial="imei-7").json()["binding_code"]
+    assert bob.post("/me/terminals/bind", {"binding_code": code}).headers["location"] == "/me/terminals?done=bound"
+    terminals = market.of("bob", "/terminals")["terminals"]
+    assert binding.id in {one["terminal"] for one in terminals}
+    assert bob.post(f"/me/terminals/{binding.id}/end").status_code == 303
+    assert live.get(f"/v1/terminals/{binding.id}").json()["state"] == "revoked"
+
+    (code,) = re.findall(r'id="shown">([\w-]+)<', carol.post("/me/base-stations/new", {"once": "1"}).text)
+    assert code in carol.post("/me/base-stations/new", {"once": "1"}).text, "the same form shows the same code"
+    assert carol.post(f"/me/base-stations/{market.station.id}/end").status_code == 303
+    (station,) = live.get("/v1/base-stations").json()["base_stations"]
+    assert station["state"] == "revoked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qanat.agents.base_station import identity as identities
 from qanat.agents.base_station.gateway import Gateway
@@ -26,6 +27,9 @@ from qanat.errors import Unreachable
 
 PORTAL_PORT = 8910
 
+if TYPE_CHECKING:
+    from qanat.agents.base_station.page_tls import PageTls
+
 
 def run_base_station(
     state: Path,
@@ -33,6 +37,7 @@ def run_base_station(
     access: str | None,
     uplink: str | None,
     portal_port: int,
+    page_tls: PageTls | None,
     free: list[str],
     report_interval_s: int | None,
     log: Log,
@@ -76,6 +81,10 @@ def run_base_station(
 
         async def serve() -> None:
             await server.listen(None, portal_port)
+            if page_tls is not None:
+                from qanat.agents.base_station.page_tls import context_for  # noqa: PLC0415  # megabytes, if not wanted
+
+                await server.listen(None, page_tls.port, tls=context_for(page_tls, state, clock))
             log("ready", portal=f"http://…:{portal_port}/", access=access or identity.access)
             state_file.keep_up_to_date()
 

@@ -7,13 +7,17 @@ address. Source: RFC 9112.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 HEAD_MAX: Final = 8 * 1024
 BODY_MAX: Final = 8 * 1024
@@ -21,6 +25,7 @@ REQUEST_WITHIN_S: Final = 5.0
 ANSWER_WITHIN_S: Final = 15.0
 CONNECTIONS_MAX: Final = 512
 CONNECTIONS_OF_ONE_MAX: Final = 8
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?")
 
 _EVERY_ANSWER: Final = {
     "cache-control": "private, no-store",
@@ -41,16 +46,32 @@ class Request:
     local: IPv4Address | IPv6Address
     """The address of ours that the connection ended at."""
     port: int
+    is_secret: bool = False
+    """It came over TLS."""
 
     @property
     def origin(self) -> str:
-        """Where this server is for the device that asks."""
-        return f"http://[{self.local}]:{self.port}" if self.local.version == 6 else f"http://{self.local}:{self.port}"
+        """Where this server is for the device that asks; over TLS it has a name."""
+        host = self.headers.get("host", "")
+        if self.is_secret and _HOST.fullmatch(host):
+            return f"https://{host}"
+        scheme = "https" if self.is_secret else "http"
+        return (
+            f"{scheme}://[{self.local}]:{self.port}"
+            if self.local.version == 6
+            else f"{scheme}://{self.local}:{self.port}"
+        )
 
     @property
     def is_for_us(self) -> bool:
-        """Tell whether it was meant for this server, and not led here on its way to another (RFC 9110 §7.2)."""
-        return f"http://{self.headers.get('host', '')}" in (self.origin, self.origin.removesuffix(":80"))
+        """Tell whether it was meant for this server, and not led here on its way to another (RFC 9110 §7.2).
+
+        Only plain requests are led here.
+        """
+        return self.is_secret or f"http://{self.headers.get('host', '')}" in (
+            self.origin,
+            self.origin.removesuffix(":80"),
+        )
 
     @property
     def is_from_elsewhere(self) -> bool:
@@ -86,12 +107,18 @@ class HttpServer:
         self._handler = handler
         self._failed = failed
         self._open: Counter[str] = Counter()
+        self._servers: list[asyncio.Server] = []
 
-    async def listen(self, host: str | None, port: int) -> None:
-        self._server = await asyncio.start_server(self._converse, host, port, limit=HEAD_MAX)
+    async def listen(self, host: str | None, port: int, *, tls: SSLContext | None = None) -> None:
+        within_s = None if tls is None else REQUEST_WITHIN_S
+        server = await asyncio.start_server(
+            self._converse, host, port, limit=HEAD_MAX, ssl=tls, ssl_handshake_timeout=within_s
+        )
+        self._servers.append(server)
 
     def close(self) -> None:
-        self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str(writer.get_extra_info("peername")[0])
@@ -143,6 +170,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
         peer=_plain(writer.get_extra_info("peername")[0]),
         local=_plain(local[0]),
         port=int(local[1]),
+        is_secret=writer.get_extra_info("sslcontext") is not None,
     )
 
 

@@ -14,6 +14,7 @@ from qanat.charging.session import Answer, Grant
 from qanat.refusals import Refused
 from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.results import RESULT_CODE, failed_avps
+from qanat.units import Unit
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
@@ -46,11 +47,11 @@ def granted(house: House, quirks: Quirks, request: CreditControlRequest, told: A
     services: list[Mscc] = []
     if request.cc_request_type is not CcRequestType.TERMINATION:
         for service in services_of(request):
-            if service.requested is not None and not is_rated(service.requested):
+            asked = units_asked(service.requested)
+            if service.requested is not None and not asked:
                 services.append(_no_service(service, ResultCode.RATING_FAILED))
                 continue
-            grant = next(grants) if service.requested is not None else None
-            services.append(_service(house, quirks, service, grant, told.at))
+            services.append(_service(house, quirks, service, [next(grants) for _ in asked], told.at))
     alone = services[0] if services and at_command_level(request) else None
     return CreditControlAnswer(
         flags=request.flags & PROXIABLE,
@@ -73,23 +74,38 @@ def granted(house: House, quirks: Quirks, request: CreditControlRequest, told: A
     )
 
 
-def _service(house: House, quirks: Quirks, service: Mscc, grant: Grant | None, at: int) -> Mscc:
-    if grant is None or grant.refusal is not None:
-        code = ResultCode.SUCCESS if grant is None or grant.refusal is None else RESULT_CODE[grant.refusal]
-        return _no_service(service, code)
-    validity_s = max((grant.valid_until - at) // 1000, 1)
-    if grant.final and quirks.recheck_s is not None:
+def _service(house: House, quirks: Quirks, service: Mscc, grants: list[Grant], at: int) -> Mscc:
+    """Answer for one service. What it asked in several units it gets in those that there are."""
+    given = [grant for grant in grants if grant.refusal is None]
+    if not given:
+        refused = grants[0].refusal if grants else None
+        return _no_service(service, RESULT_CODE[refused] if refused else ResultCode.SUCCESS)
+    final = any(grant.final for grant in given)
+    validity_s = max((min([grant.valid_until for grant in given]) - at) // 1000, 1)
+    if final and quirks.recheck_s is not None:
         validity_s = min(validity_s, quirks.recheck_s)
+    # Of a last quota every octet may be used: coming back early brings nothing.
+    thresholds = {} if final else {grant.unit: min(grant.threshold, _MAX_U32) or None for grant in given}
     return Mscc(
-        granted=Units(total=grant.octets),
+        granted=_units(given),
         service_ids=service.service_ids,
         rating_group=service.rating_group,
         validity_time_s=validity_s,
         result_code=ResultCode.SUCCESS,
-        final_unit=house.final_unit if grant.final and quirks.told_final else None,
-        # Of a last quota every octet may be used: coming back early brings nothing.
-        volume_quota_threshold=None if grant.final else min(grant.threshold, _MAX_U32) or None,
+        final_unit=house.final_unit if final and quirks.told_final else None,
+        time_quota_threshold_s=thresholds.get("seconds"),
+        volume_quota_threshold=thresholds.get("octets"),
         quota_holding_time_s=house.holding_s,
+    )
+
+
+def _units(grants: list[Grant]) -> Units:
+    sizes = {grant.unit: grant.octets for grant in grants}
+    seconds = sizes.get("seconds")
+    return Units(
+        total=sizes.get("octets"),
+        time_s=None if seconds is None else min(seconds, _MAX_U32),
+        service_specific=sizes.get("units"),
     )
 
 
@@ -120,7 +136,7 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
     debited = action is Action.DEBIT
     services = tuple(
         Mscc(
-            granted=Units(total=grant.octets) if debited else None,
+            granted=_units([grant]) if debited else None,
             service_ids=service.service_ids,
             rating_group=service.rating_group,
             result_code=ResultCode.SUCCESS,
@@ -139,7 +155,7 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
         cc_request_type=request.cc_request_type,
         cc_request_number=request.cc_request_number,
         services=services,
-        granted=Units(total=told.grants[0].octets) if debited and not services else None,
+        granted=_units([told.grants[0]]) if debited and not services else None,
         check_balance_result=balance if action is Action.CHECK else None,
         proxy_infos=request.proxy_infos,
     )
@@ -156,7 +172,12 @@ def at_command_level(request: CreditControlRequest) -> bool:
     return not request.services and (request.requested is not None or bool(request.used))
 
 
-def is_rated(requested: Units) -> bool:
-    """Tell whether octets are asked for, by name or by leaving it open; time, events and money are not rated here."""
-    other = (requested.time_s, requested.service_specific, requested.money)
-    return requested.octets is not None or other == (None, None, None)
+def units_asked(requested: Units | None) -> list[tuple[Unit, int | None]]:
+    """Return the units asked for, each with how many: octets where it is left open; none where only money is asked for."""
+    if requested is None:
+        return []
+    octets, seconds, specific = requested.octets, requested.time_s, requested.service_specific
+    if seconds is None and specific is None:
+        return [("octets", octets)] if octets is not None or requested.money is None else []
+    named: list[tuple[Unit, int | None]] = [("octets", octets), ("seconds", seconds), ("units", specific)]
+    return [(unit, amount) for unit, amount in named if amount is not None]

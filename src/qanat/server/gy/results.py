@@ -43,6 +43,7 @@ RESULT_CODE: Final[dict[Refusal, ResultCode]] = {
     Refusal.KEY_REUSED: ResultCode.INVALID_AVP_VALUE,
     Refusal.REQUEST_REUSED: ResultCode.INVALID_AVP_VALUE,
     Refusal.CREDIT_LIMIT_REACHED: ResultCode.CREDIT_LIMIT_REACHED,
+    Refusal.UNITS_USED_UP: ResultCode.CREDIT_LIMIT_REACHED,
     Refusal.ALL_OR_NOTHING: ResultCode.CREDIT_LIMIT_REACHED,
     Refusal.UNKNOWN_SESSION: ResultCode.UNKNOWN_SESSION_ID,
     Refusal.SESSION_CLOSED: ResultCode.UNKNOWN_SESSION_ID,

@@ -26,13 +26,13 @@ from qanat.server.gy.answers import (
     at_command_level,
     event_answer,
     granted,
-    is_rated,
     refusal,
     services_of,
+    units_asked,
 )
 from qanat.server.gy.quirks import Quirks
-from qanat.units import MAX_PUBLIC_OCTETS, Octets
-from qanat.wire.diameter.groups import Mscc, SubscriptionId, Units
+from qanat.units import MAX_PUBLIC_OCTETS, Octets, Unit
+from qanat.wire.diameter.groups import Mscc, SubscriptionId
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.values import (
     CcRequestType,
@@ -70,7 +70,7 @@ def answer(
     subscriber = _subscriber(work, request, owner)
     if isinstance(subscriber, Refused):
         return _stranger(work, house, request, subscriber)
-    octets = _octets_used(request)
+    octets = max(_octets_used(request), _others_used(request))
     if octets and octets > countable(work, subscriber.owner):
         return _refused(work, house, request, Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets}), subscriber.owner)
     if request.cc_request_type is CcRequestType.EVENT:
@@ -120,14 +120,16 @@ def _not_by_imsi(name: SubscriptionId) -> bool:
 def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Subscriber) -> Interrogation:
     event, uses, asks = _EVENTS[request.cc_request_type], [], []
     for service in services_of(request):
-        wants = service.requested is not None and is_rated(service.requested) and event is not Event.FINAL
-        if service.used or (wants and event is Event.INTERMEDIATE):
+        wanted = units_asked(service.requested) if event is not Event.FINAL else ()
+        if service.used or (wanted and event is Event.INTERMEDIATE):
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
-            ends = wants or _gives_up(service)
+            ends = bool(wanted) or _gives_up(service)
             octets = Octets(sum(units.octets or 0 for units in service.used))
             uses.append(Use(octets=octets, rating_group=service.rating_group, ends=ends))
-        if wants:
-            asks.append(Ask(rating_group=service.rating_group, wanted=_wanted(quirks, service.requested)))
+            uses += _other_uses(service, ends=ends)
+        for unit, amount in wanted:
+            hint = None if quirks.asks_are_hints or not amount else Octets(amount)
+            asks.append(Ask(rating_group=service.rating_group, wanted=hint, unit=unit))
     return Interrogation(
         session=SessionId(request.session_id),
         owner=subscriber.owner,
@@ -146,14 +148,28 @@ def _octets_used(request: CreditControlRequest) -> int:
     return sum([units.octets or 0 for service in services_of(request) for units in service.used])
 
 
+def _others_used(request: CreditControlRequest) -> int:
+    """Return the largest count of another unit that a request reports."""
+    used = [units for service in services_of(request) for units in service.used]
+    return max([max(units.time_s or 0, units.service_specific or 0) for units in used], default=0)
+
+
+def _other_uses(service: Mscc, *, ends: bool) -> list[Use]:
+    """Return what was used of units other than octets; nothing of them may be named and a quota of theirs still end."""
+    sums: dict[Unit, int] = {
+        "seconds": sum([units.time_s or 0 for units in service.used]),
+        "units": sum([units.service_specific or 0 for units in service.used]),
+    }
+    return [
+        Use(octets=Octets(used), rating_group=service.rating_group, ends=ends, unit=unit)
+        for unit, used in sums.items()
+        if used or ends
+    ]
+
+
 def _gives_up(service: Mscc) -> bool:
     reasons = (*service.reporting_reasons, *(reason for units in service.used for reason in units.reporting_reasons))
     return any(reason in _RETURNS for reason in reasons)
-
-
-def _wanted(quirks: Quirks, requested: Units | None) -> Octets | None:
-    octets = None if requested is None or quirks.asks_are_hints else requested.octets
-    return Octets(octets) if octets else None
 
 
 def _barred(subscriber: Subscriber) -> Refused | None:
@@ -177,7 +193,10 @@ def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) 
 
 
 def _remember_refusals(work: Work, subscriber: Subscriber, request: CreditControlRequest, told: Answer) -> None:
-    for reason, facts in ((told.refusal, told.facts), *((grant.refusal, grant.facts) for grant in told.grants)):
+    """Remember why a service got nothing; one that asked in several units and got one of them was served."""
+    served = {grant.rating_group for grant in told.grants if grant.refusal is None}
+    reasons = [(grant.refusal, grant.facts) for grant in told.grants if grant.rating_group not in served]
+    for reason, facts in ((told.refusal, told.facts), *reasons):
         if reason is not None:
             remember(work, Refused(reason, facts), who=subscriber.owner, session=request.session_id)
 

@@ -19,7 +19,7 @@ from qanat.ids import is_imsi, is_msisdn
 from qanat.registry.names import NAME
 from qanat.registry.peers import ORIGIN_HOST
 from qanat.server.gy.quirks import DEFAULT, PROFILES
-from qanat.units import MAX_PUBLIC_OCTETS
+from qanat.units import MAX_PUBLIC_OCTETS, Unit
 
 
 def _imsi(text: str) -> str:
@@ -41,6 +41,7 @@ def _is_text(value: str) -> bool:
 NameText = Annotated[str, StringConstraints(pattern=NAME), Field(examples=["alice"])]
 Display = Annotated[str, StringConstraints(max_length=200)]
 SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_000_000])]
+SomeUnits = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)]
 Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[990])]
 Days = Annotated[int, Field(ge=1, le=36_500, examples=[30])]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])]
@@ -72,16 +73,30 @@ class NewStaff(Body):
 
 
 class NewPlan(Body):
+    """So much of one unit: octets, seconds, or units that a service counts by itself."""
+
     name: NameText
-    octets: SomeOctets
+    octets: SomeUnits = 0
+    seconds: SomeUnits = 0
+    units: SomeUnits = 0
     valid_days: Days
     price: Money
     currency: Currency = "EUR"
     operator: NameText = "home"
     priority: Annotated[int, Field(ge=0, le=10_000, description="Lower is used first.")] = 100
-    quota: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="Octets of one quota; 0 as settings say.")] = 0
+    quota: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="Size of one quota; 0 as settings say.")] = 0
     all_or_nothing: bool = False
     stock: Annotated[int | None, Field(ge=0, le=MAX_PUBLIC_OCTETS)] = None
+
+    @model_validator(mode="after")
+    def one_unit(self) -> NewPlan:
+        if len([one for one in (self.octets, self.seconds, self.units) if one]) != 1:
+            raise ValueError("a plan holds octets, or seconds, or units: one of them, more than 0")
+        return self
+
+    @property
+    def unit(self) -> Unit:
+        return "octets" if self.octets else "seconds" if self.seconds else "units"
 
 
 class NewSubscriber(Body):

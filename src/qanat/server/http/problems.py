@@ -46,6 +46,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.KEY_REUSED: 409,
     Refusal.REQUEST_REUSED: 409,
     Refusal.CREDIT_LIMIT_REACHED: 402,
+    Refusal.UNITS_USED_UP: 402,
     Refusal.ALL_OR_NOTHING: 402,
     Refusal.UNKNOWN_SESSION: 404,
     Refusal.SESSION_CLOSED: 409,

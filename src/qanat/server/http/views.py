@@ -21,7 +21,7 @@ from qanat.registry.terminals import Terminal
 from qanat.registry.unmatched import UnmatchedReport
 from qanat.registry.vouchers import Redeemed, Voucher, VoucherBatch
 from qanat.registry.wallets import Balance
-from qanat.units import Instant, format_instant
+from qanat.units import Instant, Unit, format_instant
 
 
 class OperatorView(BaseModel):
@@ -62,9 +62,13 @@ class SignedIn(BaseModel):
 
 
 class PlanView(BaseModel):
+    """``size`` is in ``unit``; ``octets`` is the size of a plan of octets, and 0 for others."""
+
     name: str
     operator: str
     octets: int
+    size: int
+    unit: Unit
     valid_days: int
     price: int
     currency: str
@@ -80,7 +84,9 @@ class PlanView(BaseModel):
         return cls(
             name=plan.id,
             operator=plan.operator,
-            octets=plan.octets,
+            octets=plan.octets if plan.unit == "octets" else 0,
+            size=plan.octets,
+            unit=plan.unit,
             valid_days=plan.valid_days,
             price=plan.price,
             currency=plan.currency,
@@ -127,6 +133,7 @@ class WalletView(BaseModel):
 class BucketView(BaseModel):
     bucket: str
     plan: str
+    unit: str
     size: int
     available: int
     reserved: int
@@ -139,6 +146,7 @@ class BucketView(BaseModel):
         return cls(
             bucket=bucket.id,
             plan=bucket.plan,
+            unit=bucket.unit,
             size=bucket.size,
             available=bucket.available,
             reserved=bucket.reserved,
@@ -149,7 +157,7 @@ class BucketView(BaseModel):
 
 
 class BalanceView(BaseModel):
-    """Octets, exactly; buckets in order of use; money in minor units."""
+    """Octets, exactly; buckets in order of use, those of other units last; money in minor units."""
 
     subscriber: str
     available: int

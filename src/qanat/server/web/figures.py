@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from qanat.server.web.language import Language, Say
-from qanat.units import format_money, format_size
+from qanat.units import Unit, format_count, format_money, format_size
 
 _ELEMENT = Markup('<data value="{value}" title="{exact}">{short}</data>')
 _TIME = Markup('<time datetime="{iso}" title="{exact}">{short}</time>')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def octets(count: int | None, say: Say) -> Markup:
-    """Write ``1.50 GB``; its title tells every octet."""
+def octets(count: int | None, unit: Unit = "octets", *, say: Say) -> Markup:
+    """Write ``1.50 GB``; its title tells every octet. Other units: ``1 h 30 min``, ``10 units``."""
     if count is None:
         return Markup("–")
+    if unit != "octets":
+        short = _duration(count, say) if unit == "seconds" else say("{n} units", n=f"{count:,}")
+        return _ELEMENT.format(value=count, exact=format_count(count, unit), short=short)
     return _ELEMENT.format(value=count, exact=say("{n} octets", n=f"{count:,}"), short=format_size(count))
 
 
@@ -82,6 +85,12 @@ def coded(text: str) -> Markup:
 def share(part: int, whole: int) -> int:
     """Return how many hundredths ``part`` is of ``whole``, within 0 … 100."""
     return max(0, min(100, part * 100 // whole)) if whole > 0 else 0
+
+
+def _duration(seconds: int, say: Say) -> str:
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    parts = ((hours, say("{n} h", n=hours)), (minutes, say("{n} min", n=minutes)), (rest, say("{n} s", n=rest)))
+    return " ".join(told for part, told in parts if part) or say("{n} s", n=0)
 
 
 def _ago(seconds: int, say: Say) -> str:

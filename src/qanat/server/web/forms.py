@@ -87,5 +87,7 @@ def local_path(text: str, *, otherwise: str = "/") -> str:
 
 
 def bad(field: str, detail: str, cure: str) -> Problem:
-    """Return a problem that the form itself has, as the interface would put it."""
-    return Problem(title="", status=422, detail=detail, reason="bad_input", cure=cure, field=field)
+    """Return a problem that the form itself has; it is said in the language of the page already."""
+    return Problem(
+        title="", status=422, detail=detail, reason="bad_input", cure=cure, field=field, detail_zh=detail, cure_zh=cure
+    )

@@ -223,7 +223,15 @@ def _back(visit: Visit, menu_path: str) -> str:
 def _in(visit: Visit, part: str, problem: Problem) -> str:
     """Return a problem's sentence or cure in the language of the page, as far as it is there."""
     chinese = str(getattr(problem, f"{part}_zh"))
+    if problem.reason == "bad_input" and not problem.detail_zh:
+        return _does_not_fit(visit, problem.field) if part == "detail" else ""
     return chinese if visit.language == "zh" and chinese else str(getattr(problem, part))
+
+
+def _does_not_fit(visit: Visit, field: str) -> str:
+    """Say what the interface says of a field in a programmer's words."""
+    named = visit.say(field) if visit.language == "zh" else field.replace("_", " ")
+    return visit.say("“{field}” does not fit: check what is written there.", field=named)
 
 
 def _filled(visit: Visit, name: str, otherwise: str = "") -> str:

@@ -61,7 +61,7 @@ async def _on_sale(visit: Visit) -> list[PlanView]:
     mine = [
         one for one in found.plans if one.operator == operator and (one.stock is None or one.stock > (one.sold or 0))
     ]
-    return sorted(mine, key=lambda one: (one.currency, one.price, one.octets))
+    return sorted(mine, key=lambda one: (one.unit, one.currency, one.price, one.size))
 
 
 async def _wallets(visit: Visit) -> dict[str, int]:

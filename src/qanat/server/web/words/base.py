@@ -36,6 +36,10 @@ CHINESE: Final[dict[str, str]] = {
     "Account": "账户",
     # figures
     "{n} octets": "{n} 字节",
+    "{n} units": "{n} 个单位",
+    "{n} h": "{n} 小时",
+    "{n} min": "{n} 分钟",
+    "{n} s": "{n} 秒",
     "octet for octet": "等量互换",
     "just now": "刚刚",
     "{n} min ago": "{n} 分钟前",
@@ -87,6 +91,7 @@ CHINESE: Final[dict[str, str]] = {
     "Send it": "提交",
     "Leave it": "放弃",
     "name": "名称",
+    "“{field}” does not fit: check what is written there.": "“{field}”不符合要求，请检查填写的内容。",
     # what can't be answered
     "This form did not come from here.": "这个表单不是从本站提交的。",
     "Open the page again and send it from there.": "请重新打开页面，再从那里提交。",

@@ -24,13 +24,13 @@ CHINESE: Final[dict[str, str]] = {
     "lent": "借出",
     "to {name}": "给 {name}",
     "What you can do next": "接下来可以",
-    "Buy a plan, or redeem a voucher.": "购买套餐，或兑换充值卡。",
+    "Buy a plan, or redeem a voucher.": "购买套餐，或兑换充值券。",
     "Bring in a terminal: it gets a cloud SIM and goes online on what you bought.": (
         "登记一个终端：它会得到一张云SIM卡，用您购买的流量上网。"
     ),
     "Lend what you can spare; it pays for what you borrow later.": "把富余的流量借出，以后借入时抵扣。",
     "It is bought and ready to use.": "购买成功，可以使用了。",
-    "The voucher is redeemed.": "充值卡已兑换。",
+    "The voucher is redeemed.": "充值券已兑换。",
     "Your operator has suspended you: nothing is granted until it sets you active again. Ask {operator}.": (
         "运营商已将您停用：恢复之前不再授予流量。请联系 {operator}。"
     ),
@@ -52,12 +52,12 @@ CHINESE: Final[dict[str, str]] = {
     "Wallet now": "钱包现有",
     "Wallet afterwards": "购买后剩",
     "Your wallet holds too little. Pay in at your operator, or redeem a voucher.": (
-        "钱包余额不足。请向运营商充值，或兑换充值卡。"
+        "钱包余额不足。请向运营商充值，或兑换充值券。"
     ),
     "Back to the plans": "回到套餐",
-    "Your operator sells no plan yet. Ask it, or redeem a voucher.": "运营商还没有在售套餐。请询问运营商，或兑换充值卡。",
-    "Redeem a voucher": "兑换充值卡",
-    "Code of the voucher": "充值卡号码",
+    "Your operator sells no plan yet. Ask it, or redeem a voucher.": "运营商还没有在售套餐。请询问运营商，或兑换充值券。",
+    "Redeem a voucher": "兑换充值券",
+    "Code of the voucher": "充值券号码",
     "Redeem": "兑换",
     "This plan is not on sale.": "这个套餐不在售。",
     "Choose another plan.": "请选择其他套餐。",

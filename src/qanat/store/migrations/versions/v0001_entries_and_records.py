@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_index("ix_record_due", "record", ["due"], sqlite_where=there_is, postgresql_where=there_is)
     op.create_table(
         "watermark",
-        sa.Column("shard", sa.Integer, nullable=False),
+        sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("seq", _whole, nullable=False),
         sa.PrimaryKeyConstraint("shard", name="pk_watermark"),
         **_options,

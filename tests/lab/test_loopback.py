@@ -10,6 +10,7 @@ from rich.console import Console
 from qanat.lab.loopback import Loopback
 from qanat.lab.report import adds_up, differences
 from qanat.lab.screen import Screen
+from qanat.lab.show import say_goodbye
 from qanat.lab.stage import Stage
 
 
@@ -20,6 +21,12 @@ def test_what_the_journal_charged_on_loopback_is_what_the_server_booked(tmp_path
         for step in show.steps().values():
             step()
         counts = show.counts()
+        sign_ins = stage.sign_ins()
+        say_goodbye(Screen(Console(file=printed)), stage, sign_ins, is_right=True)
     assert "but nothing stops it" in printed.getvalue()
+    assert list(sign_ins) == ["operator", "subscriber"]
+    for name, password in sign_ins.values():
+        assert f"{name}  {password}" in printed.getvalue()
+    assert "in a browser at http://127.0.0.1:8080" in printed.getvalue()
     assert counts.used == counts.journal.total > 2 * 6_000_000
     assert adds_up(counts), list(differences(counts))

@@ -45,7 +45,7 @@ class Use(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """None: whichever quota the rating group holds (Gy), or none at all."""
     rating_group: int | None = None
     ends: bool = False
-    """The holder is done with the quota; what is left goes home."""
+    """The holder is done with the quota, or without one with all of its rating group; what is left goes home."""
     unit: Unit = "octets"
     """What is counted. Gateways report time beside octets always, so what is no octets is charged under a quota only."""
 
@@ -213,7 +213,16 @@ def _count(work: Work, owner: Owner, quotas: list[Quota], uses: tuple[Use, ...])
             quota = quotas[place]
             parts = book.post(work, owner, quota.parts, use.octets, use.unit)
             quotas[place] = replace(quota, parts=parts, used=quota.used + use.octets)
+        if use.ends and quotas and use.quota is None:
+            _end_others(work, owner, quotas, use)
     return total
+
+
+def _end_others(work: Work, owner: Owner, quotas: list[Quota], use: Use) -> None:
+    """Send home what a rating group still holds in other units than the one that was just counted."""
+    for quota in [one for one in quotas if one.rating_group == use.rating_group and one.unit != use.unit]:
+        book.release(work, owner, quota.parts)
+        quotas.remove(quota)
 
 
 def _release_all(work: Work, owner: Owner, quotas: Iterable[Quota]) -> None:

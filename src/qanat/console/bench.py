@@ -176,6 +176,39 @@ def terminal(seconds: float, as_json: bool) -> None:
 
 
 @bench.command()
+@click.option("--subscribers", type=click.IntRange(1, 1_000_000), default=100_000, show_default=True)
+@click.option("--sessions", type=click.IntRange(0, 10_000), default=1000, show_default=True, help="Live ones.")
+@click.option("--times", type=click.IntRange(1, 1000), default=20, show_default=True, help="Each page so often.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def console(subscribers: int, sessions: int, times: int, as_json: bool) -> None:
+    """How soon each page of the console and the search answer."""
+    import uvloop  # noqa: PLC0415 - as above
+
+    from qanat.bench.pages import fill, measure  # noqa: PLC0415 - as above
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        try:
+            uvloop.run(fill(Path(folder), subscribers=subscribers, sessions=sessions, tell=tell))
+            measured = measure(Path(folder), times=times, subscribers=subscribers, tell=tell)
+        except Fault as fault:
+            raise click.ClickException(str(fault)) from fault
+    if as_json:
+        click.echo(msgspec.json.encode(measured).decode())
+    else:
+        for one in (*measured.pages, measured.search):
+            click.echo(f"{one.path:<34} {one.median_ms:>8.1f} ms median {one.slowest_ms:>8.1f} ms slowest of {times}")
+        click.echo(
+            f"{measured.subscribers:,} subscribers, {measured.live_sessions:,} live sessions; "
+            f"octets conserved: {_yes(measured.conserved)}"
+        )
+    if not measured.conserved:
+        click.get_current_context().exit(1)
+
+
+@bench.command()
 @click.option("--trades", type=click.IntRange(1, 100_000_000), default=1_000_000, show_default=True)
 @click.option("--operators", type=click.IntRange(2, 99), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

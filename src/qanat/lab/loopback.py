@@ -12,7 +12,7 @@ from qanat.lab.scenario import PLAN
 from qanat.lab.screen import Screen, sentence, size
 from qanat.lab.stage import SUBSCRIBER, Stage
 from qanat.lab.waiting import until
-from qanat.system import fresh_token
+from qanat.system import fresh_code
 from qanat.units import Octets
 
 _ENDED: Final = {"quota used up": "octets", "quota ended": "used"}
@@ -41,7 +41,7 @@ class Loopback:
         self._screen.say(f"The server listens at {self._stage.server_url} and keeps its books in SQLite.")
 
     def enrol(self) -> None:
-        self._stage.sign_up(fresh_token())
+        self._stage.sign_up(fresh_code())
         code = self._stage.as_subscriber("terminal", "code")["code"]
         words = ("--server", self._stage.server_url, "--code", code, "--interface", self._stage.interface)
         identity = self._stage.terminal("enrol", *words)

@@ -20,7 +20,7 @@ from qanat.lab.stage import SUBSCRIBER, Json, Stage
 from qanat.lab.topology import Lab
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
-from qanat.system import fresh_token
+from qanat.system import fresh_code
 from qanat.units import Octets
 
 PLAN: Final = "trip"
@@ -66,7 +66,7 @@ class Scenario:
 
     def enrol(self) -> None:
         self._screen.typed("sign-up", SUBSCRIBER)
-        self._stage.sign_up(fresh_token())
+        self._stage.sign_up(fresh_code())
         code = self._type_as_subscriber("terminal", "code")["code"]
         words = ("enrol", "--server", self._stage.server_url, "--code", code, "--interface", CELL, "--channel", WIFI)
         self._screen.typed("terminal", *words)

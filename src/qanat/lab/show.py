@@ -57,13 +57,14 @@ def show(place: Place) -> int:
     try:
         with stage:
             verdicts = [_cloud_sim(stage, screen), _exchange(stage, screen)]
+            sign_ins = stage.sign_ins()
     except Fault as fault:
         _tell(screen, stage, fault)
         return 1
     except KeyboardInterrupt:
         screen.plain("\nInterrupted; everything was taken down.", style="bold")
         return _INTERRUPTED
-    _say_goodbye(screen, stage, is_right=all(verdicts))
+    say_goodbye(screen, stage, sign_ins, is_right=all(verdicts))
     return 0 if all(verdicts) else 1
 
 
@@ -118,12 +119,15 @@ def _audit(screen: Screen, stage: Stage) -> bool:
     return bool(audit["balanced"])
 
 
-def _say_goodbye(screen: Screen, stage: Stage, *, is_right: bool) -> None:
+def say_goodbye(screen: Screen, stage: Stage, sign_ins: dict[str, tuple[str, str]], *, is_right: bool) -> None:
     verdict = "Every octet is accounted for" if is_right else "The counters do NOT agree"
     screen.plain(f"\n{verdict} ({screen.elapsed_s} s).", style="bold green" if is_right else "bold red")
-    screen.plain("\nLook at the same books, at http://127.0.0.1:8080:")
+    screen.plain("\nLook at the same books:")
     screen.typed("serve", "--data", str(stage.data))
-    screen.plain("and in another shell:")
+    screen.plain("in a browser at http://127.0.0.1:8080, where these sign in:")
+    for role, (name, password) in sign_ins.items():
+        screen.say(f"{role:<10}  {name:<5}  {password}")
+    screen.plain("or in another shell:")
     token = f"--token-file {stage.data}/admin.token"
     for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "trades", "refusals", "audit"):
         screen.typed(command, token)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from qanat.units import Octets
 Json = dict[str, Any]
 SUBSCRIBER: Final = "wanda"
 INTERVAL_S: Final = 1
+_ADMINISTRATOR: Final = re.compile(r"First start: administrator '(\S+)' has the password (\S+) ")
 _SERVER_SETTINGS: Final = (
     "QANAT_LOG_FORMAT=json",
     # A show of a minute wants to see quotas come and go: one for each second of traffic, a report every second.
@@ -57,6 +59,7 @@ class Stage:
         """The last that was started under each name."""
         self.agent: Program | None = None
         self.server_url = self.web = ""
+        self._password = ""
         self._token: Path | None = None
         self._stack = ExitStack()
 
@@ -88,10 +91,21 @@ class Stage:
 
     def sign_up(self, password: str) -> None:
         """Make a subscriber, who types all commands in ``as_subscriber``."""
+        self._password = password
         known = ["env", f"QANAT_URL={self.server_url}", *QANAT]
         run(self._in("server", *known, "sign-up", SUBSCRIBER, "--password", password))
         token = self.folder / f"{SUBSCRIBER}.token"
         run(self._in("server", *known, "sign-in", SUBSCRIBER, "--password", password, "--save", str(token)))
+
+    def sign_ins(self) -> dict[str, tuple[str, str]]:
+        """Return names and passwords with which an operator and a subscriber sign in, both just tried. Raises LabFault."""
+        first_start = _ADMINISTRATOR.search(self.programs["server"].log.read_text(errors="replace"))
+        if first_start is None:
+            raise LabFault("the server's log does not tell the administrator's password")
+        found = {"operator": (first_start[1], first_start[2]), "subscriber": (SUBSCRIBER, self._password)}
+        for name, password in found.values():
+            self.do("/v1/sign-in", name=name, password=password)
+        return found
 
     def as_subscriber(self, *words: str) -> Json:
         self._token = self.folder / f"{SUBSCRIBER}.token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
@@ -28,7 +29,8 @@ class Ownership:
         asked = set(owners)
         if caller.role == "administrator":
             return asked
-        return {owner for owner in asked if caller_may_serve(caller, await self.operator_of(owner))}
+        operators = await asyncio.gather(*map(self.operator_of, asked))
+        return {owner for owner, operator in zip(asked, operators, strict=True) if caller_may_serve(caller, operator)}
 
     async def operator_of(self, owner: str) -> str:
         """Return the operator of a subscriber, a device or a member of staff; empty if there is none."""

@@ -89,7 +89,8 @@ class Pulse:
         """Look now. Raises StoreFault."""
         sessions, complete = await every(self._store, Session, prefix=LIVE, at_most=_LOOKED_AT)
         now = self._clock.now()
-        owned = [(one, await self._ownership.operator_of(one.owner)) for one in sessions]
+        operators = await asyncio.gather(*(self._ownership.operator_of(one.owner) for one in sessions))
+        owned = list(zip(sessions, operators, strict=True))
         owned.sort(key=lambda one: (-rate_of(one[0], now), one[0].id))
         beat = Beat(now, complete, owned)
         for session, operator in owned:

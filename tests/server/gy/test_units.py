@@ -97,9 +97,11 @@ def test_one_service_may_be_bounded_by_time_and_octets_and_gets_what_there_is(li
     spent = avp(USED, u32("CC-Time", 30), u64("CC-Total-Octets", 100))
     (bounded,) = ask(pgw, "U", mscc(both, spent, group=1)).services
     assert (bounded.granted.total, bounded.granted.time_s) == (5_000, 60)
+    ask(pgw, "U", mscc(wants(5_000), spent, group=1))
+    assert left(live, "seconds") == [(3_570, 0)]  # no time was asked for any more
     ask(pgw, "T", mscc(spent, group=1))
     assert left(live, "seconds") == [(3_570, 0)]
-    assert balance(live)[2] == 200
+    assert balance(live)[2] == 300
 
 
 def test_time_that_is_reported_beside_octets_without_a_quota_of_time_costs_nothing(live: Live, smf: Gateway) -> None:

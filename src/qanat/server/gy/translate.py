@@ -31,7 +31,7 @@ from qanat.server.gy.answers import (
     units_asked,
 )
 from qanat.server.gy.quirks import Quirks
-from qanat.units import MAX_PUBLIC_OCTETS, Octets, Unit
+from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import Mscc, SubscriptionId
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.values import (
@@ -70,7 +70,7 @@ def answer(
     subscriber = _subscriber(work, request, owner)
     if isinstance(subscriber, Refused):
         return _stranger(work, house, request, subscriber)
-    octets = max(_octets_used(request), _others_used(request))
+    octets = _most_used(request)
     if octets and octets > countable(work, subscriber.owner):
         return _refused(work, house, request, Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets}), subscriber.owner)
     if request.cc_request_type is CcRequestType.EVENT:
@@ -125,8 +125,8 @@ def _interrogation(quirks: Quirks, request: CreditControlRequest, subscriber: Su
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
             ends = bool(wanted) or _gives_up(service)
             octets = Octets(sum(units.octets or 0 for units in service.used))
+            uses += _other_uses(service)
             uses.append(Use(octets=octets, rating_group=service.rating_group, ends=ends))
-            uses += _other_uses(service, ends=ends)
         for unit, amount in wanted:
             hint = None if quirks.asks_are_hints or not amount else Octets(amount)
             asks.append(Ask(rating_group=service.rating_group, wanted=hint, unit=unit))
@@ -148,23 +148,29 @@ def _octets_used(request: CreditControlRequest) -> int:
     return sum([units.octets or 0 for service in services_of(request) for units in service.used])
 
 
-def _others_used(request: CreditControlRequest) -> int:
-    """Return the largest count of another unit that a request reports."""
-    used = [units for service in services_of(request) for units in service.used]
-    return max([max(units.time_s or 0, units.service_specific or 0) for units in used], default=0)
+def _most_used(request: CreditControlRequest) -> int:
+    """Return the largest count that a request reports, of whatever unit."""
+    octets = seconds = specific = 0
+    for service in services_of(request):
+        for units in service.used:
+            octets += units.octets or 0
+            seconds += units.time_s or 0
+            specific += units.service_specific or 0
+    return max(octets, seconds, specific)
 
 
-def _other_uses(service: Mscc, *, ends: bool) -> list[Use]:
-    """Return what was used of units other than octets; nothing of them may be named and a quota of theirs still end."""
-    sums: dict[Unit, int] = {
-        "seconds": sum([units.time_s or 0 for units in service.used]),
-        "units": sum([units.service_specific or 0 for units in service.used]),
-    }
-    return [
-        Use(octets=Octets(used), rating_group=service.rating_group, ends=ends, unit=unit)
-        for unit, used in sums.items()
-        if used or ends
-    ]
+def _other_uses(service: Mscc) -> list[Use]:
+    """Return what was used of units other than octets."""
+    seconds = specific = 0
+    for units in service.used:
+        seconds += units.time_s or 0
+        specific += units.service_specific or 0
+    uses = []
+    if seconds:
+        uses.append(Use(octets=Octets(seconds), rating_group=service.rating_group, unit="seconds"))
+    if specific:
+        uses.append(Use(octets=Octets(specific), rating_group=service.rating_group, unit="units"))
+    return uses
 
 
 def _gives_up(service: Mscc) -> bool:

@@ -66,7 +66,9 @@ def _heard(roster: Roster, host: str, standing: Standing) -> PeerView:
 
 
 def _stranger(stranger: Stranger) -> PeerView:
-    return _view(stranger.origin_host, f"turned away {stranger.times}×", "", format_instant(stranger.last_at), None)
+    last_at = format_instant(stranger.last_at)
+    shown = _view(stranger.origin_host, f"turned away {stranger.times}×", "", last_at, None)
+    return shown.model_copy(update={"turned_away": stranger.times})
 
 
 def _view(origin_host: str, state: str, profile: str, last_at: str, standing: Standing | None) -> PeerView:

@@ -279,6 +279,8 @@ class PeerView(BaseModel):
     told: int
     followed: int
     ignored: int
+    turned_away: int = 0
+    """How often, for a stranger."""
 
 
 class QuotaView(BaseModel):

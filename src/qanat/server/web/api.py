@@ -6,19 +6,23 @@ see and do is decided in one place, and a refusal reads the same on every screen
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 from pydantic import BaseModel
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope
 
 from qanat.errors import BadInput
 from qanat.wire.agent import Problem
 
 V = TypeVar("V", bound=BaseModel)
 Query = str | int | None
+_OVER: Final[Message] = {"type": "http.response.body", "status": 500, "more_body": False}
+"""Ends a stream, however it came about; one that never began is a mistake."""
 
 
 class Turned(Exception):
@@ -66,6 +70,23 @@ class Api:
         """Return something that is no JSON, such as a file. Raises Turned."""
         return await self._ask("GET", path)
 
+    async def stream(self, path: str) -> AsyncIterator[bytes]:
+        """Return what the interface goes on telling at ``path``, piece by piece. Raises Turned, SignedOut."""
+        pieces: asyncio.Queue[Message] = asyncio.Queue()
+
+        async def ask() -> None:
+            try:
+                await self._app(self._asked("GET", path), _never_gone(), pieces.put)
+            finally:
+                pieces.put_nowait(_OVER)
+
+        asking = asyncio.create_task(ask())
+        begun = await pieces.get()
+        if begun["status"] >= 400:
+            said = [piece async for piece in _told(pieces, asking)]
+            raise _turned(Said(begun["status"], {}, b"".join(said)))
+        return _told(pieces, asking)
+
     async def _ask(
         self,
         method: str,
@@ -75,6 +96,13 @@ class Api:
         body: dict[str, Any] | None = None,
         once: str = "",
     ) -> Said:
+        scope = self._asked(method, path, query=query, once=once)
+        said = await _call(self._app, scope, b"" if body is None else msgspec.json.encode(body))
+        if said.status >= 400:
+            raise _turned(said)
+        return said
+
+    def _asked(self, method: str, path: str, *, query: dict[str, Query] | None = None, once: str = "") -> Scope:
         headers = [(b"host", b"console"), (b"content-type", b"application/json")]
         headers += [(b"authorization", f"Bearer {self._token}".encode())] if self._token else []
         headers += [(b"idempotency-key", once.encode(errors="replace"))] if once else []
@@ -91,10 +119,7 @@ class Api:
         }
         for left_by_routing in ("route", "endpoint", "router", "app", "state"):
             scope.pop(left_by_routing, None)
-        said = await _call(self._app, scope, b"" if body is None else msgspec.json.encode(body))
-        if said.status >= 400:
-            raise _turned(said)
-        return said
+        return scope
 
 
 def segment(text: str) -> str:
@@ -104,11 +129,32 @@ def segment(text: str) -> str:
     return text
 
 
-async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
-    status, headers, parts = 500, dict[str, str](), list[bytes]()
+def _never_gone(body: bytes = b"") -> Receive:
+    """A request from somebody who stays: whoever leaves has the asking cancelled."""
+    asked = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if asked:
+            return asked.pop()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+    return receive
+
+
+async def _told(pieces: asyncio.Queue[Message], asking: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    try:
+        more = True
+        while more:
+            piece = await pieces.get()
+            more = piece.get("more_body", False)
+            yield piece.get("body", b"")
+    finally:
+        asking.cancel()
+
+
+async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
+    status, headers, parts = 500, dict[str, str](), list[bytes]()
 
     async def send(message: Message) -> None:
         nonlocal status
@@ -119,7 +165,7 @@ async def _call(app: ASGIApp, scope: Scope, body: bytes) -> Said:
             parts.append(message.get("body", b""))
 
     try:
-        await app(scope, receive, send)
+        await app(scope, _never_gone(body), send)
     except Exception:
         # A mistake of ours was logged and answered before it came here, as in the shield.
         if status != 500:

@@ -31,11 +31,29 @@ SUBSCRIBER: Final = (
     Entry(path="/me/refusals", label="Refusals", icon="stop"),
     Entry(path="/me/account", label="Account", icon="people"),
 )
-OPERATOR: Final = (Entry(path="/ops", label="Refusals", icon="stop", main=True),)
+OPERATOR: Final = (
+    Entry(path="/ops", label="Overview", icon="flow", main=True),
+    Entry(path="/ops/subscribers", label="Subscribers", icon="people", main=True),
+    Entry(path="/ops/refusals", label="Refusals", icon="stop", main=True),
+    Entry(path="/ops/vouchers", label="Vouchers", icon="ticket", main=True),
+    Entry(path="/ops/base-stations", label="Base stations", icon="mast"),
+    Entry(path="/ops/reservations", label="Reservations", icon="clock"),
+    Entry(path="/ops/plans", label="Plans", icon="tag"),
+    Entry(path="/ops/sims", label="SIM pool", icon="sim"),
+    Entry(path="/ops/changes", label="Log of changes", icon="book"),
+)
+ADMINISTRATOR: Final = (
+    *OPERATOR[:-1],
+    Entry(path="/ops/peers", label="Peers", icon="plug"),
+    Entry(path="/ops/disputes", label="Disputes", icon="alert"),
+    Entry(path="/ops/settlement", label="Settlement", icon="scales"),
+    Entry(path="/ops/audit", label="Audit", icon="shield"),
+    OPERATOR[-1],
+)
 MENUS: Final[dict[Role, tuple[Entry, ...]]] = {
     "subscriber": SUBSCRIBER,
     "operator": OPERATOR,
-    "administrator": OPERATOR,
+    "administrator": ADMINISTRATOR,
 }
 HOME: Final[dict[Role, str]] = {role: entries[0].path for role, entries in MENUS.items()}
 

@@ -24,7 +24,6 @@ async def home(visit: Visit) -> Response:
         visit,
         "people/home.html",
         who=await api.get("/v1/me", SubscriberView),
-        terminals=(await api.get("/v1/me/terminals", TerminalList)).terminals,
         orders=[one for one in (await api.get("/v1/me/supply-orders", SupplyList)).orders if one.state == "open"],
         done=_DONE.get(visit.request.query_params.get("done", ""), ""),
         **await _now(visit),
@@ -40,7 +39,9 @@ async def _now(visit: Visit) -> dict[str, Any]:
     sessions = (await visit.api.get("/v1/me/sessions", SessionList)).sessions
     lent = (await visit.api.get("/v1/me/trades", TradesView)).given
     trades = {trade.trade for trade in lent}
+    terminals = (await visit.api.get("/v1/me/terminals", TerminalList)).terminals
     return {
+        "terminals": {one.terminal: one.hardware or one.terminal for one in terminals},
         "balance": await visit.api.get("/v1/me/balance", BalanceView),
         "running": [one for one in sessions if one.state == "open" and one.session not in trades],
         "lent": [trade for trade in lent if trade.ended_at is None],

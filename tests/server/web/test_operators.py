@@ -1,0 +1,194 @@
+"""The operators' face in a real browser: every page in every look, what its buttons do, and who may not see it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.server.live import Live
+from tests.server.online import enrolled, go_online
+from tests.server.web.browser import Look, People
+from tests.server.web.office import ADMINISTRATORS, HOSTILE, PAGES, as_administrator, as_staff, furnish
+
+
+@pytest.fixture
+def office(live: Live, web: People) -> People:
+    furnish(live)
+    return web
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_every_page_is_calm_in_every_look(office: People, look: Look, part: int) -> None:
+    person = office.person(look)
+    as_administrator(person)
+    for path in (*PAGES, *ADMINISTRATORS)[part::3]:
+        person.go(path)
+        assert person.page.query_selector(".shell"), path
+        if path == "/ops":
+            person.page.wait_for_selector("canvas")
+        if path == "/ops/audit":
+            person.page.wait_for_selector(".verdict")
+        person.judge("ops" + re.sub(r"\W+", "-", path.removeprefix("/ops")))
+
+
+def test_the_overview_lives_and_goes_on_when_a_session_begins(office: People, live: Live) -> None:
+    person = office.person()
+    as_administrator(person)
+    person.go("/ops")
+    person.page.wait_for_selector("[data-pulse][data-beats]")
+    before = int(person.page.inner_text("[data-live]"))
+    go_online(enrolled(live, "tina", seed=30), "s-tina")
+    person.page.wait_for_selector(f"[data-live]:text-is('{before + 1}')")
+    assert person.page.query_selector("a[href='/ops/refusals/why/s-tina']")
+    assert person.errors == []
+
+
+def test_somebody_is_searched_for_topped_up_and_suspended_with_the_keyboard_alone(office: People, live: Live) -> None:
+    person = office.person()
+    as_staff(person)
+    person.go("/ops")
+    page = person.page
+    page.focus("#q")
+    page.keyboard.type("00101900")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ops/subscribers/olga")
+    page.focus("#octets")
+    page.keyboard.type("1GB")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".figure:has-text('6.00')")
+    page.focus("button:text-is('Suspend')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("button:text-is('Set active')")
+    assert live.get("/v1/subscribers/olga").json()["status"] == "suspended"
+    page.focus("#amount")
+    page.keyboard.type("ten")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    assert "'ten' is no amount of money." in person.text()
+    assert page.input_value("#amount") == "ten"
+    person.judge("ops-subscriber-refused")
+
+
+def test_a_stranger_is_accepted_with_one_press_and_let_go_with_another(office: People, live: Live) -> None:
+    person = office.person()
+    as_administrator(person)
+    person.go("/ops/peers")
+    person.page.click("[aria-label='Accept smf.stranger.test']")
+    person.page.wait_for_selector("[aria-label='Remove smf.stranger.test']")
+    assert [one["state"] for one in live.get("/v1/peers").json()["peers"]] == ["accepted"]
+    person.page.click("[aria-label='Remove smf.stranger.test']")
+    person.page.wait_for_selector(".empty")
+    assert live.get("/v1/peers").json()["peers"] == []
+
+
+def test_vouchers_are_made_to_print_or_as_a_file_and_shown_once(office: People, live: Live) -> None:
+    person = office.person()
+    as_administrator(person)
+    person.go("/ops/vouchers")
+    page = person.page
+    page.click("summary:visible >> text=New batch")
+    page.fill("#batch", "june")
+    page.fill("#count", "12")
+    page.fill("#octets", "1GB")
+    page.click("text=Make, to print")
+    page.wait_for_selector(".voucher-code")
+    codes = page.eval_on_selector_all(".voucher-code", "all => all.map(one => one.textContent)")
+    assert len(set(codes)) == 12
+    person.judge("ops-voucher-sheet")
+    redeemed = live.done("/v1/subscribers/olga/vouchers", {"code": codes[0]})
+    assert redeemed["octets"] == 1_000_000_000
+    person.go("/ops/vouchers/june")
+    assert "olga" in person.text()
+    assert not [code for code in codes if code in person.text()]
+    person.go("/ops/vouchers")
+    page.click("summary:visible >> text=New batch")
+    page.fill("#batch", "july")
+    page.fill("#count", "2")
+    page.fill("#amount", "9.90")
+    with page.expect_download() as download:
+        page.click("text=Make, as CSV")
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("batch,number,code")
+    assert len(lines) == 3
+
+
+def test_a_dispute_is_settled_and_a_month_is_closed(office: People, live: Live) -> None:
+    person = office.person()
+    as_administrator(person)
+    person.go("/ops/disputes")
+    person.page.fill("[name=note]", HOSTILE)
+    person.page.click("main form:has([name=note]) button")
+    person.page.wait_for_selector("text=settled")
+    assert HOSTILE in person.text()
+    person.go("/ops/settlement?period=2023-11")
+    assert person.page.query_selector_all("svg.flow .band")
+    person.page.click("text=Close 2023-11")
+    person.page.wait_for_selector("text=north-2023-11.csv")
+    with person.page.expect_download() as download:
+        person.page.click("text=north-2023-11.csv")
+    assert "trailer,1" in download.value.path().read_text()
+    assert person.errors == []
+
+
+def test_hostile_names_are_text_on_every_page(office: People) -> None:
+    person = office.person()
+    as_administrator(person)
+    for path in (*PAGES, *ADMINISTRATORS):
+        person.go(path)
+        assert person.page.query_selector("img[src=x]") is None, path
+        assert "49" not in person.page.inner_text(".head"), path
+    person.go("/ops/subscribers")
+    assert HOSTILE in person.text()
+    person.go("/ops/changes")
+    assert HOSTILE in person.text()
+    assert person.errors == []
+
+
+def test_no_operators_page_opens_for_a_subscriber_nor_for_a_stranger(office: People, live: Live) -> None:
+    person = office.person()
+    for path in (*PAGES, *ADMINISTRATORS, "/ops/pulse", "/ops/settlement/2023-11/north"):
+        answer = person.page.request.get(live.url + path, max_redirects=0)
+        assert answer.status == 303, path
+        assert answer.headers["location"].startswith("/sign-in")
+    person.sign_up("mallory")
+    for path in (*PAGES, *ADMINISTRATORS, "/ops/pulse", "/ops/settlement/2023-11/north"):
+        assert person.page.request.get(live.url + path).status == 403, path
+    csrf = person.page.get_attribute("[name=csrf]", "value")
+    before = live.get("/v1/changes").text
+    for path, form in FORMS.items():
+        answer = person.page.request.post(live.url + path, form={**form, "csrf": csrf or "", "once": "1"})
+        assert answer.status == 403, path
+    assert live.get("/v1/changes").text == before
+
+
+def test_staff_of_an_operator_sees_no_other_operators_people(office: People, live: Live) -> None:
+    person = office.person()
+    as_staff(person, "north", "nils")
+    for path in ("/ops/subscribers/olga", "/ops/vouchers/may"):
+        assert person.page.request.get(live.url + path).status == 404, path
+    for path in ADMINISTRATORS[:-2]:
+        assert person.page.request.get(live.url + path).status == 403, path
+    person.go("/ops")
+    person.page.wait_for_selector("[data-pulse][data-beats]")
+    assert "pavel" not in person.page.content()
+    person.go("/ops/subscribers")
+    assert "alice" in person.text()
+    assert "olga" not in person.text()
+    person.judge("ops-subscribers-of-north")
+
+
+FORMS: dict[str, dict[str, str]] = {
+    "/ops/subscribers": {"name": "x"},
+    "/ops/subscribers/olga/top-up": {"octets": "1GB"},
+    "/ops/subscribers/olga/pay-in": {"amount": "1"},
+    "/ops/subscribers/olga/status": {"status": "suspended"},
+    "/ops/plans": {"name": "x", "octets": "1", "price": "0"},
+    "/ops/plans/day/withdraw": {},
+    "/ops/sims": {"count": "1"},
+    "/ops/vouchers": {"batch": "x", "count": "1", "octets": "1"},
+    "/ops/vouchers/may/withdraw": {},
+    "/ops/peers": {"origin_host": "x.test", "profile": "strict"},
+    "/ops/peers/remove": {"origin_host": "x.test"},
+    "/ops/disputes": {"supplier": "alice", "dispute": "x", "note": "x"},
+    "/ops/settlement": {"period": "2023-11"},
+}

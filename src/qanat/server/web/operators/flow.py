@@ -9,7 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from qanat.server.http.exchange_views import TransferView
+from qanat.server.http.views.clearing import TransferView
 
 _WIDTH: Final = 640
 _LEFT: Final = 225

@@ -7,6 +7,7 @@ import re
 from xml.etree import ElementTree
 
 from qanat.server.http.exchange_views import TransferView
+
 from qanat.server.web.operators.flow import Words, draw
 
 _WORDS = Words(pays="pays {}".format, gets="gets {}".format)

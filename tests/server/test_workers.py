@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -19,6 +20,9 @@ from tests.console.running import Serving, Shell, serving
 from tests.server.gy.gateway import Gateway, accepted, funded
 from tests.server.live import Device, Live, interrogation
 
+import qanat
+from qanat.bench.database import GivenDatabase
+from qanat.bench.gy import bench_gy
 from qanat.bench.postgres import OwnPostgres
 from qanat.system import SystemClock
 from qanat.wire.diameter.messages import ReAuthRequest
@@ -230,6 +234,28 @@ def test_servers_that_start_at_once_on_an_empty_database_make_one_administrator(
             assert answer.json()["name"] == "admin"
     said = "".join(server.stop()[2] for server in both)
     assert said.count("has the password") == 1
+
+
+def test_a_worker_killed_under_load_loses_and_doubles_nothing(
+    postgres: OwnPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(qanat.__file__).parents[1]))
+    said: list[str] = []
+    measured = asyncio.run(
+        bench_gy(
+            tmp_path,
+            seconds=2,
+            connections=4,
+            in_flight=2,
+            subscribers=8,
+            workers=2,
+            kill_worker=True,
+            database=GivenDatabase(postgres.create("killed")),
+            tell=said.append,
+        )
+    )
+    assert measured.conserved, said
+    assert measured.requests > 20
 
 
 @pytest.mark.parametrize("kind", ["a SQLite file", "memory"])

@@ -21,6 +21,8 @@ LOOK_AHEAD_SOONEST: Final = Millis(5)
 
 
 class Headway:
+    __slots__ = ("_book", "_manner", "_rate_per_s", "ceiling", "is_depleted", "looked_at")
+
     def __init__(self, book: Notebook, manner: Manner) -> None:
         self.ceiling = Octets(-1)
         """What the gate was last allowed."""

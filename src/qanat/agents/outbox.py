@@ -22,6 +22,8 @@ Message = Interrogation | UsageReport
 
 
 class Outbox:
+    __slots__ = ("_failures", "_interval_s", "_name", "_report_at", "_retry_at", "_wish_s", "outstanding")
+
     def __init__(self, pending: Interrogation | None, *, name: str, report_interval_s: int | None) -> None:
         """``name`` spreads the retries; ``report_interval_s`` overrules the server's wish."""
         self.outstanding: Message | None = pending

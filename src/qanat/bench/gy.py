@@ -40,7 +40,7 @@ from qanat.units import Octets
 
 _BUCKET: Final = Octets(2**52)
 _AT_ONCE: Final = 512
-_BATCHES: Final = re.compile(rb"(?m)^qanat_store_batches_total (\S+)")
+_BATCHES: Final = re.compile(rb"(?m)^qanat_store_batches_total\S* (\S+)")
 
 
 async def bench_gy(
@@ -54,6 +54,8 @@ async def bench_gy(
     hot: bool = False,
     rate: float | None = None,
     kill: bool = False,
+    kill_worker: bool = False,
+    workers: int = 1,
     database: Database | None = None,
     tell: Callable[[str], None],
 ) -> Figures:
@@ -63,14 +65,16 @@ async def bench_gy(
     """
     database = database or GivenDatabase(f"sqlite:///{data}/qanat.db")
     await _prepare(database.address, 1 if hot else subscribers, open_sessions)
-    flags = ("--database", database.address)
+    flags = ("--database", database.address, "--workers", str(workers))
     server = await asyncio.to_thread(OwnServer, data, *flags, listening=("http", "gy"))
     try:
         tell(f"server {server.pid} on gy={server.addresses['gy']}, data in {data}")
         slots = _slots(connections * in_flight, 1 if hot else subscribers)
         load = Load(run=time.time_ns() // 1_000_000_000 % 10**10, seconds=seconds, slots=slots)
         pace = OpenLoop(load, rate) if rate else ClosedLoop(load)
-        mishap = asyncio.create_task(_in_the_middle(server.kill if kill else partial(database.strike, tell), seconds))
+        mishap = asyncio.create_task(
+            _in_the_middle(_mishap(server, database, tell, kill=kill, kill_worker=kill_worker), seconds)
+        )
         batches = await asyncio.to_thread(_batches, server)
         begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), cpu_s()
         database_before = database.cpu_s()
@@ -156,6 +160,14 @@ async def _address(server: OwnServer) -> str:
     return server.addresses["gy"]
 
 
+def _mishap(
+    server: OwnServer, database: Database, tell: Callable[[str], None], *, kill: bool, kill_worker: bool
+) -> Callable[[], None]:
+    if kill_worker:
+        return server.kill_a_worker
+    return server.kill if kill else partial(database.strike, tell)
+
+
 async def _in_the_middle(mishap: Callable[[], None], seconds: float) -> None:
     await asyncio.sleep(seconds / 2)
     await asyncio.to_thread(mishap)
@@ -164,8 +176,7 @@ async def _in_the_middle(mishap: Callable[[], None], seconds: float) -> None:
 def _batches(server: OwnServer) -> int:
     """Return how many durable commits the server made, one fsync each."""
     with server.api() as api:
-        found = _BATCHES.search(api.get("/metrics").content)
-    return int(float(found[1])) if found else 0
+        return sum(int(float(found)) for found in _BATCHES.findall(api.get("/metrics").content))
 
 
 def _conserved(server: OwnServer, load: Load, tell: Callable[[str], None]) -> bool:

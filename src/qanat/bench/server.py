@@ -46,9 +46,14 @@ class OwnServer:
         return httpx2.Client(base_url=f"http://{self.addresses['http']}", headers=headers, timeout=120, trust_env=False)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.send_signal(signal.SIGKILL)
+        """End it as a power cut would, with all its workers."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGKILL)
         self._process.wait()
+
+    def kill_a_worker(self) -> None:
+        """End one of its workers, which it starts again by itself."""
+        os.kill(self._pids()[-1], signal.SIGKILL)
 
     def start_again(self) -> None:
         """Start on the same data and the same ports, if it is not running. Any number of threads may ask."""
@@ -67,12 +72,18 @@ class OwnServer:
         return _reaped_s() - self._reaped_s_before + (self._own_cpu_s() if lives else 0.0)
 
     def _own_cpu_s(self) -> float:
-        after_name = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / _TICKS
+        """Of its processes, and of workers that it has buried."""
+        return sum(sum(map(int, _after_name(pid)[11:15])) for pid in self._pids()) / _TICKS
 
     def rss_mb(self) -> int:
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        """Return what its processes hold; pages that they share count in each."""
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._pids())
         return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+
+    def _pids(self) -> list[int]:
+        """The process and its workers."""
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, workers)]
 
     def _start(self) -> subprocess.Popen[str]:
         listeners = [word for name, address in self._ports.items() for word in (f"--{name}", address)]
@@ -103,6 +114,10 @@ def _reaped_s() -> float:
     """Return the processor time of all children that have ended, whoever killed them."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _after_name(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
 
 
 def said(answer: httpx2.Response) -> Any:

@@ -102,6 +102,10 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
 @click.option("--hot", is_flag=True, help="One account for everybody.")
 @click.option("--rate", type=click.FloatRange(1), metavar="PER_S", help="Open loop: so many requests are due a second.")
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the server; needs PostgreSQL."
+)
+@click.option("--kill-worker", is_flag=True, help="Kill one of them (SIGKILL) in the middle.")
 @click.option("--database", metavar="URL", help="An empty database. Default: a fresh SQLite file.")
 @click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
 @click.option("--kill-database", is_flag=True, help="The same, killed (SIGKILL) in the middle and started again.")

@@ -89,6 +89,15 @@ def test_a_top_up_in_mid_session_is_told_to_the_gateway(live: Live, smf: Gateway
     assert (told.session_id, told.destination_host) == (smf.session, "smf.open5gs.test")
 
 
+def test_a_plan_that_is_bought_in_mid_session_is_told_to_the_gateway(live: Live, smf: Gateway) -> None:
+    smf.ask("I")
+    live.done("/v1/plans", {"name": "day", "octets": 5_000, "valid_days": 1, "price": 0})
+    live.done("/v1/subscribers/alice/purchases", {"plan": "day"})
+    told = smf.receive()
+    assert isinstance(told, ReAuthRequest)
+    assert told.session_id == smf.session
+
+
 def test_a_suspension_ends_the_session_where_the_gateway_can(live: Live, pgw: Gateway) -> None:
     pgw.ask("I")
     live.done("/v1/subscribers/alice/status", {"status": "suspended"})

@@ -379,3 +379,12 @@ def test_stopping_in_two_tabs_is_stopping(alice: Hand, live: Live) -> None:
     order = live.done("/v1/subscribers/alice/supply-orders", {"octets": 1000})["order"]
     for _ in range(2):
         assert alice.post(f"/me/lend/{order}/stop").headers["location"] == "/me/lend?done=stopped"
+
+
+def test_programs_that_lose_their_way_are_told_so_in_json(live: Live) -> None:
+    for method, path, status, reason in (
+        ("GET", "/nowhere", 404, "no_such_path"),
+        ("DELETE", "/sign-in", 405, "no_such_method"),
+    ):
+        answer = live.http.request(method, path)
+        assert (answer.status_code, answer.json()["reason"]) == (status, reason)

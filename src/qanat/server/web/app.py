@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qanat.server.http.services import Services
 from qanat.server.web import static
+from qanat.server.web.api import Turned
 from qanat.server.web.operators.pages import PAGES as OPERATORS
 from qanat.server.web.pages import failed, route
 from qanat.server.web.people.pages import PAGES as PEOPLE
@@ -51,7 +52,7 @@ def with_console(interface: ASGIApp, services: Services) -> ASGIApp:
 
 def _web(interface: ASGIApp, services: Services) -> ASGIApp:
     routes = [Route("/static/{path:path}", static.serve), *map(route, (*DOOR, *PEOPLE, *OPERATORS))]
-    app = Starlette(routes=routes, exception_handlers={404: failed, 405: failed, Exception: failed})
+    app = Starlette(routes=routes, exception_handlers={404: failed, 405: failed, Turned: failed, Exception: failed})
     app.state.services, app.state.api = services, interface
     return _guarded(app)
 

@@ -44,7 +44,10 @@ from qanat.wire.agent import Problem
 
 Handle = Callable[[Visit], Awaitable[Response]]
 _FORM_LIMIT: Final = 65_536
-_REASONS: Final = {404: "no_such_path", 405: "no_such_method"}
+_REASONS: Final = {
+    404: ("no_such_path", "There is nothing at {path}."),
+    405: ("no_such_method", "{method} is not possible at {path}."),
+}
 _log: Final = structlog.get_logger("web")
 
 
@@ -139,16 +142,23 @@ def explain(visit: Visit, why: Problem, sentences: dict[str, str]) -> Problem:
 
 async def failed(request: Request, error: Exception) -> Response:
     """Answer what no page answered: no such page, no such method, or a mistake of ours. Programs are told in JSON."""
+    if isinstance(error, Turned):
+        return _nobody_knows_who()
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 500:
         _log.error("mistake of ours", path=request.url.path, exc_info=error)
-    reason = _REASONS.get(status, "mistake")
+    reason, sentence = _REASONS.get(status, ("mistake", "The server made a mistake; it is logged."))
     if "text/html" not in request.headers.get("accept", ""):
-        return problem(status, f"There is nothing at {request.url.path}.", reason=reason, cure="See /openapi.json.")
+        detail = sentence.format(method=request.method, path=request.url.path)
+        return problem(status, detail, reason=reason, cure="See /openapi.json.")
     try:
         return refused(await begin(request), Problem(status=status, reason=reason))
     except Turned:
-        return problem(503, "The server can't say who is looking.", reason="store_fault", cure="Try again in a moment.")
+        return _nobody_knows_who()
+
+
+def _nobody_knows_who() -> Response:
+    return problem(503, "The server can't say who is looking.", reason="store_fault", cure="Try again in a moment.")
 
 
 def _stale(visit: Visit) -> Response:
@@ -163,6 +173,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("qanat.server.web"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -6,8 +6,12 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import SupplyList, TradesView
-from qanat.server.http.views import BalanceView, SessionList, SubscriberView, TerminalList
+from qanat.server.http.views.orders import SupplyList
+from qanat.server.http.views.people import SubscriberView
+from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.sessions import SessionList
+from qanat.server.http.views.terminals import TerminalList
+from qanat.server.http.views.trades import TradesView
 from qanat.server.web.language import later
 from qanat.server.web.pages import render
 from qanat.server.web.visit import Visit
@@ -24,7 +28,6 @@ async def home(visit: Visit) -> Response:
         visit,
         "people/home.html",
         who=await api.get("/v1/me", SubscriberView),
-        terminals=(await api.get("/v1/me/terminals", TerminalList)).terminals,
         orders=[one for one in (await api.get("/v1/me/supply-orders", SupplyList)).orders if one.state == "open"],
         done=_DONE.get(visit.request.query_params.get("done", ""), ""),
         **await _now(visit),
@@ -40,7 +43,9 @@ async def _now(visit: Visit) -> dict[str, Any]:
     sessions = (await visit.api.get("/v1/me/sessions", SessionList)).sessions
     lent = (await visit.api.get("/v1/me/trades", TradesView)).given
     trades = {trade.trade for trade in lent}
+    terminals = (await visit.api.get("/v1/me/terminals", TerminalList)).terminals
     return {
+        "terminals": {one.terminal: one.hardware or one.terminal for one in terminals},
         "balance": await visit.api.get("/v1/me/balance", BalanceView),
         "running": [one for one in sessions if one.state == "open" and one.session not in trades],
         "lent": [trade for trade in lent if trade.ended_at is None],

@@ -38,3 +38,6 @@ document.addEventListener("click", async (event) => {
 const away = (hidden) => { document.querySelector(".away").hidden = hidden; };
 document.addEventListener("htmx:error", () => away(false));
 document.addEventListener("htmx:after:request", (event) => away(event.detail.ctx.response.status < 500));
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden) event.preventDefault(); // nobody is looking
+});

@@ -94,10 +94,9 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         return earlier
     state = State.IDLE if session is None else session.state
     after = TRANSITIONS.get((state, request.event))
-    if session is None or after is None:
-        session = begin(request, work.now) if after else session
-    if session is None or after is None:
+    if after is None:
         return _out_of_turn(work, request, session, WHY_NOT[state, request.event])
+    session = session or begin(request, work.now)
     quotas = list(session.quotas)
     session = _counted(session, _count(work, session.owner, quotas, request.uses), work.now)
     if after is State.CLOSED:

@@ -21,17 +21,12 @@ from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
 from qanat.server.http.bodies import DisputeNote, Period
 from qanat.server.http.effects import Administrator, Limit, StaffCaller, administrator, effect, not_theirs, refuse
-from qanat.server.http.exchange_views import (
-    BaseStationList,
-    DisputeList,
-    DisputeView,
-    SettlementView,
-    TradeList,
-    TradeView,
-)
 from qanat.server.http.market import shown_base_station
 from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
+from qanat.server.http.views.base_stations import BaseStationList
+from qanat.server.http.views.clearing import SettlementView
+from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
 from qanat.server.listing import listed, of_operator
 from qanat.server.settling import settle
 

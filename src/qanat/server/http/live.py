@@ -14,7 +14,7 @@ from qanat.server.http.effects import StaffCaller
 from qanat.server.http.effects import caller as who_asks
 from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import services_of
-from qanat.server.http.views import SessionView
+from qanat.server.http.views.sessions import SessionView
 from qanat.server.pulse import WATCHERS, Beat, Pulse
 from qanat.units import format_instant
 

@@ -22,7 +22,7 @@ from qanat.registry.subscribers import Subscriber, find_subscriber
 from qanat.registry.terminals import Terminal
 from qanat.server.http.effects import Limit, StaffCaller
 from qanat.server.http.services import Services, services_of
-from qanat.server.http.views import RefusalView
+from qanat.server.http.views.sessions import RefusalView
 from qanat.server.listing import every
 from qanat.units import format_instant
 

@@ -32,31 +32,32 @@ from qanat.registry.subscribers import Subscriber
 from qanat.server import trading
 from qanat.server.http.bodies import CodeRequest, NewCircle, NewDemand, NewSupply, Payment
 from qanat.server.http.effects import AnyCaller, Subject, effect, view
-from qanat.server.http.exchange_views import (
-    BaseStationList,
-    BaseStationView,
+from qanat.server.http.services import services_of
+from qanat.server.http.subjects import acting_for, both
+from qanat.server.http.translate_trades import stop
+from qanat.server.http.views.base_stations import BaseStationList, BaseStationView
+from qanat.server.http.views.orders import (
     CircleList,
     CircleView,
     DemandList,
     DemandView,
-    DisputeList,
-    DisputeView,
     IdentityView,
-    ObtainedView,
     OfferList,
     OfferView,
+    SupplyList,
+    SupplyView,
+)
+from qanat.server.http.views.terminals import CodeView
+from qanat.server.http.views.trades import (
+    DisputeList,
+    DisputeView,
+    ObtainedView,
     PaymentView,
     StatementList,
     StatementView,
-    SupplyList,
-    SupplyView,
     TradesView,
     TradeView,
 )
-from qanat.server.http.services import services_of
-from qanat.server.http.subjects import acting_for, both
-from qanat.server.http.translate_trades import stop
-from qanat.server.http.views import CodeView
 from qanat.system import fresh_code, fresh_id
 from qanat.units import HOUR, Instant, Millis, MinorUnits, Octets, format_instant, later
 

@@ -37,17 +37,9 @@ from qanat.server.http.effects import (
 )
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
-from qanat.server.http.views import (
-    CodeView,
-    OperatorList,
-    OperatorView,
-    PlanList,
-    PlanView,
-    PoolView,
-    SimList,
-    SimView,
-    StaffView,
-)
+from qanat.server.http.views.people import OperatorList, OperatorView, StaffView
+from qanat.server.http.views.plans import PlanList, PlanView
+from qanat.server.http.views.terminals import CodeView, PoolView, SimList, SimView
 from qanat.server.listing import listed, of_operator
 from qanat.system import fresh_code
 from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant

@@ -12,7 +12,7 @@ from qanat.server.gy.peers import Roster, Standing, Stranger
 from qanat.server.http.bodies import NewPeer
 from qanat.server.http.effects import Administrator, effect
 from qanat.server.http.services import services_of
-from qanat.server.http.views import PeerList, PeerView
+from qanat.server.http.views.house import PeerList, PeerView
 from qanat.server.together import peer_changed, picture_of_all
 from qanat.units import format_instant
 

@@ -23,22 +23,10 @@ from qanat.server.http.bodies import Binding, CodeRequest, NewSubscriber, PayIn,
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, not_theirs, view
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
-from qanat.server.http.views import (
-    BalanceView,
-    BucketView,
-    CodeView,
-    RefusalList,
-    RefusalView,
-    SessionList,
-    SessionView,
-    SpanView,
-    SubscriberList,
-    SubscriberView,
-    TerminalList,
-    TerminalView,
-    UsageView,
-    WalletView,
-)
+from qanat.server.http.views.people import SubscriberList, SubscriberView
+from qanat.server.http.views.plans import BalanceView, BucketView, SpanView, UsageView, WalletView
+from qanat.server.http.views.sessions import RefusalList, RefusalView, SessionList, SessionView
+from qanat.server.http.views.terminals import CodeView, TerminalList, TerminalView
 from qanat.server.listing import listed, of_operator
 from qanat.server.notices import Change
 from qanat.system import fresh_code, fresh_id

@@ -15,7 +15,8 @@ from qanat.server.http.bodies import NewPassword, SignIn, SignUp
 from qanat.server.http.effects import AnyCaller, Subject, effect, refuse, token_of
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.subjects import acting_for, both
-from qanat.server.http.views import CallerView, Done, SignedIn, SubscriberView
+from qanat.server.http.views.common import Done
+from qanat.server.http.views.people import CallerView, SignedIn, SubscriberView
 from qanat.system import fresh_token
 from qanat.units import HOUR, Millis, format_instant, later
 

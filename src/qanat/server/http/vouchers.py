@@ -28,13 +28,7 @@ from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, ef
 from qanat.server.http.people import noticed
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
-from qanat.server.http.views import (
-    RedeemedView,
-    VoucherBatchList,
-    VoucherBatchView,
-    VoucherList,
-    VoucherView,
-)
+from qanat.server.http.views.vouchers import RedeemedView, VoucherBatchList, VoucherBatchView, VoucherList, VoucherView
 from qanat.server.listing import listed, of_operator
 from qanat.server.notices import Change
 from qanat.system import fresh_id, fresh_symbols

@@ -21,22 +21,10 @@ from qanat.registry.unmatched import UnmatchedReport
 from qanat.registry.wallets import balance_of
 from qanat.server.http.effects import Administrator, AnyCaller, Limit, StaffCaller, effect, view
 from qanat.server.http.services import services_of
-from qanat.server.http.views import (
-    BalanceView,
-    ChangeList,
-    ChangeView,
-    RefusalList,
-    RefusalView,
-    SessionList,
-    SessionView,
-    StepView,
-    TerminalList,
-    TerminalView,
-    UnmatchedList,
-    UnmatchedView,
-    Verdict,
-    Why,
-)
+from qanat.server.http.views.house import ChangeList, ChangeView, UnmatchedList, UnmatchedView, Verdict
+from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.sessions import RefusalList, RefusalView, SessionList, SessionView, StepView, Why
+from qanat.server.http.views.terminals import TerminalList, TerminalView
 from qanat.server.listing import every, listed, of_operator, of_owner
 from qanat.server.named import sessions_named
 

@@ -7,7 +7,8 @@ from typing import Final, cast
 from starlette.responses import Response
 
 from qanat.registry.access import Role
-from qanat.server.http.views import CallerView, Done, SignedIn, SubscriberView
+from qanat.server.http.views.common import Done
+from qanat.server.http.views.people import CallerView, SignedIn, SubscriberView
 from qanat.server.web.api import Api, Turned
 from qanat.server.web.forms import local_path, read_fields
 from qanat.server.web.language import LANGUAGES, later

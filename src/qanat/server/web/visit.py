@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from qanat.registry.access import Role
 from qanat.server.http.services import Services, services_of
-from qanat.server.http.views import CallerView
+from qanat.server.http.views.people import CallerView
 from qanat.server.web.api import Api, SignedOut
 from qanat.server.web.language import Language, Say, choose, speak
 from qanat.system import fresh_token

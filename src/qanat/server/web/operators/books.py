@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import DisputeList, DisputeView, SettlementView
-from qanat.server.http.views import ChangeList, Verdict
+from qanat.server.http.views.clearing import SettlementView
+from qanat.server.http.views.house import ChangeList, Verdict
+from qanat.server.http.views.trades import DisputeList, DisputeView
 from qanat.server.web import figures
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.operators.acting import act

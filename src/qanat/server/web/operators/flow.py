@@ -9,13 +9,13 @@ from typing import Final
 
 from markupsafe import Markup
 
-from qanat.server.http.exchange_views import TransferView
+from qanat.server.http.views.clearing import TransferView
 
 _WIDTH: Final = 640
-_LEFT: Final = 170
-_RIGHT: Final = 470
+_LEFT: Final = 225
+_RIGHT: Final = 415
 _NODE: Final = 8
-_GAP: Final = 22
+_GAP: Final = 28
 _HIGH: Final = 150
 """What all bands together measure."""
 _THIN: Final = 2.0
@@ -28,7 +28,7 @@ _BAND: Final = Markup(
 _BAR: Final = Markup('<rect class="end" x="{x}" y="{y:.1f}" width="{wide}" height="{high:.1f}" rx="3"/>')
 _NAME: Final = Markup(
     '<text x="{x}" y="{y:.1f}" text-anchor="{side}"><tspan class="name">{name}</tspan>'
-    '<tspan class="amount" x="{x}" dy="1.25em">{amount}</tspan></text>'
+    '<tspan class="sum" x="{x}" dy="1.25em">{amount}</tspan></text>'
 )
 
 
@@ -120,4 +120,4 @@ def _told(one: TransferView, words: Words) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:17]}…"
+    return name if len(name) <= 14 else f"{name[:13]}…"

@@ -8,9 +8,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from qanat.server.gy.quirks import PROFILES
-from qanat.server.http.exchange_views import BaseStationList, BaseStationView
 from qanat.server.http.looking import ReservationList
-from qanat.server.http.views import PeerList, PeerView
+from qanat.server.http.views.base_stations import BaseStationList, BaseStationView
+from qanat.server.http.views.house import PeerList, PeerView
 from qanat.server.web.api import segment
 from qanat.server.web.language import later
 from qanat.server.web.operators.acting import act

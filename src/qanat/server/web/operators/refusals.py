@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from qanat.server.http.looking import ReasonList
-from qanat.server.http.views import RefusalList, Why
+from qanat.server.http.views.sessions import RefusalList, Why
 from qanat.server.web.api import segment
 from qanat.server.web.pages import render
 from qanat.server.web.visit import Visit

@@ -8,15 +8,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from qanat.server.http.views import (
-    PlanList,
-    PlanView,
-    PoolView,
-    SimList,
-    VoucherBatchList,
-    VoucherBatchView,
-    VoucherList,
-)
+from qanat.server.http.views.plans import PlanList, PlanView
+from qanat.server.http.views.terminals import PoolView, SimList
+from qanat.server.http.views.vouchers import VoucherBatchList, VoucherBatchView, VoucherList
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.operators.acting import act, only, whole
 from qanat.server.web.pages import render

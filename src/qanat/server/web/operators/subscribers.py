@@ -6,16 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from qanat.server.http.views import (
-    BalanceView,
-    BucketView,
-    RefusalList,
-    SessionList,
-    SubscriberList,
-    SubscriberView,
-    TerminalList,
-    WalletView,
-)
+from qanat.server.http.views.people import SubscriberList, SubscriberView
+from qanat.server.http.views.plans import BalanceView, BucketView, WalletView
+from qanat.server.http.views.sessions import RefusalList, SessionList
+from qanat.server.http.views.terminals import TerminalList
 from qanat.server.web.api import segment
 from qanat.server.web.operators.acting import act, only, whole
 from qanat.server.web.pages import render

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from qanat.server.http.views import SubscriberView
+from qanat.server.http.views.people import SubscriberView
 from qanat.server.web.api import Turned
 from qanat.server.web.language import later
 from qanat.server.web.pages import explain, redirect, render

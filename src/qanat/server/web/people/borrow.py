@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import DemandList, DemandView, IdentityView, OfferList, TradesView
+from qanat.server.http.views.orders import DemandList, DemandView, IdentityView, OfferList
+from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render

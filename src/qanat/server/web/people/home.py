@@ -6,8 +6,12 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import SupplyList, TradesView
-from qanat.server.http.views import BalanceView, SessionList, SubscriberView, TerminalList
+from qanat.server.http.views.orders import SupplyList
+from qanat.server.http.views.people import SubscriberView
+from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.sessions import SessionList
+from qanat.server.http.views.terminals import TerminalList
+from qanat.server.http.views.trades import TradesView
 from qanat.server.web.language import later
 from qanat.server.web.pages import render
 from qanat.server.web.visit import Visit

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import CircleList, CircleView, SupplyList, SupplyView, TradesView
-from qanat.server.http.views import BalanceView
+from qanat.server.http.views.orders import CircleList, CircleView, SupplyList, SupplyView
+from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from qanat.server.http.views import BalanceView, BucketView, PlanList, PlanView, RedeemedView, SubscriberView
+from qanat.server.http.views.people import SubscriberView
+from qanat.server.http.views.plans import BalanceView, BucketView, PlanList, PlanView
+from qanat.server.http.views.vouchers import RedeemedView
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
 from qanat.server.web.pages import redirect, render

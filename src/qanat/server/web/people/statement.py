@@ -7,7 +7,9 @@ from typing import Final
 
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import (
+from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.sessions import RefusalList
+from qanat.server.http.views.trades import (
     DisputeList,
     ObligationView,
     OffsetView,
@@ -15,7 +17,6 @@ from qanat.server.http.exchange_views import (
     StatementList,
     StatementView,
 )
-from qanat.server.http.views import BalanceView, RefusalList
 from qanat.server.web import figures
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad

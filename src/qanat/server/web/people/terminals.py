@@ -6,8 +6,8 @@ import segno
 from markupsafe import Markup
 from starlette.responses import Response
 
-from qanat.server.http.exchange_views import BaseStationList, BaseStationView
-from qanat.server.http.views import CodeView, TerminalList, TerminalView
+from qanat.server.http.views.base_stations import BaseStationList, BaseStationView
+from qanat.server.http.views.terminals import CodeView, TerminalList, TerminalView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.pages import redirect, render
 from qanat.server.web.people.fields import text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from qanat.server.http.views import UsageView
+from qanat.server.http.views.plans import UsageView
 from qanat.server.web.pages import render
 from qanat.server.web.visit import Visit
 

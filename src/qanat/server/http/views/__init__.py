@@ -1,0 +1,1 @@
+"""What people are shown: records without what is nobody's business."""

@@ -1,0 +1,70 @@
+"""What operators owe each other."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from qanat.server.http.views.common import when
+from qanat.server.settling import Settled
+
+
+class PositionView(BaseModel):
+    """What an operator may claim and owes in one unit; ``net`` is what it gets, negative what it pays."""
+
+    operator: str
+    unit: str
+    claims: int
+    owes: int
+    net: int
+    by_transfers: int
+    """What the transfers move for it: the same as ``net``."""
+
+
+class TransferView(BaseModel):
+    unit: str
+    debtor: str
+    creditor: str
+    amount: int
+
+
+class SettlementView(BaseModel):
+    period: str
+    closed_at: str | None
+    trades: int
+    digest: str
+    unchanged: bool
+    """A closed period still comes to what it came to when it was closed."""
+    preserved: bool
+    """Netting left every operator with exactly what it had to get or to pay."""
+    positions: list[PositionView]
+    transfers: list[TransferView]
+    files: list[str]
+    """Operators for whom there is a file."""
+
+    @classmethod
+    def of(cls, settled: Settled) -> SettlementView:
+        clearing = settled.clearing
+        return cls(
+            period=settled.period,
+            closed_at=when(settled.closed.closed_at) if settled.closed else None,
+            trades=clearing.records,
+            digest=clearing.digest,
+            unchanged=settled.unchanged,
+            preserved=clearing.preserved,
+            positions=[
+                PositionView(
+                    operator=one.operator,
+                    unit=one.unit,
+                    claims=one.claims,
+                    owes=one.owes,
+                    net=one.net,
+                    by_transfers=clearing.moved(operator=one.operator, unit=one.unit),
+                )
+                for one in clearing.positions()
+            ],
+            transfers=[
+                TransferView(unit=one.unit, debtor=one.debtor, creditor=one.creditor, amount=one.amount)
+                for one in clearing.transfers()
+            ],
+            files=list(settled.files),
+        )

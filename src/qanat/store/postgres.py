@@ -16,7 +16,7 @@ from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.migrate import migrate_postgres
 from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
-from qanat.store.postgres_link import Broken, Collided, Connection, Link, Links, connect, named
+from qanat.store.postgres_link import ERRORS, Broken, Collided, Connection, Link, Links, connect, fault_of, named
 from qanat.store.postgres_text import from_columns, to_column, to_columns
 from qanat.store.records import decode_record
 from qanat.units import Instant
@@ -68,9 +68,10 @@ _SINCE: Final = (
 )
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = $1 AND label > $2 AND label >= $3 AND label < $4 "
-    "AND ($5::text IS NULL OR owner = $5) ORDER BY label, owner LIMIT $6"
+    "ORDER BY label, owner LIMIT $5"
 )
-_DUE: Final = "SELECT min(body) FROM record WHERE due <= $1 GROUP BY owner ORDER BY min(due) LIMIT $2"
+_FIND_OF_OWNER: Final = _FIND.replace(" ORDER", " AND shard = $6 AND owner = $7 ORDER")
+_DUE: Final = "SELECT body FROM record WHERE due <= $1 ORDER BY due LIMIT $2"
 _AFTER_ALL: Final = "\U0010ffff"
 
 
@@ -80,11 +81,9 @@ class PostgresLog:
     @classmethod
     async def open(cls, address: str) -> PostgresLog:
         """Bring the database to this version's schema. Raises BadInput for an address that is none, StoreFault."""
-        connection = await connect(address)
-        try:
-            encoding = await connection.fetchval("SHOW server_encoding")
-        finally:
-            await connection.close()
+        link = Link(address, "opener")
+        encoding = await link.run(lambda connection: connection.fetchval("SHOW server_encoding"))
+        await link.close()
         if encoding != "UTF8":
             cure = "make one with createdb -E UTF8 -T template0 NAME"
             raise StoreFault(f"the database {named(address)} keeps text as {encoding}, names need UTF8: {cure}")
@@ -93,7 +92,8 @@ class PostgresLog:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._writer = Link(address, "writer")
+        # One statement for ever: to plan it anew for each batch costs as much as to run it.
+        self._writer = Link(address, "writer", plan_cache_mode="force_generic_plan")
         # It waits for the disk and the standby as well: who forgets images must know that their rows will be there.
         self._projector = Links(address, "projector", 1)
         self._readers = Links(address, "reader", _READERS)
@@ -145,12 +145,16 @@ class PostgresLog:
 
     async def find(self, query: Query) -> list[Record]:
         upper = query.label_prefix + _AFTER_ALL
-        owner = None if query.owner is None else to_column(query.owner)
-        where = (query.kind, to_column(query.after), query.label_prefix, upper, owner, query.limit)
-        return [decode_record(body) for (body,) in await self._read(_FIND, *where)]
+        where = (query.kind, to_column(query.after), query.label_prefix, upper, query.limit)
+        if query.owner is None:
+            rows = await self._read(_FIND, *where)
+        else:
+            rows = await self._read(_FIND_OF_OWNER, *where, shard_of(query.owner), to_column(query.owner))
+        return [decode_record(body) for (body,) in rows]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
-        return [decode_record(body).owner for (body,) in await self._read(_DUE, now, limit)]
+        rows = await self._read(_DUE, now, limit)
+        return list(dict.fromkeys(decode_record(body).owner for (body,) in rows))
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         """Read in an event loop and a transaction of its own: call it in a thread."""
@@ -163,6 +167,8 @@ class PostgresLog:
                 yield from (EntryRow(*row) for row in _rows(runner, connection, everything))
                 records = "SELECT shard, owner, kind, id, label, due, body FROM record"
                 yield from (from_columns(RecordRow(*row)) for row in _rows(runner, connection, records))
+            except ERRORS as error:
+                raise fault_of(error, self._address) from error
             finally:
                 connection.terminate()
 

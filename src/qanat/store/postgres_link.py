@@ -30,8 +30,6 @@ _SETTINGS: Final = {
     "application_name": "qanat",
     "synchronous_commit": "on",
     "statement_timeout": f"{_STATEMENT_S}s",
-    # The same few statements for ever: planning them anew each time costs more than running them.
-    "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
 _PLAN_ANEW: Final = (
@@ -50,7 +48,7 @@ _BROKEN: Final = (
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,  # it has become a standby: the primary is elsewhere
 )
-_ERRORS: Final = (*_BROKEN, asyncpg.PostgresError)
+ERRORS: Final = (*_BROKEN, asyncpg.PostgresError)
 _CURES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (asyncpg.InvalidCatalogNameError, "Make the database: createdb -E UTF8 -T template0 NAME."),
     (asyncpg.InvalidAuthorizationSpecificationError, "Look at the user's name, its password and pg_hba.conf."),
@@ -72,9 +70,9 @@ class Broken(StoreFault):
 class Link:
     """One connection, made anew after it broke; used by one task at a time."""
 
-    def __init__(self, address: str, role: str) -> None:
+    def __init__(self, address: str, role: str, **settings: str) -> None:
         self._address = address
-        self._role = role
+        self._settings = {"application_name": f"qanat {role}", **settings}
         self._connection: Connection | None = None
         self._free = asyncio.Lock()
         self._away_until = 0.0
@@ -89,7 +87,7 @@ class Link:
                 return await use(connection)
             except (*_COLLIDED, asyncpg.UniqueViolationError) as error:
                 raise fault_of(error, self._address) from error
-            except _ERRORS as error:
+            except ERRORS as error:
                 self._drop()
                 raise fault_of(error, self._address) from error
             except BaseException:
@@ -114,7 +112,7 @@ class Link:
         if loop.time() < self._away_until:
             raise type(self._why)(*self._why.args)
         try:
-            self._connection = await connect(self._address, application_name=f"qanat {self._role}")
+            self._connection = await connect(self._address, **self._settings)
         except StoreFault as fault:
             self._why, self._away_until = fault, loop.time() + _AWAY_S
             raise
@@ -161,7 +159,7 @@ async def connect(address: str, **settings: str) -> Connection:
             f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",
             field="database",
         ) from error
-    except _ERRORS as error:
+    except ERRORS as error:
         raise fault_of(error, address) from error
 
 

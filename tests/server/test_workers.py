@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,8 +65,8 @@ def token(shell: Shell) -> str:
 
 def workers(server: Serving) -> list[int]:
     """The processes that serve; their parent does not."""
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
-    return sorted(map(int, found.stdout.split()))
+    pid = server.process.pid
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def series(live: Live, name: str) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from tests.store.logs import run
 from tests.store.test_contract import balance, fund
@@ -11,7 +12,8 @@ from tests.store.test_contract import balance, fund
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ids import Owner
-from qanat.ledger.work import Record
+from qanat.ledger.book import Account
+from qanat.ledger.work import Record, Work
 from qanat.store.memory import MemoryLog
 from qanat.store.store import Store
 
@@ -59,3 +61,27 @@ def test_whoever_misses_a_page_that_cannot_be_read_is_told_and_may_ask_again() -
         assert await balance(store, "alice") == 100
 
     run(story)
+
+
+def test_writing_on_pages_that_nobody_has_read_reads_none_of_them() -> None:
+    async def story() -> None:
+        log = Counted()
+        store = await Store(log, ManualClock()).open()
+        owners = [Owner(f"voucher/{n}") for n in range(500)]
+
+        def write(work: Work) -> None:
+            for owner in owners:
+                work.put(Account(owner=owner, id="b", role="position", balance=7))
+            work.drop(Account(owner=owners[0], id="b", role="position"))
+
+        await store.decide(write)
+        assert log.questions == []
+        found = [await store.decide(partial(_balance, owner)) for owner in owners[:3]]
+        assert found == [None, 7, 7]
+
+    run(story)
+
+
+def _balance(owner: Owner, work: Work) -> int | None:
+    account = work.get(Account, owner, "b")
+    return account.balance if account else None

@@ -103,12 +103,12 @@ class Work:
         return [record for records in self._page(owner).values() for record in records.values()]
 
     def put(self, record: Record) -> None:
-        """Let an image replace the record's last one. Raises NotLoaded."""
+        """Let an image replace the record's last one. Its page need not be in memory."""
         records, images, key = self._place(record)
         images[key] = records[key[1]] = record
 
     def drop(self, record: Record) -> None:
-        """Forget a record. An account is dropped only when it is empty. Raises NotLoaded."""
+        """Forget a record. An account is dropped only when it is empty."""
         records, images, key = self._place(record)
         images[key] = None
         records.pop(key[1], None)
@@ -147,10 +147,17 @@ class Work:
             page = self._pages[owner] = self._page_of(owner)
         return page
 
+    def _page_or_blank(self, owner: Owner) -> Page:
+        """Return the page, or an empty one in place of what is not in memory: whoever reads it later lays our images on it."""
+        try:
+            return self._page(owner)
+        except NotLoaded:
+            return {}
+
     def _place(self, record: Record) -> tuple[dict[str, Record], dict[Key, Record | None], Key]:
         """Return where a record lies on its page and among the images; what it was before can be undone."""
         owner, key = record.owner, (type(record), record.id)
-        page = self._pages.get(owner) or self._page(owner)
+        page = self._pages.get(owner) or self._page_or_blank(owner)
         records = page.get(key[0])
         if records is None:
             records = page[key[0]] = {}

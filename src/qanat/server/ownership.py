@@ -29,8 +29,15 @@ class Ownership:
         asked = set(owners)
         if caller.role == "administrator":
             return asked
-        operators = await asyncio.gather(*map(self.operator_of, asked))
-        return {owner for owner, operator in zip(asked, operators, strict=True) if caller_may_serve(caller, operator)}
+        operators = await self.operators_of(asked)
+        return {owner for owner, operator in operators.items() if caller_may_serve(caller, operator)}
+
+    async def operators_of(self, owners: Iterable[str]) -> dict[str, str]:
+        """Return the operator of each; whom we do not know yet is asked for in one go."""
+        asked = set(owners)
+        strangers = [owner for owner in asked if owner not in self._operators]
+        found = await asyncio.gather(*map(self.operator_of, strangers))
+        return {owner: self._operators.get(owner, "") for owner in asked} | dict(zip(strangers, found, strict=True))
 
     async def operator_of(self, owner: str) -> str:
         """Return the operator of a subscriber, a device or a member of staff; empty if there is none."""

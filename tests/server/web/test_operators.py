@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from tests.server.live import Live
+from playwright.sync_api import Browser
+from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
 from tests.server.web.browser import Look, People
 from tests.server.web.office import ADMINISTRATORS, HOSTILE, PAGES, as_administrator, as_staff, furnish
@@ -192,3 +194,23 @@ FORMS: dict[str, dict[str, str]] = {
     "/ops/disputes": {"supplier": "alice", "dispute": "x", "note": "x"},
     "/ops/settlement": {"period": "2023-11"},
 }
+
+
+def test_an_open_overview_says_that_the_server_is_away_and_goes_on_when_it_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    database = {"database": f"sqlite:///{tmp_path}/qanat.db"}
+    with live_server(tmp_path, settings_for(tmp_path, store=database)) as live:
+        people = People(browser, live)
+        person = people.person()
+        as_administrator(person)
+        person.go("/ops")
+        person.page.wait_for_selector("[data-pulse][data-beats]")
+        assert person.page.is_hidden("#away")
+    person.page.wait_for_selector("#away", state="visible")
+    listening = {"listen": live.url.removeprefix("http://")}
+    with live_server(tmp_path, settings_for(tmp_path, store=database, http=listening)) as again:
+        live.http = again.http
+        person.page.wait_for_selector("#away", state="hidden", timeout=30_000)
+        assert person.path == "/ops", "nobody had to do anything"
+        people.close()

@@ -64,7 +64,8 @@ class PulseView(Moment):
 async def now(request: Request, caller: StaffCaller) -> PulseView:
     """Show live sessions now: how many, how fast, how much is reserved, and the fastest fifty."""
     pulse = services_of(request).pulse
-    return PulseView.beside(await pulse.look(), caller, pulse=pulse)
+    beat = await pulse.look(by_operator=caller.role != "administrator")
+    return PulseView.beside(beat, caller, pulse=pulse)
 
 
 @router.get("/v1/pulse/stream", response_class=StreamingResponse, tags=["sessions"])

@@ -127,7 +127,7 @@ async def reasons(request: Request, caller: StaffCaller) -> ReasonList:
 async def reservations(request: Request, caller: StaffCaller, limit: Limit = 100) -> ReservationList:
     """List octets that are reserved in live sessions, those of the longest silent holders first."""
     services = services_of(request)
-    beat = await services.pulse.look()
+    beat = await services.pulse.look(by_operator=False)
     theirs = await _visible(services, caller, [session for session, _ in beat.sessions])
     held = sorted(_reservations(theirs, services.clock.now()), key=lambda one: (-one.silent_s, one.session))
     return ReservationList(

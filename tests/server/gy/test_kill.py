@@ -34,7 +34,9 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing_and_leaves_nothing
     assert measured.requests > 100
 
 
-@pytest.mark.parametrize("struck", [lambda: own_postgres(KilledDatabase), postgres_with_standby])
+@pytest.mark.parametrize(
+    "struck", [lambda: own_postgres(KilledDatabase), postgres_with_standby], ids=["started again", "standby promoted"]
+)
 def test_a_database_killed_under_load_loses_nothing_acknowledged_and_service_resumes_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, struck: Callable[[], AbstractContextManager[Database]]
 ) -> None:

@@ -82,12 +82,23 @@ def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_its
             with pytest.raises(StoreFault, match="service resumes by itself"):
                 await store.find(Account)
         await asyncio.to_thread(mortal.start)
+        async with asyncio.timeout(20):
+            while not await _is_served(store):
+                pass
         await store.decide(fund("bob", 20))
         assert (await balance(store, "alice"), await balance(store, "bob")) == (10, 20)
         assert (await store.audit()).problems == []
         await store.close()
 
     run(story)
+
+
+async def _is_served(store: Store) -> bool:
+    try:
+        await balance(store, "alice")
+    except StoreFault:
+        return False
+    return True
 
 
 def test_a_promoted_standby_has_all_that_was_acknowledged_and_service_resumes_by_itself(mortal: OwnPostgres) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +85,9 @@ def _print_lines(client: Client) -> NoReturn:
                 click.echo(json.dumps(event, ensure_ascii=False) if wants_json() else _line(event))
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read has seen enough
-            sys.stderr.close()
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # what is left to be written at exit goes there
     raise click.exceptions.Exit(0)
 
 

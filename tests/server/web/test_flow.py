@@ -6,8 +6,7 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-from qanat.server.http.exchange_views import TransferView
-
+from qanat.server.http.views.clearing import TransferView
 from qanat.server.web.operators.flow import Words, draw
 
 _WORDS = Words(pays="pays {}".format, gets="gets {}".format)

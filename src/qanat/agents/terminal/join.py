@@ -86,12 +86,13 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     reporter = Reporter(server, key=key, key_id=identity.terminal, channels=channels, clock=corrected)
     send_counts(state, reporter, log)
     own = own_identities(state, reporter)
+    leaving = _heeded()
     count = OwnCount(interface, free=[*_addresses(server), *_addresses(counter.server)])
     try:
         admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
         count.open()
         log("online", trade=admitted.trade, supplier=admitted.identities["supplier"], octets=admitted.octets)
-        _stay(counter, admitted.trade, log)
+        _stay(counter, admitted.trade, leaving, log)
     finally:
         counted = count.finish()
     keep_count(state, TradeCount(trade=admitted.trade, up=counted.up, down=counted.down))
@@ -157,11 +158,16 @@ def _present(
     return counter.present(sign_presentation(key, presentation))
 
 
-def _stay(counter: Counter, trade: str, log: Log) -> None:
-    """Look how things stand until the base station says that it is over, or somebody wants to leave."""
+def _heeded() -> threading.Event:
+    """Return what SIGTERM and SIGINT set from now on: whoever goes online must be able to leave in order."""
     leaving = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leaving.set())
+    return leaving
+
+
+def _stay(counter: Counter, trade: str, leaving: threading.Event, log: Log) -> None:
+    """Look how things stand until the base station says that it is over, or somebody wants to leave."""
     while not leaving.wait(LOOK_EVERY_S):
         try:
             here = counter.here()

@@ -243,6 +243,6 @@ def test_memory_does_not_grow_with_the_database(tmp_path: Path) -> None:
 
     async def story() -> None:
         await peak(5)
-        assert await peak(80) < 1.5 * await peak(20)
+        assert await peak(320) < 1.3 * await peak(160)
 
     run(story)

@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from qanat.simulation.exchange.world import simulate_exchange
-from qanat.simulation.world import Verdict, simulate
+from qanat.simulation.verdict import Verdict
+from qanat.simulation.world import simulate
 from qanat.system import fresh_seed
 
 

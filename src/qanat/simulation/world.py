@@ -7,9 +7,7 @@ world, event by event. At the end everything comes back online and reports; then
 from __future__ import annotations
 
 import tempfile
-import traceback
 from base64 import b64encode
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -37,6 +35,7 @@ from qanat.simulation.server import Server
 from qanat.simulation.surroundings import Surroundings
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy, Truth
+from qanat.simulation.verdict import Verdict, live_to_the_end
 from qanat.units import DAY, HOUR, MINUTE, Millis, MinorUnits, Octets, format_instant
 from qanat.wire.agent import Enrolment
 
@@ -55,59 +54,11 @@ ENOUGH: Final = Octets(2_000_000_000)
 PROOF_OF_LIFE: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """How a world ended."""
-
-    seed: int
-    terminals: int
-    days: float
-    figures: dict[str, int]
-    problem: str = ""
-    """Empty when the books add up."""
-    at: str = ""
-    """The virtual time of the problem."""
-    terminal: str = ""
-    events: tuple[str, ...] = ()
-    """The last events of that terminal."""
-    trace: str = ""
-    """Where our own code failed, if it did."""
-
-    @property
-    def sentence(self) -> str:
-        crashes = self.figures.get("crashes", 0) + self.figures.get("power cuts", 0)
-        lost = self.figures.get("lost messages", 0)
-        word = "books do NOT add up" if self.problem else "books add up"
-        return (
-            f"seed {self.seed}: {self.terminals} terminals, {self.days:g} days,"
-            f" {crashes} crashes, {lost} lost messages: {word}"
-        )
-
-
 def simulate(*, seed: int, terminals: int, days: float) -> Verdict:
     """Run a world to its end, or to the first thing in it that is wrong."""
     with tempfile.TemporaryDirectory(prefix="qanat-simulation-") as folder:
         world = World(seed=seed, terminals=terminals, folder=Path(folder))
-        problem = terminal = trace = ""
-        try:
-            world.live(days)
-            world.come_home()
-        except Discrepancy as found:
-            problem, terminal = str(found), found.terminal
-        except Exception as error:  # our own code failed: that is what the world is for
-            problem = f"{type(error).__name__}: {error}"
-            trace = traceback.format_exc()
-        return Verdict(
-            seed=seed,
-            terminals=terminals,
-            days=days,
-            figures=world.tally.figures(),
-            problem=problem,
-            at=world.time() if problem else "",
-            terminal=terminal,
-            events=world.events_of(terminal) if problem else (),
-            trace=trace,
-        )
+        return live_to_the_end(world, seed=seed, terminals=terminals, days=days)
 
 
 class World:

@@ -6,7 +6,6 @@ seed gives the same world. At the end everybody leaves and every deadline passes
 
 from __future__ import annotations
 
-import traceback
 from base64 import b64encode
 from functools import partial
 from random import Random
@@ -36,7 +35,8 @@ from qanat.simulation.exchange.supplier import Supplier
 from qanat.simulation.exchange.truth import ExchangeTruth
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy
-from qanat.simulation.world import Verdict, granted
+from qanat.simulation.verdict import Verdict, live_to_the_end
+from qanat.simulation.world import granted
 from qanat.units import DAY, HOUR, MINUTE, Millis, Octets, format_instant
 from qanat.wire.agent import Enrolment
 from qanat.wire.base_station import BaseStationEnrolment
@@ -58,26 +58,7 @@ DEMANDERS_AT_A_STATION: Final = 4
 def simulate_exchange(*, seed: int, terminals: int, days: float) -> Verdict:
     """Run a world with so many demanders' terminals to its end, or to the first thing in it that is wrong."""
     world = ExchangeWorld(seed=seed, terminals=terminals)
-    problem = terminal = trace = ""
-    try:
-        world.live(days)
-        world.come_home()
-    except Discrepancy as found:
-        problem, terminal = str(found), found.terminal
-    except Exception as error:  # our own code failed: that is what the world is for
-        problem = f"{type(error).__name__}: {error}"
-        trace = traceback.format_exc()
-    return Verdict(
-        seed=seed,
-        terminals=terminals,
-        days=days,
-        figures=world.tally.figures(),
-        problem=problem,
-        at=world.time() if problem else "",
-        terminal=terminal,
-        events=world.events() if problem else (),
-        trace=trace,
-    )
+    return live_to_the_end(world, seed=seed, terminals=terminals, days=days)
 
 
 class ExchangeWorld:
@@ -134,7 +115,7 @@ class ExchangeWorld:
     def time(self) -> str:
         return format_instant(self._clock.now())
 
-    def events(self) -> tuple[str, ...]:
+    def events_of(self, terminal: str) -> tuple[str, ...]:  # noqa: ARG002 - what happened to it, happened there
         """Return what happened last at every base station."""
         happened = sorted(event for station in self._stations for event in station.events)
         return tuple(f"{format_instant(at)} {at % 1000:03d} {event}" for at, event in happened)

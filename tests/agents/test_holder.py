@@ -388,6 +388,26 @@ def test_who_asks_ahead_asks_so_early_that_the_next_quota_is_held_when_the_servi
     assert world.truth == 16 * MB
 
 
+def test_what_grants_leave_over_makes_nobody_late_who_asks_ahead() -> None:
+    """A packet that does not fit any more goes under the next grant; after a hundred grants that is more than a packet."""
+    manner = Manner(session="trd-1", chunk_for=whole_quotas, asks_ahead=True)
+    world = World(bought=1000 * MB, quota_octets=2 * MB, manner=manner)
+    world.start()
+    world.settle()
+    late = []
+    for grant in range(300):
+        if world.ceiling < world.spent + 3 * 2 * MB:
+            late.append(grant)
+        world.wait(25)
+        world.pass_octets(up=0, down=MB)
+        world.settle()
+        world.wait(25)
+        world.spent += 2 * MB
+        world.pass_octets(up=0, down=MB - 1000)
+        world.settle()
+    assert late in ([0], [0, 1]), "only while nothing is known of the rate"
+
+
 def test_who_asks_ahead_and_is_granted_nothing_more_does_not_look_without_end() -> None:
     """A seed of the exchange's world: a final quota was looked at every 5 ms."""
     world = World(

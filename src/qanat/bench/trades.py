@@ -21,7 +21,6 @@ from qanat.exchange.booking import EXCHANGED, book_trade
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Event, Trade, TradeLink, end, find_trade
 from qanat.ids import Owner
-from qanat.ledger.transit import Parcel
 from qanat.ledger.work import Work
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.server.trading import deliver
@@ -132,7 +131,7 @@ async def _conserved(load: _Load) -> bool:
     """What suppliers gave is what demanders obtained, nothing stands in transit, and no parcel is left."""
     verdict = await load.store.audit()
     moved = {role: verdict.totals.get(f"{EXCHANGED} {role}", 0) for role in ("given", "obtained", "transit")}
-    under_way = await load.store.find(Parcel, limit=1)
+    under_way = await load.store.due_owners(1)
     return (
         verdict.balanced
         and moved == {"given": -load.octets, "obtained": load.octets, "transit": 0}

@@ -65,7 +65,9 @@ def ledger(
 @bench.command()
 @click.option("--trades", type=click.IntRange(1, 10_000_000), default=40_000, show_default=True)
 @click.option("--subscribers", type=click.IntRange(5, 1_000_000), default=2000, show_default=True)
-@click.option("--in-flight", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Trades that end at once.")
+@click.option(
+    "--in-flight", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Trades that end at once."
+)
 @click.option("--database", metavar="URL", help="An empty database. Default: a fresh SQLite file.")
 @click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

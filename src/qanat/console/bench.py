@@ -96,7 +96,19 @@ def trades(
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the server's data there, to be looked at with `qanat serve`.",
 )
-def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: Path | None, as_json: bool) -> None:
+@click.option("--database", metavar="URL", help="Default: a SQLite file in the server's data.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+def http(
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    kill: bool,
+    data: Path | None,
+    database: str | None,
+    postgres: bool,
+    as_json: bool,
+) -> None:
     """Signed usage reports of terminals; one connection for each request in flight.
 
     The server may also be killed by hand: it is started again, and what was acknowledged must be there.
@@ -110,7 +122,9 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
         kept = data or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
         try:
-            measured = bench_http(kept, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
+            with _database(database, postgres=postgres) as where:
+                at_once = connections * in_flight
+                measured = bench_http(kept, seconds=seconds, in_flight=at_once, kill=kill, database=where, tell=tell)
         except Fault as fault:
             raise click.ClickException(str(fault)) from fault
         _print(measured, kept, as_json=as_json)

@@ -11,8 +11,8 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as BinasciiError
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -29,8 +29,7 @@ _INPUT: Final = re.compile(
 _SIGNATURE: Final = re.compile(r"sig=:([A-Za-z0-9+/]{86}==):")
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A request's signature as its headers state it; nothing is verified yet."""
 
     created_s: int
@@ -55,7 +54,7 @@ def sign(
     return {"content-digest": digest, "signature-input": f"sig={parameters}", "signature": f"sig=:{signature}:"}
 
 
-def read_signature(*, method: str, path: str, body: bytes, headers: dict[str, str]) -> Signed:
+def read_signature(*, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Signed:
     """Read the headers and check the digest against the body. Raises BadInput that names the header at fault."""
     given = _INPUT.fullmatch(headers.get("signature-input", ""))
     if given is None:

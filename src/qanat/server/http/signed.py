@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from starlette.requests import Request
 
 from qanat.clock import Clock
 from qanat.refusals import Refusal, Refused
@@ -55,11 +55,9 @@ class Verifier:
         self._window_s = window_s
         self._memory = memory
 
-    def read(self, request: Request, body: bytes) -> Signed | Refused:
+    def read(self, *, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Signed | Refused:
         """Read the signature's headers and check the clock. Raises BadInput that names the header at fault."""
-        signed = read_signature(
-            method=request.method, path=request.scope["path"], body=body, headers=dict(request.headers)
-        )
+        signed = read_signature(method=method, path=path, headers=headers, body=body)
         now_s = self._clock.now() // 1000
         if abs(signed.created_s - now_s) > self._window_s:
             facts: dict[str, int | str] = {

@@ -14,7 +14,6 @@ from binascii import Error as BinasciiError
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from qanat.errors import BadInput
@@ -81,14 +80,6 @@ def public_key(text: str) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(b64decode(text, validate=True))
     except (ValueError, BinasciiError) as error:
         raise BadInput(f"{text!r} is not 32 octets of Ed25519 public key in base64", field="public_key") from error
-
-
-def is_genuine(signed: Signed, key: Ed25519PublicKey) -> bool:
-    try:
-        key.verify(signed.signature, signed.base)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _base(method: str, path: str, digest: str, parameters: str) -> bytes:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl.signing import VerifyKey
 from starlette.requests import Request
 
 from qanat.clock import Clock
@@ -19,10 +19,10 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation, base_station_or_refused, note_heard
 from qanat.registry.terminals import Terminal, terminal_or_refused
-from qanat.server.http.signed import TooManyNonces, Verifier
+from qanat.server.http.signed import TooManyNonces, Verifier, device_key
 from qanat.store.store import Store
 from qanat.units import MINUTE, Instant
-from qanat.wire.signature import CLOCK_OFFSET, Signed, public_key
+from qanat.wire.signature import CLOCK_OFFSET, Signed
 
 _KEYS_KEPT: Final = 50_000
 VOUCHED: Final = "qanat.terminal"
@@ -39,7 +39,7 @@ class Admission:
         self._verifier = verifier
         self._clock = clock
         self._heard: dict[str, Instant] = {}
-        self._keys: OrderedDict[str, Ed25519PublicKey] = OrderedDict()
+        self._keys: OrderedDict[str, VerifyKey] = OrderedDict()
 
     async def terminal(self, request: Request, body: bytes) -> str | Refused:
         """Return the id of the enrolled terminal that signed this request. Raises BadInput, TooManyNonces."""
@@ -83,7 +83,7 @@ class Admission:
         signed = self._read(request, body)
         if isinstance(signed, Refused):
             return signed
-        return self._verifier.check(signed, public_key(signed.key_id)) or signed.key_id
+        return self._verifier.check(signed, device_key(signed.key_id)) or signed.key_id
 
     def vouch(self, *, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str | None:
         """Return the id of the terminal that signed, if its key is at hand and all is in order.
@@ -103,19 +103,19 @@ class Admission:
         path: str = request.scope["path"]
         return self._verifier.read(method=request.method, path=path, headers=dict(request.headers), body=body)
 
-    async def _key_of(self, device: str) -> Ed25519PublicKey | Refused:
+    async def _key_of(self, device: str) -> VerifyKey | Refused:
         known = self._known(device)
         if known is not None:
             return known
         found = await self._store.decide(lambda work: _find(work, device))
         if isinstance(found, Refused):
             return found
-        key = self._keys[device] = public_key(found.public_key)
+        key = self._keys[device] = device_key(found.public_key)
         if len(self._keys) > _KEYS_KEPT:
             self._keys.popitem(last=False)
         return key
 
-    def _known(self, device: str) -> Ed25519PublicKey | None:
+    def _known(self, device: str) -> VerifyKey | None:
         key = self._keys.get(device)
         if key is not None:
             self._keys.move_to_end(device)

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from qanat.bench.connection import Connection
+from qanat.bench.database import Database
 from qanat.bench.figures import Figures, figures
 from qanat.bench.server import OwnServer, said
 from qanat.errors import Fault, Unreachable
@@ -56,9 +57,17 @@ class _Load:
     kills: int = 0
 
 
-def bench_http(data: Path, *, seconds: float, in_flight: int, kill: bool, tell: Callable[[str], None]) -> Figures:
+def bench_http(
+    data: Path,
+    *,
+    seconds: float,
+    in_flight: int,
+    kill: bool,
+    database: Database | None = None,
+    tell: Callable[[str], None],
+) -> Figures:
     """Measure for some seconds with one connection for each request in flight. Raises Fault."""
-    server = OwnServer(data)
+    server = OwnServer(data, *(("--database", database.address) if database else ()))
     try:
         tell(f"server {server.pid} on http={server.addresses['http']}, data in {data}")
         with server.api() as api:

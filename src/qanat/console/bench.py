@@ -63,6 +63,32 @@ def ledger(
 
 
 @bench.command()
+@click.option("--trades", type=click.IntRange(1, 10_000_000), default=40_000, show_default=True)
+@click.option("--subscribers", type=click.IntRange(5, 1_000_000), default=2000, show_default=True)
+@click.option(
+    "--in-flight", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Trades that end at once."
+)
+@click.option("--database", metavar="URL", help="An empty database. Default: a fresh SQLite file.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def trades(
+    *, trades: int, subscribers: int, in_flight: int, database: str | None, postgres: bool, as_json: bool
+) -> None:
+    """Trades that end: given and obtained through transit between shards, what is owed, offset and cleared."""
+    import uvloop  # noqa: PLC0415 - as above
+
+    from qanat.bench.trades import bench_trades  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        with _database(database or (None if postgres else f"sqlite:///{folder}/qanat.db"), postgres=postgres) as where:
+            assert where is not None, "trades have a file at least"
+            measured = uvloop.run(
+                bench_trades(where.address, trades=trades, in_flight=in_flight, subscribers=subscribers)
+            )
+        _print(measured, Path(folder), as_json=as_json)
+
+
+@bench.command()
 @_options
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
 @click.option(
@@ -70,7 +96,19 @@ def ledger(
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the server's data there, to be looked at with `qanat serve`.",
 )
-def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: Path | None, as_json: bool) -> None:
+@click.option("--database", metavar="URL", help="Default: a SQLite file in the server's data.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+def http(
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    kill: bool,
+    data: Path | None,
+    database: str | None,
+    postgres: bool,
+    as_json: bool,
+) -> None:
     """Signed usage reports of terminals; one connection for each request in flight.
 
     The server may also be killed by hand: it is started again, and what was acknowledged must be there.
@@ -84,7 +122,9 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
         kept = data or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
         try:
-            measured = bench_http(kept, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
+            with _database(database, postgres=postgres) as where:
+                at_once = connections * in_flight
+                measured = bench_http(kept, seconds=seconds, in_flight=at_once, kill=kill, database=where, tell=tell)
         except Fault as fault:
             raise click.ClickException(str(fault)) from fault
         _print(measured, kept, as_json=as_json)

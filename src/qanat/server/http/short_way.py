@@ -1,12 +1,13 @@
 """The short way of what terminals ask most: from the parser to the store and back, past the application's layers.
 
-Only what is wholly in order goes it: a request that arrived in one piece, is signed by a terminal whose key is at hand, and is
+Only what is wholly in order goes it: a request that arrives without delay, is signed by a terminal whose key is at hand, and is
 decided without a refusal. Everything else goes the long way, through the application, which bounds what a stranger
 may cost, says what is wrong and remembers it. To decide again there is safe: a refusal or a fault left no trace.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from qanat.server.http.services import Services
 
 _HEAD: Final = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n"
 
+_PATIENCE_S: Final = 1.0
+"""A body that takes longer to arrive goes the long way, which bounds it in time and size."""
+
 
 class Connection(HttpToolsProtocol):
     """A connection of uvicorn's, which frames and orders requests as ever, and may lead them the short way."""
@@ -30,11 +34,16 @@ class Connection(HttpToolsProtocol):
         self.services = services
         self._arriving: RequestResponseCycle | None = None
         """A request that may go the short way once it is whole."""
+        self._patience: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._arriving is not None:  # its body takes its time, which the long way bounds
+        if self._arriving is None:
+            return
+        if self.flow.read_paused or self._arriving.waiting_for_100_continue:  # nothing more would come by itself
             self.go_long(self._arriving)
+        elif self._patience is None:
+            self._patience = self.loop.call_later(_PATIENCE_S, self.go_long, self._arriving)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -42,7 +51,8 @@ class Connection(HttpToolsProtocol):
             self._go(self._arriving)
 
     def go_long(self, cycle: RequestResponseCycle) -> None:
-        self._arriving = None
+        """Lead a request through the application."""
+        self._await_no_more()
         super()._start_asgi_task(cycle, self.app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -54,9 +64,15 @@ class Connection(HttpToolsProtocol):
             self._go(cycle)
 
     def _go(self, cycle: RequestResponseCycle) -> None:
-        self._arriving = None
+        self._await_no_more()
         if not _take(self, cycle):
             self.go_long(cycle)
+
+    def _await_no_more(self) -> None:
+        self._arriving = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class _Asked:

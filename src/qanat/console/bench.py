@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,13 @@ def http(
 @click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
 @click.option("--kill-database", is_flag=True, help="The same, killed (SIGKILL) in the middle and started again.")
 @click.option(
+    "--away",
+    type=click.FloatRange(0, 600),
+    default=0,
+    metavar="SECONDS",
+    help="So long the killed database stays away.",
+)
+@click.option(
     "--promote-standby", is_flag=True, help="The same with a synchronous standby, which takes over when it is killed."
 )
 def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
@@ -161,7 +169,7 @@ def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "promote_standby")}
+    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "away", "promote_standby")}
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
         try:
             with _database(database, **kinds) as where:
@@ -172,7 +180,12 @@ def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
 
 
 def _database(
-    address: str | None, *, postgres: bool = False, kill_database: bool = False, promote_standby: bool = False
+    address: str | None,
+    *,
+    postgres: bool = False,
+    kill_database: bool = False,
+    away: float = 0,
+    promote_standby: bool = False,
 ) -> AbstractContextManager[Database | None]:
     from qanat.bench.database import (  # noqa: PLC0415 - as above
         GivenDatabase,
@@ -183,10 +196,12 @@ def _database(
 
     if bool(address) + postgres + kill_database + promote_standby > 1:
         raise click.UsageError("--database, --postgres, --kill-database and --promote-standby exclude each other.")
+    if away and not kill_database:
+        raise click.UsageError("--away says how long a killed database stays away: it needs --kill-database.")
     if promote_standby:
         return postgres_with_standby()
     if kill_database:
-        return own_postgres(KilledDatabase)
+        return own_postgres(partial(KilledDatabase, away_s=away))
     if postgres:
         return own_postgres()
     return nullcontext(GivenDatabase(address) if address else None)
@@ -330,10 +345,14 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
 def _more(measured: Figures) -> str:
     if measured.client_cpu_us_per_request is None:
         return ""
-    database = measured.database_cpu_us_per_request
+    database, put_off = measured.database_cpu_us_per_request, ""
+    if measured.put_off:
+        soon = f"p50 {measured.put_off_p50_ms} ms, slowest {measured.put_off_slowest_ms} ms"
+        put_off = f"told to come again later: {measured.put_off:,} times, {soon}\n"
     return (
         f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s"
         f"{f'; PostgreSQL: {database} µs a request' if database else ''}\n"
+        f"{put_off}"
     )
 
 

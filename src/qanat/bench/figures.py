@@ -25,7 +25,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     commits_per_s: int | None = None
     """Durable commits of the server, an fsync each."""
     client_cpu_us_per_request: float | None = None
-    """Of the load client, where it is a process of its own: it must not be what limits."""
+    """Of the load client, where it is a process apart from the server: it must not be what limits."""
     database_cpu_us_per_request: float | None = None
     """Of a PostgreSQL that the benchmark started itself."""
     put_off: int | None = None

@@ -21,7 +21,6 @@ from qanat.errors import BadInput
 from qanat.server.files import raise_limit
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
-from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import Services, make_services
 from qanat.server.logs import configure
@@ -124,9 +123,7 @@ def _calm_the_collector() -> None:
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
-    listening: dict[str, Front] = {
-        "http": HttpListener(make_app(services), services.settings.http, place=place, ending=services.pulse.close)
-    }
+    listening: dict[str, Front] = {"http": HttpListener(services, place=place)}
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
         listening["gy"] = GyListener(

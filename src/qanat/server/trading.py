@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import trade_at
 from qanat.ids import Owner
-from qanat.ledger.transit import delivered, parcels_of
+from qanat.ledger.transit import Parcel, delivered, parcels_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.server.http import translate_trades as translate
@@ -28,6 +28,8 @@ class Decider(Protocol):
     """The part of a store that decides."""
 
     def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]: ...
+
+    def decide_all(self, decisions: Iterable[Callable[[Work], object]]) -> Awaitable[None]: ...
 
 
 _CONSIDERED = 50
@@ -74,12 +76,19 @@ async def _count(store: Decider, base_station: str, report: UsageReport) -> Refu
 
 
 async def deliver(store: Decider, owner: Owner) -> int:
-    """Deliver the parcels on an owner's page and return how many there were. Raises StoreFault: repeating is safe."""
+    """Deliver the parcels in a page's outbox and return how many there were. Raises StoreFault: repeating is safe."""
     parcels = await store.decide(lambda work: parcels_of(work, owner))
-    for parcel in parcels:
-        await store.decide(partial(receive, parcel=parcel))
-        await store.decide(partial(delivered, parcel=parcel))
+    if parcels:
+        await store.decide_all(partial(receive, parcels=part) for part in _by_page(parcels))
+        await store.decide(lambda work: delivered(work, owner, up_to=parcels[-1].seq))
     return len(parcels)
+
+
+def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+    pages: dict[Owner, list[Parcel]] = {}
+    for parcel in parcels:
+        pages.setdefault(parcel.target, []).append(parcel)
+    return list(pages.values())
 
 
 async def book_now(store: Decider, base_station: str, trade: str) -> None:

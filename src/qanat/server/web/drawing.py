@@ -1,16 +1,17 @@
-"""Templates, ready to be filled in: compiled behind the start, so that nobody's first page waits for it.
+"""Templates, ready to be filled in: those of the first pages when the server is, each other one when it is first asked for.
 
 What was compiled is kept beside the database for the next start; a template that changed is compiled anew.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-import structlog
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from qanat.server.web import figures, static
 from qanat.server.web.language import LANGUAGES, TAGS
@@ -18,7 +19,6 @@ from qanat.system import fresh_token
 
 _FIRST: Final = ("sign_in.html", "operators/overview.html", "people/home.html")
 """What people look at first."""
-_log: Final = structlog.get_logger("web")
 
 
 @cache
@@ -43,14 +43,26 @@ def templates() -> Environment:
     return environment
 
 
-def compile_all(folder: Path) -> None:
-    """Compile every template or read what an earlier start left in the folder. Without a folder it only takes longer."""
+def prepare(folder: Path) -> None:
+    """Keep in the folder what is compiled, and compile what people look at first. Without a folder it only takes longer."""
     environment = templates()
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
-        for name in (*_FIRST, *environment.list_templates()):
-            environment.get_template(name)
-    except OSError as fault:
-        environment.bytecode_cache = None
-        _log.warning("compiled templates are not kept", folder=str(folder), sentence=str(fault))
+    environment.bytecode_cache = _Kept(folder)
+    for name in _FIRST:
+        environment.get_template(name)
+
+
+class _Kept(FileSystemBytecodeCache):
+    """A disk that is full or not ours keeps nobody from a page."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)

@@ -17,8 +17,11 @@ from qanat.server.web import figures, static
 from qanat.server.web.language import LANGUAGES, TAGS
 from qanat.system import fresh_token
 
-_FIRST: Final = ("sign_in.html", "operators/overview.html", "people/home.html")
-"""What people look at first."""
+_FIRST: Final = (
+    *("base.html", "icons.html", "parts.html", "door.html", "operators/frame.html", "operators/pieces.html"),
+    *("sign_in.html", "operators/overview.html", "people/home.html", "people/left.html"),
+)
+"""What people look at first, and what every page is made of."""
 
 
 @cache

@@ -30,6 +30,7 @@ from qanat.server.sharing import Shared
 from qanat.server.supervisor import Supervisor
 from qanat.server.timers import sweep_for_ever
 from qanat.server.together import join_siblings
+from qanat.server.web import drawing
 from qanat.store.store import open_store
 from qanat.system import SystemClock, fresh_id
 
@@ -84,6 +85,7 @@ async def serve(
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         data = _data_directory(settings)
+        templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
         store = await open_store(settings.store.database or f"sqlite:///{data / 'qanat.db'}", clock)
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
@@ -95,6 +97,7 @@ async def serve(
         addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
+        await templates
         _calm_the_collector()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.server.live import Live
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -103,11 +103,12 @@ class Visitor:
     def judge(self, name: str) -> None:
         """Keep a screenshot; then no violation of accessibility, no error, nothing wider than the window."""
         self.keep(name)
-        assert self.violations() == [], name
+        found = self.violations()
+        assert not found, f"{name}: {found}"
         if self.look.language == "zh":
             assert not _ENGLISH.search(self.said()), f"{name} is said in English: {_ENGLISH.search(self.said())}"
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-        assert self.errors == [], name
+        assert not self.errors, f"{name}: {self.errors}"
 
     def keep(self, name: str) -> None:
         """Keep a screenshot for people to look at."""
@@ -186,6 +187,6 @@ def chromium(inside: AbstractContextManager[None] | None = None) -> Iterator[Bro
     with ExitStack() as stack:
         with inside or nullcontext():
             playwright = stack.enter_context(sync_playwright())
-            browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

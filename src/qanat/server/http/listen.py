@@ -36,24 +36,23 @@ class HttpListener:
                 backlog=2048,
             )
         )
-        self._task: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._sockets: list[socket.socket] = []
 
     async def start(self) -> str:
         """Listen, and return the address as ``host:port``. Raises CannotListen, BadInput."""
         listening = self._place.door(self._services.settings.http.listen, "--http")
+        self._sockets.append(listening)
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[listening])
-        self._task = asyncio.create_task(self._run(listening), name="http")
+        await self._server.startup(sockets=self._sockets)
+        self._ticking = asyncio.create_task(self._server.main_loop(), name="http")
         return address_of(listening)
 
     async def stop(self) -> None:
         self._services.pulse.close()  # lets those go who would watch for ever
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-    async def _run(self, listening: socket.socket) -> None:
-        await self._server.main_loop()
-        await self._server.shutdown(sockets=[listening])
+        if self._ticking is not None:
+            self._ticking.cancel()  # it keeps the date, and would look for a reason to end ten times a second
+            await asyncio.wait({self._ticking})
+            await self._server.shutdown(sockets=self._sockets)

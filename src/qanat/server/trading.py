@@ -77,10 +77,16 @@ async def _count(store: Decider, base_station: str, report: UsageReport) -> Refu
 
 async def deliver(store: Decider, owner: Owner) -> int:
     """Deliver the parcels in a page's outbox and return how many there were. Raises StoreFault: repeating is safe."""
-    parcels = await store.decide(lambda work: parcels_of(work, owner))
+    return await _deliver(store, lambda work: parcels_of(work, owner))
+
+
+async def _deliver(store: Decider, find: Callable[[Work], tuple[Parcel, ...]]) -> int:
+    """Deliver all that one page has in the post."""
+    parcels = await store.decide(find)
     if parcels:
+        last = parcels[-1]
         await store.decide_all(partial(receive, parcels=part) for part in _by_page(parcels))
-        await store.decide(lambda work: delivered(work, owner, up_to=parcels[-1].seq))
+        await store.decide(lambda work: delivered(work, last.sender, up_to=last.seq))
     return len(parcels)
 
 
@@ -93,9 +99,12 @@ def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
 
 async def book_now(store: Decider, base_station: str, trade: str) -> None:
     """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
-    ended = await store.decide(lambda work: trade_at(work, base_station, trade))
-    if ended is not None:
-        await deliver(store, ended.owner)
+
+    def find(work: Work) -> tuple[Parcel, ...]:
+        ended = trade_at(work, base_station, trade)
+        return parcels_of(work, ended.owner) if ended is not None else ()
+
+    await _deliver(store, find)
 
 
 async def sweep_owner(store: Decider, owner: Owner) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -59,6 +60,7 @@ _FIND: Final = (
 )
 _DUE: Final = "SELECT owner FROM record WHERE due <= ? GROUP BY owner ORDER BY min(due) LIMIT ?"
 _AFTER_ALL: Final = "\U0010ffff"
+_kind: Final = attrgetter("kind")
 
 
 class SqliteLog:
@@ -179,7 +181,8 @@ def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> Non
 
 
 def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-    for part in _in_steps([row for row in rows if row.body is not None]):
+    kept = sorted((row for row in rows if row.body is not None), key=_kind)  # of a kind all move or none, mostly
+    for part in _in_steps(kept):
         insert = "INSERT INTO record (shard, owner, kind, id, label, due, body)" + _values(len(part), 7)
         if writer.execute(insert + _KEEP_PLACE, _flat(part)).rowcount < len(part):
             writer.execute(insert + _MOVE, _flat(part))

@@ -17,9 +17,9 @@ from typing import Any, Final
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard
-from qanat.ledger.work import Images, NotLoaded, Page
+from qanat.ledger.work import NotLoaded, Page
 from qanat.store.lane import Batch, Decision, Lane, Ticket
-from qanat.store.pages import gather
+from qanat.store.pages import gathered
 from qanat.store.port import EntryRow, SharedLog, Standing, Taken
 from qanat.store.projector import SharedProjector
 from qanat.store.records import decode_entry
@@ -74,6 +74,9 @@ class SharedLane(Lane):
 
     def _has_work(self) -> bool:
         return super()._has_work() or self._looking is not None
+
+    def _begin_early(self) -> None:
+        """Whether others were first is for the worker to see."""
 
     async def _commit_next(self) -> None:
         if self._lost is not None:
@@ -171,7 +174,7 @@ class SharedLane(Lane):
     def _changed(self) -> set[Owner]:
         """The owners whose pages show what is not committed yet."""
         assert self._committing is not None, "between batches nothing is taken up"
-        return {*self._committing.images, *self._gathering.images}
+        return {*gathered(self._committing.entries), *gathered(self._gathering.entries)}
 
     def _jump(self, watermarks: dict[Shard, int]) -> None:
         """Know shards as of their rows, and nothing of before."""
@@ -183,14 +186,12 @@ class SharedLane(Lane):
         """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""
         self._pages.forget(uncommitted)
         self._read = set()
-        images: Images = {}
-        for row in newer:
-            entry = decode_entry(row.body)
-            gather(images, entry)
+        entries = [decode_entry(row.body) for row in newer]
+        for row, entry in zip(newer, entries, strict=True):
             self._pages.apply(entry)
             self._durable[row.shard] = row.seq
         self._heads = dict(self._durable)
-        self._projector.take(images)
+        self._projector.take(entries)
 
     async def _decide_anew(self, tickets: list[Ticket], owners: set[Owner]) -> None:
         """Load the pages that were forgotten all at once, then decide one after the other."""

@@ -7,7 +7,7 @@ is one INSERT of many rows, so that Python's lock changes hands once a batch and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -33,8 +33,8 @@ _PRAGMAS: Final = (
     "cache_size=-65536",
     "temp_store=MEMORY",
 )
-_STEPS: Final = (256, 64, 16, 4, 1)
-"""Sizes of a many-row INSERT: few, so that each is prepared once."""
+_ONE_INSERT: Final = 256
+"""Rows that one statement appends at most; SQLite keeps that many statements prepared."""
 
 _UPSERT: Final = (
     "INSERT INTO record (shard, owner, kind, id, label, due, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -79,8 +79,10 @@ class SqliteLog:
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
         return _THE_SHARD
 
-    async def append(self, rows: Sequence[EntryRow]) -> None:
-        await self._write(lambda writer: _insert_entries(writer, rows))
+    def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:
+        if len(rows) > _ONE_INSERT:
+            return self._write(lambda writer: _insert_entries(writer, rows))
+        return self._writing.run(lambda: self._insert(rows))
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         await self._write(lambda writer: _write_rows(writer, rows, watermarks))
@@ -119,6 +121,11 @@ class SqliteLog:
         self._reader.close()
         self._writer.close()
 
+    def _insert(self, rows: Sequence[EntryRow]) -> None:
+        """Append with one statement, which is a transaction of its own."""
+        with _faults(self._path):
+            self._writer.execute(_insert_many(len(rows)), [value for row in rows for value in row])
+
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         await self._writing.run(lambda: self._transaction(write))
 
@@ -143,7 +150,11 @@ class SqliteLog:
     def _connect(self) -> sqlite3.Connection:
         with _faults(self._path):
             connection = sqlite3.connect(
-                self._path, timeout=self._busy_ms / 1000, isolation_level=None, check_same_thread=False
+                self._path,
+                timeout=self._busy_ms / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=2 * _ONE_INSERT,
             )
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
@@ -175,15 +186,12 @@ def _cure(error: sqlite3.Error) -> str:
 
 
 def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
-    place = 0
-    while place < len(rows):
-        step = next(step for step in _STEPS if step <= len(rows) - place)
-        flat = [value for row in rows[place : place + step] for value in row]
-        writer.execute(_insert_many(step), flat)
-        place += step
+    for place in range(0, len(rows), _ONE_INSERT):
+        some = rows[place : place + _ONE_INSERT]
+        writer.execute(_insert_many(len(some)), [value for row in some for value in row])
 
 
-@lru_cache
+@lru_cache(_ONE_INSERT)
 def _insert_many(rows: int) -> str:
     return "INSERT INTO entry (shard, seq, at, act, body) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)  # noqa: S608 - only its length varies
 

@@ -128,6 +128,7 @@ class SharedLane(Lane):
         """Read where the database stands and decide anew: what was decided meanwhile rests on nothing."""
         self._committing = Batch()
         await self._decide_again()
+        self._committing = None
         if self._lost is not None and self._looking is not None:
             looking, self._looking = self._looking, None
             looking.set_exception(self._lost)

@@ -6,10 +6,17 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from tests.store.citus_here import citus_is_here
 from tests.store.logs import MIGRATED
 
 from qanat.bench.postgres import OwnPostgres
 from qanat.store.postgres import PostgresLog
+
+
+def pytest_report_header() -> str:
+    if citus_is_here():
+        return "Citus: is here, and is asked for its plans"
+    return "Citus: is not here; what it would be asked is asked of a PostgreSQL with its tables in pieces, and nothing of Citus"
 
 
 @pytest.fixture(scope="session")

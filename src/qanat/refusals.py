@@ -417,13 +417,13 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Nothing proves that the demander is at this base station.",
         "Let the terminal sign its presentation, or type the passcode of a demand order.",
         "没有任何东西证明需求方就在此基站。",
-        "由终端对请求签名，或输入需求单的通行码。",
+        "由终端对请求签名，或输入需求单的口令。",
     ),
     Refusal.UNKNOWN_PASSCODE: Words(
         "There is no demand order with this passcode.",
         "Check the spelling, or open a demand order: `qanat demand open` shows its passcode once.",
-        "没有使用此通行码的需求单。",
-        "检查拼写，或新建需求单：`qanat demand open` 会显示一次通行码。",
+        "没有使用此口令的需求单。",
+        "检查拼写，或新建需求单：`qanat demand open` 会显示一次口令。",
     ),
     Refusal.UNKNOWN_BASE_STATION: Words(
         "There is no base station {base_station}.",

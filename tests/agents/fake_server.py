@@ -13,9 +13,10 @@ from tests.agents.operator import Operator
 
 from qanat.clock import Clock
 from qanat.errors import BadInput
+from qanat.server.http.signed import device_key, is_genuine
 from qanat.units import Instant
 from qanat.wire.agent import CloudSim, Enrolled, Enrolment, Interrogation, Problem, TerminalView, UsageReport
-from qanat.wire.signature import is_genuine, public_key, read_signature
+from qanat.wire.signature import read_signature
 
 WINDOW_S = 60
 ENROLMENTS = ("/v1/terminals", "/v1/base-stations")
@@ -53,7 +54,7 @@ class FakeServer:
         key = signed.key_id if path in ENROLMENTS else self.keys.get(signed.key_id)
         if key is None:
             return Problem(status=401, reason="unknown_terminal")
-        if not is_genuine(signed, public_key(key)) or signed.nonce in self.nonces:
+        if not is_genuine(signed, device_key(key)) or signed.nonce in self.nonces:
             return Problem(status=401, reason="bad_signature")
         if abs(signed.created_s - self.clock.now() // 1000) > WINDOW_S:
             return Problem(status=401, reason="clock_skew", detail="Your clock is off.", cure="Set the clock.")

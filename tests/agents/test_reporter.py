@@ -9,6 +9,7 @@ from email.utils import formatdate
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nacl.signing import VerifyKey
 from tests.agents.conftest import World
 from tests.agents.scripted import CONFIRMED, PORTAL, Said, Scripted, refused, scripted
 
@@ -16,9 +17,10 @@ from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import TOLERANCE_MS, CorrectedClock
 from qanat.agents.reporter import ANY_ROUTE, RETRY_AFTER_MAX_S, NoAnswer, Rejected, Reporter
 from qanat.clock import ManualClock
+from qanat.server.http.signed import is_genuine
 from qanat.units import HOUR
 from qanat.wire.agent import UsageConfirmation, UsageReport
-from qanat.wire.signature import is_genuine, read_signature
+from qanat.wire.signature import read_signature
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 REPORT = UsageReport(journal="jnl-1", floor=0, rows=[])
@@ -43,7 +45,7 @@ def post(reporter: Reporter) -> UsageConfirmation:
 def created_s(server: Scripted, place: int) -> int:
     method, path, body, headers = server.asked[place]
     signed = read_signature(method=method, path=path, body=body, headers=headers)
-    assert is_genuine(signed, KEY.public_key())
+    assert is_genuine(signed, VerifyKey(KEY.public_key().public_bytes_raw()))
     return signed.created_s
 
 

@@ -29,6 +29,8 @@ class World:
         self.truth = 0
         self.boot = 0
         self.up = self.down = self.ceiling = 0
+        self.spent = 0
+        """Where the last grant ended that ran dry; each may have left a little over."""
         self.link_is_up = True
         self.wake_at = Instant(0)
         self.crash_in: int | None = None
@@ -45,7 +47,8 @@ class World:
         self.do(self.holder.start(self.clock.now(), self.reading(), link=self.link_is_up))
 
     def reading(self) -> Reading:
-        return Reading(source=f"boot-{self.boot}", up=Octets(self.up), down=Octets(self.down))
+        source = f"boot-{self.boot}"
+        return Reading(source=source, up=Octets(self.up), down=Octets(self.down), spent=Octets(self.spent))
 
     def crash(self) -> None:
         self.holder = None

@@ -47,6 +47,12 @@ def test_a_server_killed_by_hand_is_started_again_and_has_every_acknowledged_oct
         assert sum(one["used"] for one in sessions) == int(told[1].replace(",", "")) > 0
 
 
+def test_reports_are_measured_on_a_postgresql_of_its_own_with_every_octet_in_its_ledger(shell: Shell) -> None:
+    figures = json.loads(shell.qanat("bench", "http", "--seconds", "1", "--in-flight", "4", "--postgres", "--json"))
+    assert figures["conserved"] is True
+    assert figures["requests"] > 0
+
+
 def until_it_reports(data: Path) -> None:
     """Wait until the server has written well more than the enrolments take."""
     log = data / "qanat.db-wal"

@@ -17,7 +17,7 @@ from qanat.exchange.obligations import Obligation
 from qanat.exchange.trades import Trade
 from qanat.ids import shard_of
 from qanat.ledger.book import Account
-from qanat.ledger.transit import Parcel
+from qanat.ledger.transit import Outbox
 from qanat.registry.names import base_station_owner, subscriber_owner
 from qanat.server.http import translate_trades as translate
 from qanat.server.trading import interrogate, sweep_owner, take_usage
@@ -107,7 +107,7 @@ async def check(store: Store) -> None:
         -GRANTED,
         GRANTED,
     )
-    assert await again(lambda: store.find(Parcel)) == []
+    assert not any(outbox.parcels for outbox in await again(lambda: store.find(Outbox)))
     (obligation,) = await again(lambda: store.find(Obligation))
     assert (obligation.debtor, obligation.creditor, obligation.left) == ("bob", "alice", GRANTED)
     assert await _debt(store) == GRANTED - USED

@@ -126,8 +126,8 @@ class Exchange(RuleBasedStateMachine):
     def delivers_some(self, most: int) -> None:
         parcels = [parcel for owner in self.world.desk.due_owners() for parcel in self._posted(owner)]
         for parcel in parcels[:most]:
-            self.world.decide(partial(receive, parcel=parcel))
-            self.world.decide(partial(delivered, parcel=parcel))
+            self.world.decide(partial(receive, parcels=[parcel]))
+            self.world.decide(partial(delivered, owner=parcel.sender, up_to=parcel.seq))
 
     @rule()
     def delivers_all(self) -> None:
@@ -180,7 +180,7 @@ class Exchange(RuleBasedStateMachine):
     def _trades(self, name: str) -> list[Trade]:
         return self.world.desk.all(Trade, subscriber_owner(name))
 
-    def _posted(self, owner: Owner) -> list[Parcel]:
+    def _posted(self, owner: Owner) -> tuple[Parcel, ...]:
         return self.world.decide(partial(parcels_of, owner=owner))
 
 

@@ -36,7 +36,7 @@ def record(
 ) -> ClearingRecord:
     id = f"trd-{number:06d}:1"
     return ClearingRecord(
-        owner=clearing_owner(id),
+        owner=clearing_owner(id, subscriber_owner("alice")),
         id=id,
         period=PERIOD,
         trade=f"trd-{number:06d}",

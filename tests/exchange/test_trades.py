@@ -15,7 +15,7 @@ from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, recalled_at, step
 from qanat.ledger.book import available
-from qanat.ledger.transit import Parcel
+from qanat.ledger.transit import parcels_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal
 from qanat.registry.base_stations import find_base_station, revoke_base_station
@@ -423,7 +423,7 @@ def test_money_is_owed_paid_from_the_wallet_and_never_paid_twice(world: World) -
     too_much = partial(pay, subscriber=bob, creditor="alice", currency="EUR", amount=MinorUnits(201), id="p0")
     assert refused(world.decide(too_much)) is Refusal.NOTHING_OWED
     world.done(pay_200)
-    assert world.desk.all(Parcel, subscriber_owner("bob"))
+    assert world.decide(partial(parcels_of, owner=subscriber_owner("bob")))
     world.deliver()
     assert world.account(subscriber_owner("bob"), "wallet-EUR") == 300
     assert world.account(subscriber_owner("alice"), "wallet-EUR") == 200

@@ -94,9 +94,9 @@ class World:
         """Deliver every parcel, twice each: once is enough."""
         for owner in self.desk.due_owners():
             for parcel in self.decide(partial(parcels_of, owner=owner)):
-                self.decide(partial(receive, parcel=parcel))
-                self.decide(partial(receive, parcel=parcel))
-                self.decide(partial(delivered, parcel=parcel))
+                self.decide(partial(receive, parcels=[parcel]))
+                self.decide(partial(receive, parcels=[parcel]))
+                self.decide(partial(delivered, owner=owner, up_to=parcel.seq))
 
     def sweep(self) -> None:
         for owner in self.desk.due_owners():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +28,7 @@ def test_what_the_journal_charged_on_loopback_is_what_the_server_booked(tmp_path
     assert list(sign_ins) == ["operator", "subscriber"]
     for name, password in sign_ins.values():
         assert f"{name}  {password}" in printed.getvalue()
+    assert ("$ PATH=" in printed.getvalue()) is (shutil.which("qanat") is None), "what is shown can be typed"
     assert "in a browser at http://127.0.0.1:8080" in printed.getvalue()
     assert counts.used == counts.journal.total > 2 * 6_000_000
     assert adds_up(counts), list(differences(counts))

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from qanat.clock import ManualClock
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
-from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import make_services
 from qanat.server.settings import Settings
@@ -122,7 +121,7 @@ def live_server(data: Path, settings: Settings | None = None) -> Iterator[Live]:
         store = await open_store(chosen.store.database or "memory:", clock)
         services = make_services(store=store, clock=clock, settings=chosen, hasher=_QUICK)
         await prepare(store, services.passwords, data)
-        listener = HttpListener(make_app(services), services.settings.http, ending=services.pulse.close)
+        listener = HttpListener(services)
         gateways = GyListener(store, clock, services.settings, services.peers, services.notices)
         gy = await gateways.start() if chosen.gy.listen or chosen.gy.tls_listen else ""
         if gy:

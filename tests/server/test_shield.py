@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from qanat.clock import ManualClock
 from qanat.server.http.problems import problem
 from qanat.server.http.shield import Shield
+from qanat.server.http.under_way import UnderWay
 from qanat.server.logs import configure
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Http, Log
@@ -31,7 +32,8 @@ def test_a_mistake_that_was_answered_goes_no_further() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    shield = Shield(_broken, settings=Http(), metrics=Metrics(MemoryStore(ManualClock())))
+    under_way = UnderWay(Metrics(MemoryStore(ManualClock())), at_once=1)
+    shield = Shield(_broken, settings=Http(), under_way=under_way)
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "client": ("127.0.0.1", 1)}
     asyncio.run(shield(scope, receive, send))
     assert sent[0]["status"] == 500

@@ -13,12 +13,13 @@ from tests.store.logs import run
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
-from qanat.ids import Owner, Shard
+from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.book import Account
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refused
 from qanat.registry.operators import HOME, create_operator
 from qanat.registry.subscribers import create_subscriber
+from qanat.store.lane import Decision
 from qanat.store.memory import MemoryLog
 from qanat.store.port import NOTHING, EntryRow, RecordRow, Standing
 from qanat.store.store import Store
@@ -109,6 +110,50 @@ def test_a_decision_that_read_another_shard_is_made_again_when_that_has_moved() 
         await one.decide(fund("alice", 500))
         assert await two.decide(copied) == 500
         assert two.figures.decided_again == 1
+
+    run(story)
+
+
+def test_of_a_batch_only_what_touches_what_others_wrote_is_decided_again() -> None:
+    async def story() -> None:
+        one, two = await stores(MemoryLog(), 2)
+        names = [f"s{n}" for n in range(20)]
+        assert len({shard_of(f"subscriber/{name}") for name in names}) == len(names), "each is in a shard of its own"
+        await asyncio.gather(*(two.decide(fund(name, 1000)) for name in names))
+        await one.decide(fund("s7", 1, id="c"))
+        await asyncio.gather(*(two.decide(say(name, "s", 0, Event.FIRST)) for name in names))
+        assert two.figures.decided_again == 1
+        assert [await balance(one, name) for name in names] == [1000] * len(names)
+        assert (await one.audit()).problems == []
+
+    run(story)
+
+
+def test_what_rests_on_a_decision_that_is_made_again_is_made_again_too() -> None:
+    """It may be of a shard that nobody else wrote to."""
+
+    def pass_on(source: str, target: str) -> Decision[int]:
+        def decision(work: Work) -> int:
+            seen = work.all(Account, Owner(f"subscriber/{source}"))
+            octets = sum(account.balance for account in seen if account.role == "bucket")
+            fund(target, octets, id="passed")(work)
+            return octets
+
+        return decision
+
+    async def story() -> None:
+        one, two = await stores(MemoryLog(), 2)
+        await asyncio.gather(*(two.decide(fund(name, 10)) for name in ("alice", "bob", "carol", "dave", "eve")))
+        await one.decide(fund("alice", 5, id="c"))
+        told = await asyncio.gather(
+            two.decide(pass_on("alice", "bob")),
+            two.decide(pass_on("bob", "carol")),
+            two.decide(pass_on("dave", "eve")),
+        )
+        assert told == [15, 25, 10]
+        assert two.figures.decided_again == 2
+        assert await balance(one, "carol", "passed") == 25
+        assert (await one.audit()).problems == []
 
     run(story)
 

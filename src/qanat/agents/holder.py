@@ -153,6 +153,7 @@ class Holder:
         span_ms = self._headway.look(now)
         if reading is not None and self.book.epoch.follows(reading):
             self._headway.grew(self.book.charge(reading), within_ms=span_ms)
+            self._headway.spent_to(reading.spent)
             return
         self.book.break_off()
         self._broken = self._broken or (reading is not None and self.book.kept.session is not None)

@@ -24,6 +24,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     up: Octets
     down: Octets
+    spent: Octets = Octets(0)
+    """Where the last grant ended that the gate has seen run dry: each may have left less than a packet over."""
 
     @property
     def total(self) -> Octets:

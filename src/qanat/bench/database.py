@@ -19,6 +19,8 @@ Tell = Callable[[str], None]
 
 class Database(Protocol):
     address: str
+    away_s: float
+    """So long it stays away when it is struck; the load must go on for longer."""
 
     def strike(self, tell: Tell) -> None:
         """Do what is to happen in the middle, and return when the database is back. Blocks."""
@@ -31,6 +33,8 @@ class Database(Protocol):
 
 class GivenDatabase:
     """A database that somebody else runs; nothing happens to it."""
+
+    away_s = 0.0
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -45,6 +49,8 @@ class GivenDatabase:
 class OwnDatabase:
     """A PostgreSQL that the benchmark started itself."""
 
+    away_s = 0.0
+
     def __init__(self, primary: OwnPostgres) -> None:
         self.address = primary.create(_NAME)
         self._primary = primary
@@ -58,18 +64,25 @@ class OwnDatabase:
 
 
 class KilledDatabase(OwnDatabase):
-    """Its primary is killed as by a power cut, and started again."""
+    """Its primary is killed as by a power cut, and started again after a while."""
+
+    def __init__(self, primary: OwnPostgres, *, away_s: float = 0.0) -> None:
+        super().__init__(primary)
+        self.away_s = away_s
 
     def strike(self, tell: Tell) -> None:
         began, self._spent_s = time.monotonic(), self._primary.cpu_s()
         tell(f"PostgreSQL {self._primary.pid} killed (SIGKILL)")
         self._primary.kill()
+        time.sleep(self.away_s)
         self._primary.start()
         tell(f"PostgreSQL started again; it was away for {time.monotonic() - began:.1f} s")
 
 
 class PromotedDatabase:
     """Its primary is killed for good, and the standby that every commit waited for takes over."""
+
+    away_s = 0.0
 
     def __init__(self, primary: OwnPostgres, standby: OwnPostgres) -> None:
         primary.create(_NAME)
@@ -101,7 +114,7 @@ def follow(primary: OwnPostgres) -> None:
 
 
 @contextmanager
-def own_postgres(kind: type[OwnDatabase] = OwnDatabase) -> Iterator[Database]:
+def own_postgres(kind: Callable[[OwnPostgres], OwnDatabase] = OwnDatabase) -> Iterator[Database]:
     with OwnPostgres() as primary:
         yield kind(primary)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +25,13 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     commits_per_s: int | None = None
     """Durable commits of the server, an fsync each."""
     client_cpu_us_per_request: float | None = None
-    """Of the load client, where it is a process of its own: it must not be what limits."""
+    """Of the load client, where it is a process apart from the server: it must not be what limits."""
     database_cpu_us_per_request: float | None = None
     """Of a PostgreSQL that the benchmark started itself."""
+    put_off: int | None = None
+    """Answers that said only: later. Their requests were repeated and are not counted above until they were done."""
+    put_off_p50_ms: float | None = None
+    put_off_slowest_ms: float | None = None
 
 
 def figures(
@@ -46,6 +51,15 @@ def figures(
         durable=True,
         conserved=conserved,
     )
+
+
+def with_put_off(measured: Figures, latencies_s: Sequence[float]) -> Figures:
+    """Add how soon those were told who had to come again."""
+    if not latencies_s:
+        return measured
+    ordered = sorted(latencies_s)
+    slowest, middle_one = round(ordered[-1] * 1000, 3), _percentile(ordered, 50_0)
+    return replace(measured, put_off=len(ordered), put_off_p50_ms=middle_one, put_off_slowest_ms=slowest)
 
 
 def middle(runs: Sequence[Figures]) -> Figures:

@@ -60,6 +60,8 @@ class Slot:
     octets: bytes = b""
     """The request under way, to be sent again if need be."""
     due: float = 0.0
+    sent: float = 0.0
+    """When it was sent last; it may have been due earlier."""
 
     @property
     def between_sessions(self) -> bool:
@@ -77,6 +79,8 @@ class Load:
     latencies: list[float] = field(default_factory=list)
     acknowledged: int = 0
     refused: int = 0
+    put_off: list[float] = field(default_factory=list)
+    """How soon each answer came that said only: later."""
     repeated: int = 0
 
 
@@ -137,7 +141,7 @@ class Connection(asyncio.Protocol):
         fill = _FIRST if not slot.number else _FINAL if slot.number > UPDATES else _UPDATE
         self._end_to_end += 1
         slot.octets = fill(slot.index, self._end_to_end, slot.session, slot.number, slot.imsi)
-        self._send(slot.octets)
+        self._send(slot)
 
     def _repeat(self) -> None:
         """Send again what was under way when the connection before this one broke."""
@@ -145,7 +149,7 @@ class Connection(asyncio.Protocol):
             if slot.octets:
                 self._load.repeated += 1
                 slot.octets = slot.octets[:4] + bytes((slot.octets[4] | REPEATED,)) + slot.octets[5:]
-                self._send(slot.octets)
+                self._send(slot)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -163,15 +167,16 @@ class Connection(asyncio.Protocol):
         self._pace.answered(slot)
 
     def _later(self, message: Message) -> None:
-        """The server was too busy: the same request once more, a moment later."""
+        """The server was too busy, or its database is away: the same request once more, a moment later."""
         slot = self._slots[message.hop_by_hop]
-        self._load.refused += 1
-        self._loop.call_later(_RETRY_S, self._send, slot.octets)
+        self._load.put_off.append(time.perf_counter() - slot.sent)
+        self._loop.call_later(_RETRY_S, self._send, slot)
 
-    def _send(self, octets: bytes) -> None:
+    def _send(self, slot: Slot) -> None:
+        slot.sent = time.perf_counter()
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(octets)
+        self._out.append(slot.octets)
 
     def _flush(self) -> None:
         if self._out and self._transport is not None:

@@ -18,7 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.bench.database import Database, GivenDatabase
-from qanat.bench.figures import Figures, figures
+from qanat.bench.figures import Figures, figures, with_put_off
 from qanat.bench.gateways import REALM, ClosedLoop, Load, OpenLoop, Slot, drive, imsi_of
 from qanat.bench.machine import cpu_s
 from qanat.bench.server import OwnServer, said
@@ -73,7 +73,10 @@ async def bench_gy(
         load = Load(run=time.time_ns() // 1_000_000_000 % 10**10, seconds=seconds, slots=slots)
         pace = OpenLoop(load, rate) if rate else ClosedLoop(load)
         mishap = asyncio.create_task(
-            _in_the_middle(_mishap(server, database, tell, kill=kill, kill_worker=kill_worker), seconds)
+            _after(
+                max(seconds - database.away_s, 0) / 2,
+                _mishap(server, database, tell, kill=kill, kill_worker=kill_worker),
+            )
         )
         batches = await asyncio.to_thread(_batches, server)
         begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), cpu_s()
@@ -93,7 +96,7 @@ async def bench_gy(
         if load.refused or load.repeated:
             tell(f"{load.refused} answers were refusals, {load.repeated} requests were repeated")
         return replace(
-            measured,
+            with_put_off(measured, load.put_off),
             commits_per_s=round(commits / elapsed),
             client_cpu_us_per_request=round(own / max(len(load.latencies), 1) * 1e6, 1),
             database_cpu_us_per_request=round(database_cpu / max(len(load.latencies), 1) * 1e6, 1) or None,
@@ -168,8 +171,8 @@ def _mishap(
     return server.kill if kill else partial(database.strike, tell)
 
 
-async def _in_the_middle(mishap: Callable[[], None], seconds: float) -> None:
-    await asyncio.sleep(seconds / 2)
+async def _after(seconds: float, mishap: Callable[[], None]) -> None:
+    await asyncio.sleep(seconds)
     await asyncio.to_thread(mishap)
 
 

@@ -18,9 +18,12 @@ from typing import Any, Final
 
 import httpx2
 import msgspec
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from qanat.bench.connection import Connection
+from qanat.bench.database import Database
 from qanat.bench.figures import Figures, figures
 from qanat.bench.server import OwnServer, said
 from qanat.errors import Fault, Unreachable
@@ -54,14 +57,22 @@ class _Load:
     kills: int = 0
 
 
-def bench_http(data: Path, *, seconds: float, in_flight: int, kill: bool, tell: Callable[[str], None]) -> Figures:
+def bench_http(
+    data: Path,
+    *,
+    seconds: float,
+    in_flight: int,
+    kill: bool,
+    database: Database | None = None,
+    tell: Callable[[str], None],
+) -> Figures:
     """Measure for some seconds with one connection for each request in flight. Raises Fault."""
-    server = OwnServer(data)
+    server = OwnServer(data, *(("--database", database.address) if database else ()))
     try:
         tell(f"server {server.pid} on http={server.addresses['http']}, data in {data}")
         with server.api() as api:
             terminals = _enrol(server, api, in_flight)
-        measured = asyncio.run(_measure(server, terminals, seconds, kill=kill))
+        measured = uvloop.run(_measure(server, terminals, seconds, kill=kill))
         tell(f"acknowledged {sum(terminal.confirmed for terminal in terminals):,} octets in {len(terminals)} terminals")
         return measured
     finally:
@@ -71,17 +82,19 @@ def bench_http(data: Path, *, seconds: float, in_flight: int, kill: bool, tell: 
 
 async def _measure(server: OwnServer, terminals: list[_Terminal], seconds: float, *, kill: bool) -> Figures:
     await asyncio.gather(*(_open_session(terminal) for terminal in terminals))
-    begun, cpu_before = time.perf_counter(), server.cpu_s()
+    begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), time.process_time()
     load = _Load(server, begun + seconds)
     killer = asyncio.create_task(_kill_in_the_middle(load, seconds)) if kill else None
     await asyncio.gather(*(_report_on(load, terminal) for terminal in terminals))
     elapsed, cpu = time.perf_counter() - begun, server.cpu_s() - cpu_before
+    own = time.process_time() - own_before
     if killer is not None:
         await killer
     await asyncio.to_thread(server.start_again)
     conserved = await asyncio.to_thread(_conserved, server, terminals)
     rss = server.rss_mb()
-    return figures(load.latencies, seconds=elapsed, server_cpu_s=cpu, server_rss_mb=rss, conserved=conserved)
+    measured = figures(load.latencies, seconds=elapsed, server_cpu_s=cpu, server_rss_mb=rss, conserved=conserved)
+    return replace(measured, client_cpu_us_per_request=round(own / max(measured.requests, 1) * 1e6, 1))
 
 
 async def _report_on(load: _Load, terminal: _Terminal) -> None:

@@ -1,8 +1,8 @@
 """``qanat bench console``: how soon the console answers, with many subscribers and many live sessions.
 
 A server of its own on a database filled beforehand. Each page is asked for again and again by one person, as a browser
-would, and the search with words that differ each time; what is measured is the whole answer, from the first octet asked
-to the last one got.
+would: the operators' pages by an administrator, the subscribers' by one who is online; the search with words that differ
+each time. What is measured is the whole answer, from the first octet asked to the last one got.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from qanat.registry.subscribers import Subscriber
 from qanat.registry.wallets import top_up
 from qanat.server.settings import Settings
 from qanat.store.store import Store, open_store
-from qanat.system import SystemClock
+from qanat.system import SystemClock, fresh_token
 from qanat.units import Octets
 
 PAGES: Final = (
@@ -53,6 +53,21 @@ PAGES: Final = (
     "/ops/settlement",
     "/ops/changes",
 )
+OWN_PAGES: Final = (
+    "/me",
+    "/me/left",
+    "/me/plans",
+    "/me/usage",
+    "/me/usage?by=hour",
+    "/me/terminals",
+    "/me/lend",
+    "/me/lend/using",
+    "/me/borrow",
+    "/me/statement",
+    "/me/refusals",
+    "/me/account",
+)
+"""Of a subscriber who is online."""
 SEARCH: Final = "/v1/search"
 _AT_ONCE: Final = 2000
 _GIVEN: Final = Octets(1_000_000_000)
@@ -91,9 +106,11 @@ def measure(data: Path, *, times: int, subscribers: int, tell: Callable[[str], N
     server = OwnServer(data)
     try:
         tell(f"server {server.pid} on http={server.addresses['http']}, data in {data}")
-        with server.api() as api:
+        with server.api() as api, server.api() as own:
             api.cookies.set("qanat", server.token)
             pages = [_figure(path, (_timed(api, path) for _ in range(times))) for path in PAGES]
+            own.cookies.set("qanat", _signed_in(api, "s-000001"))
+            pages += [_figure(path, (_timed(own, path) for _ in range(times))) for path in OWN_PAGES]
             words = islice(_words(subscribers), times)
             found = _figure(SEARCH, (_timed(api, f"{SEARCH}?q={quote(word)}") for word in words))
             live = api.get("/v1/pulse").json()["live"]
@@ -154,6 +171,19 @@ def _words(subscribers: int) -> Iterator[str]:
         yield f"00101{number:010}"[:12]
         yield f"+49151{number:08}"
         yield f"nobody-{number}"
+
+
+def _signed_in(api: httpx2.Client, name: str) -> str:
+    """Return the token of a subscriber who got a password and signed in with it."""
+    password = fresh_token()
+    for path, body in (
+        (f"/v1/subscribers/{name}/password", {"password": password}),
+        ("/v1/sign-in", {"name": name, "password": password}),
+    ):
+        answer = api.post(path, json=body)
+        if not answer.is_success:
+            raise Fault(f"{path} answered {answer.status_code}")
+    return str(answer.json()["token"])
 
 
 def _timed(api: httpx2.Client, path: str) -> float:

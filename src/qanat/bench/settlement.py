@@ -18,6 +18,7 @@ from qanat.exchange.clearing import ClearingRecord, clearing_owner
 from qanat.exchange.settlement import preserves
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
+from qanat.registry.names import subscriber_owner
 from qanat.server.settling import settle
 from qanat.store.store import Store, open_store
 from qanat.system import SystemClock
@@ -83,7 +84,7 @@ def _record(work: Work, number: int, operators: int) -> ClearingRecord:
     octets = Octets(1_000_000 + number * 7919 % 100_000_000)
     id = f"trd-{number:012d}:1"
     return ClearingRecord(
-        owner=clearing_owner(id),
+        owner=clearing_owner(id, subscriber_owner(f"subscriber-{number % 5000}")),
         id=id,
         period=_PERIOD,
         trade=f"trd-{number:012d}",

@@ -15,7 +15,7 @@ from qanat.charging.session import TRANSITIONS, Event, Session, State
 from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
-from qanat.ledger.transit import Parcel, Receipt, forget
+from qanat.ledger.transit import Outbox, Receipt, forget
 from qanat.ledger.work import Record, Work
 from qanat.units import DAY, MINUTE, Instant, Millis
 
@@ -53,7 +53,7 @@ def _sweep_one(work: Work, record: Record, others: Sweepers) -> None:
         _sweep_bucket(work, record)
     elif isinstance(record, Receipt):
         forget(work, record)
-    elif not isinstance(record, Parcel):  # parcels are due until they are delivered
+    elif not isinstance(record, Outbox):  # that is due until its parcels are delivered
         work.drop(record)
 
 

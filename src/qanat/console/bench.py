@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,32 @@ def ledger(
 
 
 @bench.command()
+@click.option("--trades", type=click.IntRange(1, 10_000_000), default=40_000, show_default=True)
+@click.option("--subscribers", type=click.IntRange(5, 1_000_000), default=2000, show_default=True)
+@click.option(
+    "--in-flight", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Trades that end at once."
+)
+@click.option("--database", metavar="URL", help="An empty database. Default: a fresh SQLite file.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def trades(
+    *, trades: int, subscribers: int, in_flight: int, database: str | None, postgres: bool, as_json: bool
+) -> None:
+    """Trades that end: given and obtained through transit between shards, what is owed, offset and cleared."""
+    import uvloop  # noqa: PLC0415 - as above
+
+    from qanat.bench.trades import bench_trades  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
+        with _database(database or (None if postgres else f"sqlite:///{folder}/qanat.db"), postgres=postgres) as where:
+            assert where is not None, "trades have a file at least"
+            measured = uvloop.run(
+                bench_trades(where.address, trades=trades, in_flight=in_flight, subscribers=subscribers)
+            )
+        _print(measured, Path(folder), as_json=as_json)
+
+
+@bench.command()
 @_options
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
 @click.option(
@@ -70,7 +97,19 @@ def ledger(
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the server's data there, to be looked at with `qanat serve`.",
 )
-def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: Path | None, as_json: bool) -> None:
+@click.option("--database", metavar="URL", help="Default: a SQLite file in the server's data.")
+@click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
+def http(
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    kill: bool,
+    data: Path | None,
+    database: str | None,
+    postgres: bool,
+    as_json: bool,
+) -> None:
     """Signed usage reports of terminals; one connection for each request in flight.
 
     The server may also be killed by hand: it is started again, and what was acknowledged must be there.
@@ -84,7 +123,9 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
         kept = data or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
         try:
-            measured = bench_http(kept, seconds=seconds, in_flight=connections * in_flight, kill=kill, tell=tell)
+            with _database(database, postgres=postgres) as where:
+                at_once = connections * in_flight
+                measured = bench_http(kept, seconds=seconds, in_flight=at_once, kill=kill, database=where, tell=tell)
         except Fault as fault:
             raise click.ClickException(str(fault)) from fault
         _print(measured, kept, as_json=as_json)
@@ -110,6 +151,13 @@ def http(*, seconds: float, connections: int, in_flight: int, kill: bool, data: 
 @click.option("--postgres", is_flag=True, help="A PostgreSQL of its own, started for this from Debian's programs.")
 @click.option("--kill-database", is_flag=True, help="The same, killed (SIGKILL) in the middle and started again.")
 @click.option(
+    "--away",
+    type=click.FloatRange(0, 600),
+    default=0,
+    metavar="SECONDS",
+    help="So long the killed database stays away.",
+)
+@click.option(
     "--promote-standby", is_flag=True, help="The same with a synchronous standby, which takes over when it is killed."
 )
 def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
@@ -121,7 +169,7 @@ def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "promote_standby")}
+    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "away", "promote_standby")}
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
         try:
             with _database(database, **kinds) as where:
@@ -132,7 +180,12 @@ def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
 
 
 def _database(
-    address: str | None, *, postgres: bool = False, kill_database: bool = False, promote_standby: bool = False
+    address: str | None,
+    *,
+    postgres: bool = False,
+    kill_database: bool = False,
+    away: float = 0,
+    promote_standby: bool = False,
 ) -> AbstractContextManager[Database | None]:
     from qanat.bench.database import (  # noqa: PLC0415 - as above
         GivenDatabase,
@@ -143,10 +196,12 @@ def _database(
 
     if bool(address) + postgres + kill_database + promote_standby > 1:
         raise click.UsageError("--database, --postgres, --kill-database and --promote-standby exclude each other.")
+    if away and not kill_database:
+        raise click.UsageError("--away says how long a killed database stays away: it needs --kill-database.")
     if promote_standby:
         return postgres_with_standby()
     if kill_database:
-        return own_postgres(KilledDatabase)
+        return own_postgres(partial(KilledDatabase, away_s=away))
     if postgres:
         return own_postgres()
     return nullcontext(GivenDatabase(address) if address else None)
@@ -290,10 +345,14 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
 def _more(measured: Figures) -> str:
     if measured.client_cpu_us_per_request is None:
         return ""
-    database = measured.database_cpu_us_per_request
+    database, put_off = measured.database_cpu_us_per_request, ""
+    if measured.put_off:
+        soon = f"p50 {measured.put_off_p50_ms} ms, slowest {measured.put_off_slowest_ms} ms"
+        put_off = f"told to come again later: {measured.put_off:,} times, {soon}\n"
     return (
         f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s"
         f"{f'; PostgreSQL: {database} µs a request' if database else ''}\n"
+        f"{put_off}"
     )
 
 

@@ -1,7 +1,7 @@
 """Booking: at the end of a trade its supplier has given N octets and its demander has obtained them.
 
-The first half is one entry on the supplier's page: *given* against transit, and a parcel for each page on which something
-follows: the demander obtains, the pair's obligation is booked and offset, the operators' clearing record is kept, the base
+The first half is one entry in the supplier's shard: *given* against transit, the operators' clearing record, and a parcel
+for each page on which something follows: the demander obtains, the pair's obligation is booked and offset, the base
 station's excess becomes its debt. Each parcel takes effect once (``ledger.transit``). Usage that is reported after the
 end is booked as a further piece, so bookings of a trade always add up to what was counted.
 Source: S5 (B6, B7).
@@ -9,8 +9,8 @@ Source: S5 (B6, B7).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from qanat.exchange import obligations
 from qanat.exchange.clearing import ClearingRecord, clearing_owner, open_period
 from qanat.exchange.disputes import receive_copy, reconcile
 from qanat.exchange.prices import OCTET_FOR_OCTET
-from qanat.exchange.trades import KEPT, Trade, TradeLink, count_obtained
+from qanat.exchange.trades import KEPT, Trade, count_obtained, receive_leaving
 from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.book import Account
@@ -48,34 +48,38 @@ class TradeShare(Record, frozen=True, kw_only=True):
     booked_at: Instant
 
 
+class Piece(NamedTuple):
+    """One booking of a trade: what was given and obtained, and what is owed for it."""
+
+    octets: Octets
+    amount: int
+
+
 def book_trade(work: Work, trade: Trade) -> Trade:
     """Book what was counted and not booked yet of an ended trade. Repeating books nothing."""
     assert not trade.running, f"trade {trade.id} is booked when it has ended, not before"
-    octets = Octets(trade.counted - trade.booked)
     reconcile(work, trade)
-    if trade.bookings and not octets:
+    piece = _piece(trade)
+    if trade.bookings and not piece.octets:
         return trade
-    facts = _facts(trade, octets)
     booked = replace(trade, booked=trade.counted, bookings=trade.bookings + 1)
     work.put(booked)
-    given = _own(work, trade.owner, "given")
-    send(work, _parcel(trade, "obtained", subscriber_owner(trade.demander), facts, octets), source=given)
-    send(work, _parcel(trade, "left", base_station_owner(trade.base_station), facts))
-    if octets:
+    parcels = [_obtained_by(booked, piece)]
+    if piece.octets:
         obligations.link(work, trade.supplier, trade.demander)
-        send(work, _parcel(trade, "owed", obligations.pair_owner(trade.supplier, trade.demander), facts))
+        parcels.append(_owed_for(booked, piece))
         if len({trade.supplier_operator, trade.demander_operator, trade.station_operator}) > 1:
-            send(work, _parcel(trade, "cleared", clearing_owner(str(facts["id"])), facts))
+            work.put(_cleared(work, booked, piece))
+    send(work, *parcels, source=_own(work, trade.owner, "given"))
     return booked
 
 
 def report_excess(work: Work, trade: Trade, excess: Octets) -> None:
     """Send what a base station reported beyond its grants to its own page, and open the dispute."""
     if excess:
-        id = f"excess:{trade.id}:{trade.excess}"
         facts: Facts = {"octets": excess, "trade": trade.id}
         target = base_station_owner(trade.base_station)
-        send(work, Parcel(owner=trade.owner, id=id, target=target, act="excess", facts=facts))
+        send(work, Parcel(sender=trade.owner, target=target, act="excess", facts=facts))
         reconcile(work, trade)
 
 
@@ -92,22 +96,20 @@ def pay(
     if wallet.available < amount:
         return wallet_too_small(wallet, amount)
     facts = {"id": id, "debtor": subscriber.id, "creditor": creditor, "unit": currency, "amount": amount}
-    target = subscriber_owner(creditor)
-    paid = Parcel(
-        owner=subscriber.owner, id=f"paid:{id}", target=target, act="paid", unit=currency, amount=amount, facts=facts
-    )
-    send(work, paid, source=wallet)
-    pair = obligations.pair_owner(subscriber.id, creditor)
-    send(work, Parcel(owner=subscriber.owner, id=f"paid-off:{id}", target=pair, act="paid-off", facts=facts))
+    sender, target, pair = subscriber.owner, subscriber_owner(creditor), obligations.pair_owner(subscriber.id, creditor)
+    paid = Parcel(sender=sender, target=target, act="paid", unit=currency, amount=amount, facts=facts)
+    paid_off = Parcel(sender=sender, target=pair, act="paid-off", facts=facts)
+    send(work, paid, paid_off, source=wallet)
     work.act = "paid"
     return amount
 
 
-def receive(work: Work, parcel: Parcel) -> None:
-    """Do what a parcel says, on the page it is for. Repeating is safe."""
-    if arrives(work, parcel):
-        RECEIVE[parcel.act](work, parcel)
-        work.act = f"{parcel.act} received"
+def receive(work: Work, parcels: Iterable[Parcel]) -> None:
+    """Do what parcels say on the pages they are for, in the order in which they were sent. Repeating is safe."""
+    for parcel in parcels:
+        if arrives(work, parcel):
+            RECEIVE[parcel.act](work, parcel)
+            work.act = f"{parcel.act} received"
 
 
 def _obtained(work: Work, parcel: Parcel) -> None:
@@ -134,12 +136,6 @@ def _obtained(work: Work, parcel: Parcel) -> None:
     )
 
 
-def _left(work: Work, parcel: Parcel) -> None:
-    link = work.get(TradeLink, parcel.target, str(parcel.facts["trade"]))
-    if link is not None:
-        work.put(replace(link, due=later(work.now, KEPT)))
-
-
 def _owed(work: Work, parcel: Parcel) -> None:
     facts = parcel.facts
     obligations.owe(
@@ -150,31 +146,6 @@ def _owed(work: Work, parcel: Parcel) -> None:
         unit=str(facts["unit"]),
         amount=int(facts["amount"]),
         since=Instant(int(facts["ended_at"])),
-    )
-
-
-def _cleared(work: Work, parcel: Parcel) -> None:
-    facts = parcel.facts
-    work.put(
-        ClearingRecord(
-            owner=parcel.target,
-            id=str(facts["id"]),
-            period=open_period(work, work.now),
-            trade=str(facts["trade"]),
-            booking=int(facts["booking"]),
-            supplier_operator=str(facts["supplier_operator"]),
-            demander_operator=str(facts["demander_operator"]),
-            station_operator=str(facts["station_operator"]),
-            supplier=str(facts["supplier"]),
-            demander=str(facts["demander"]),
-            base_station=str(facts["base_station"]),
-            octets=Octets(int(facts["octets"])),
-            unit=str(facts["unit"]),
-            amount=int(facts["amount"]),
-            opened_at=Instant(int(facts["opened_at"])),
-            booked_at=work.now,
-            cause=str(facts["cause"]),
-        )
     )
 
 
@@ -203,9 +174,8 @@ def _paid_off(work: Work, parcel: Parcel) -> None:
 
 RECEIVE: Final[dict[str, Callable[[Work, Parcel], None]]] = {
     "obtained": _obtained,
-    "left": _left,
+    "left": receive_leaving,
     "owed": _owed,
-    "cleared": _cleared,
     "excess": _excess,
     "dispute": receive_copy,
     "paid": _paid,
@@ -214,40 +184,66 @@ RECEIVE: Final[dict[str, Callable[[Work, Parcel], None]]] = {
 """What each act of a parcel does on the receiving page."""
 
 
-def _parcel(trade: Trade, act: str, target: Owner, facts: Facts, octets: Octets | None = None) -> Parcel:
-    return Parcel(
-        owner=trade.owner,
-        id=f"{act}:{facts['id']}",
-        target=target,
-        act=act,
-        unit="" if octets is None else EXCHANGED,
-        amount=octets or 0,
-        facts=facts,
+def _piece(trade: Trade) -> Piece:
+    """Price running totals, so that rounding never loses anything between two bookings."""
+    octets = Octets(trade.counted - trade.booked)
+    amount = trade.price.of(trade.counted) - trade.price.of(trade.booked)
+    assert trade.price.unit != OCTET_FOR_OCTET or amount == octets, "octet for octet is a gigabyte for a gigabyte"
+    return Piece(octets, amount)
+
+
+def _obtained_by(trade: Trade, piece: Piece) -> Parcel:
+    facts: Facts = {
+        "trade": trade.id,
+        "supplier": trade.supplier,
+        "demand": trade.demand,
+        "base_station": trade.base_station,
+        "unit": trade.price.unit,
+        "amount": piece.amount,
+        "opened_at": trade.opened_at,
+    }
+    target = subscriber_owner(trade.demander)
+    return Parcel(sender=trade.owner, target=target, act="obtained", unit=EXCHANGED, amount=piece.octets, facts=facts)
+
+
+def _owed_for(trade: Trade, piece: Piece) -> Parcel:
+    facts: Facts = {
+        "id": _name(trade),
+        "demander": trade.demander,
+        "supplier": trade.supplier,
+        "unit": trade.price.unit,
+        "amount": piece.amount,
+        "ended_at": trade.ended_at or 0,
+    }
+    pair = obligations.pair_owner(trade.supplier, trade.demander)
+    return Parcel(sender=trade.owner, target=pair, act="owed", facts=facts)
+
+
+def _cleared(work: Work, trade: Trade, piece: Piece) -> ClearingRecord:
+    return ClearingRecord(
+        owner=clearing_owner(_name(trade), trade.owner),
+        id=_name(trade),
+        period=open_period(work, work.now),
+        trade=trade.id,
+        booking=trade.bookings,
+        supplier_operator=trade.supplier_operator,
+        demander_operator=trade.demander_operator,
+        station_operator=trade.station_operator,
+        supplier=trade.supplier,
+        demander=trade.demander,
+        base_station=trade.base_station,
+        octets=piece.octets,
+        unit=trade.price.unit,
+        amount=piece.amount,
+        opened_at=trade.opened_at,
+        booked_at=work.now,
+        cause=trade.cause,
     )
 
 
-def _facts(trade: Trade, octets: Octets) -> Facts:
-    """Price running totals, so that rounding never loses anything between two bookings."""
-    amount = trade.price.of(trade.counted) - trade.price.of(trade.booked)
-    assert trade.price.unit != OCTET_FOR_OCTET or amount == octets, "octet for octet is a gigabyte for a gigabyte"
-    return {
-        "id": f"{trade.id}:{trade.bookings + 1}",
-        "trade": trade.id,
-        "booking": trade.bookings + 1,
-        "supplier": trade.supplier,
-        "demander": trade.demander,
-        "demand": trade.demand,
-        "base_station": trade.base_station,
-        "supplier_operator": trade.supplier_operator,
-        "demander_operator": trade.demander_operator,
-        "station_operator": trade.station_operator,
-        "octets": octets,
-        "unit": trade.price.unit,
-        "amount": amount,
-        "opened_at": trade.opened_at,
-        "ended_at": trade.ended_at or 0,
-        "cause": trade.cause,
-    }
+def _name(trade: Trade) -> str:
+    """Return the name of a trade's last booking."""
+    return f"{trade.id}:{trade.bookings}"
 
 
 def _own(work: Work, owner: Owner, role: book.Role) -> Account:

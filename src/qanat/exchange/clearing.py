@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from qanat.ids import Owner
+from qanat.ids import Owner, shard_of
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.units import Instant, Octets, format_instant
@@ -65,8 +65,9 @@ def period_owner(period: str) -> Owner:
     return Owner(f"period/{period}")
 
 
-def clearing_owner(id: str) -> Owner:
-    return Owner(f"clearing/{id}")
+def clearing_owner(id: str, beside: Owner) -> Owner:
+    """Return the page of a clearing record: its own, in the shard of the supplier that it is booked with."""
+    return Owner(f"clearing/{id}#{shard_of(beside)}")
 
 
 def period_of(at: Instant) -> str:

@@ -149,10 +149,7 @@ def _keep(work: Work, dispute: Dispute, *, sender: Owner) -> None:
         if owner == sender:
             work.put(replace(dispute, owner=owner))
         else:
-            send(
-                work,
-                Parcel(owner=sender, id=_parcel_id(dispute, owner), target=owner, act="dispute", facts=_facts(dispute)),
-            )
+            send(work, Parcel(sender=sender, target=owner, act="dispute", facts=_facts(dispute)))
 
 
 def _pages(dispute: Dispute) -> tuple[Owner, Owner, Owner]:
@@ -161,12 +158,6 @@ def _pages(dispute: Dispute) -> tuple[Owner, Owner, Owner]:
         subscriber_owner(dispute.demander),
         base_station_owner(dispute.base_station),
     )
-
-
-def _parcel_id(dispute: Dispute, target: Owner) -> str:
-    """Differs whenever the contents do, so that each version arrives once."""
-    version = f"{dispute.by_base_station}.{dispute.by_terminal}.{dispute.ledger}.{dispute.settled_at or 0}"
-    return f"dispute:{dispute.id}:{version}:{target}"
 
 
 def _facts(dispute: Dispute) -> dict[str, int | str]:

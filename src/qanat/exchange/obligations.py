@@ -115,7 +115,10 @@ def net_owed(work: Work, *, debtor: str, creditor: str, unit: str) -> int:
 
 
 def link(work: Work, subscriber: str, other: str) -> None:
-    work.put(PairLink(owner=subscriber_owner(subscriber), id=other))
+    """Note with a subscriber that there is something between it and another. Repeating changes nothing."""
+    page = subscriber_owner(subscriber)
+    if work.get(PairLink, page, other) is None:
+        work.put(PairLink(owner=page, id=other))
 
 
 def partners(work: Work, subscriber: str) -> list[str]:

@@ -20,6 +20,7 @@ from qanat.exchange.prices import Price
 from qanat.ids import Owner, QuotaId
 from qanat.ledger import book
 from qanat.ledger.book import Account
+from qanat.ledger.transit import Parcel, send
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
@@ -108,7 +109,7 @@ class Trade(Record, frozen=True, kw_only=True):
 
 
 class TradeLink(Record, frozen=True, kw_only=True):
-    """On the base station's page: this trade is or was here, on this supplier's octets."""
+    """On the base station's page: this trade is or was here, on this supplier's octets. Kept while the trade is."""
 
     supplier: str
     recalled: bool = False
@@ -129,7 +130,8 @@ class Visit(Record, frozen=True, kw_only=True):
 def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
     """Begin a trade that was authorised."""
     work.put(trade)
-    work.put(TradeLink(owner=base_station_owner(trade.base_station), id=trade.id, supplier=trade.supplier))
+    station = base_station_owner(trade.base_station)
+    work.put(TradeLink(owner=station, id=trade.id, supplier=trade.supplier, due=later(work.now, KEPT)))
     work.put(
         Visit(
             owner=subscriber_owner(trade.demander),
@@ -258,11 +260,22 @@ def forget(work: Work, trade: Trade) -> None:
     work.drop(take_back(work, trade, tuple(trade.promised)))
 
 
+def forget_link(work: Work, link: TradeLink) -> None:
+    """Forget that a trade was at a base station once its supplier's page has forgotten it; until then look again."""
+    if find_trade(work, link.supplier, link.id) is None:
+        work.drop(link)
+    else:
+        work.put(replace(link, due=later(work.now, KEPT)))
+
+
 def step(work: Work, trade: Trade, event: Event) -> Trade:
     """Take the trade to its next state. Repeating is safe."""
     after = TRANSITIONS.get((trade.state, event))
     if after is None:
         return trade
+    if trade.state is State.RECALLED:
+        station = base_station_owner(trade.base_station)
+        send(work, Parcel(sender=trade.owner, target=station, act="left", facts={"trade": trade.id}))
     trade = replace(trade, state=after)
     if after is State.ENDED:
         trade = replace(trade, ended_at=work.now, cause=event.value, due=later(work.now, KEPT))
@@ -287,7 +300,14 @@ def trades_on(work: Work, order: SupplyOrder) -> list[Trade]:
 def recalled_at(work: Work, base_station: str) -> list[str]:
     """Return the names of the trades that this base station must end."""
     links = work.all(TradeLink, base_station_owner(base_station))
-    return sorted(link.id for link in links if link.recalled and link.due is None)
+    return sorted(link.id for link in links if link.recalled)
+
+
+def receive_leaving(work: Work, parcel: Parcel) -> None:
+    """A trade that was recalled has ended: its base station need not be told any more."""
+    link = work.get(TradeLink, parcel.target, str(parcel.facts["trade"]))
+    if link is not None:
+        work.put(replace(link, recalled=False))
 
 
 def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> None:

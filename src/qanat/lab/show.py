@@ -123,6 +123,8 @@ def say_goodbye(screen: Screen, stage: Stage, sign_ins: dict[str, tuple[str, str
     verdict = "Every octet is accounted for" if is_right else "The counters do NOT agree"
     screen.plain(f"\n{verdict} ({screen.elapsed_s} s).", style="bold green" if is_right else "bold red")
     screen.plain("\nLook at the same books:")
+    if shutil.which("qanat") is None:
+        screen.plain(f"    $ PATH={Path(sys.executable).parent}:$PATH", style="cyan")
     screen.typed("serve", "--data", str(stage.data))
     screen.plain("in a browser at http://127.0.0.1:8080, where these sign in:")
     for role, (name, password) in sign_ins.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from qanat.ids import Shard
 from qanat.ledger.book import GUARDED, Account
-from qanat.ledger.transit import Parcel, Receipt
+from qanat.ledger.transit import Outbox, Parcel, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 
 _PROBLEMS_SHOWN = 100
@@ -115,12 +115,17 @@ class Auditor:
         for account in accounts:
             if account.role == "transit":
                 under_way[account.unit] += account.balance
-        for parcel in self.records.values():
-            if isinstance(parcel, Parcel) and (kind_name(Receipt), parcel.target, parcel.receipt) not in self.records:
-                under_way[parcel.unit] -= parcel.amount
+        for record in self.records.values():
+            for parcel in record.parcels if isinstance(record, Outbox) else ():
+                if not self._has_arrived(parcel):
+                    under_way[parcel.unit] -= parcel.amount
         for unit, amount in under_way.items():
             if amount:
                 self._found(f"{amount} {unit} stand in transit beyond what parcels carry")
+
+    def _has_arrived(self, parcel: Parcel) -> bool:
+        receipt = self.records.get((kind_name(Receipt), parcel.target, parcel.sender))
+        return isinstance(receipt, Receipt) and receipt.seq >= parcel.seq
 
     def _check_totals(self, accounts: list[Account]) -> dict[str, int]:
         units: Counter[str] = Counter()

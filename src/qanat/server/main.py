@@ -20,7 +20,6 @@ from qanat.errors import BadInput
 from qanat.server.files import raise_limit
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
-from qanat.server.http.app import make_app
 from qanat.server.http.listen import HttpListener
 from qanat.server.http.services import Services, make_services
 from qanat.server.logs import configure
@@ -30,6 +29,7 @@ from qanat.server.sharing import Shared
 from qanat.server.supervisor import Supervisor
 from qanat.server.timers import sweep_for_ever
 from qanat.server.together import join_siblings
+from qanat.server.web import drawing
 from qanat.store.store import open_store
 from qanat.system import SystemClock, fresh_id, tune
 
@@ -84,6 +84,7 @@ async def serve(
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         data = _data_directory(settings)
+        templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
         store = await open_store(settings.store.database or f"sqlite:///{data / 'qanat.db'}", clock)
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
@@ -95,6 +96,7 @@ async def serve(
         addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
+        await templates
         tune()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)
@@ -116,9 +118,7 @@ def _refuse_one_writer(settings: Settings) -> None:
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:
     """Return everything that listens, by its name in the ``ready`` line."""
-    listening: dict[str, Front] = {
-        "http": HttpListener(make_app(services), services.settings.http, place=place, ending=services.pulse.close)
-    }
+    listening: dict[str, Front] = {"http": HttpListener(services, place=place)}
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
         listening["gy"] = GyListener(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import trade_at
 from qanat.ids import Owner
-from qanat.ledger.transit import delivered, parcels_of
+from qanat.ledger.transit import Parcel, delivered, parcels_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.server.http import translate_trades as translate
@@ -28,6 +28,8 @@ class Decider(Protocol):
     """The part of a store that decides."""
 
     def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]: ...
+
+    def decide_all(self, decisions: Iterable[Callable[[Work], object]]) -> Awaitable[None]: ...
 
 
 _CONSIDERED = 50
@@ -74,19 +76,35 @@ async def _count(store: Decider, base_station: str, report: UsageReport) -> Refu
 
 
 async def deliver(store: Decider, owner: Owner) -> int:
-    """Deliver the parcels on an owner's page and return how many there were. Raises StoreFault: repeating is safe."""
-    parcels = await store.decide(lambda work: parcels_of(work, owner))
-    for parcel in parcels:
-        await store.decide(partial(receive, parcel=parcel))
-        await store.decide(partial(delivered, parcel=parcel))
+    """Deliver the parcels in a page's outbox and return how many there were. Raises StoreFault: repeating is safe."""
+    return await _deliver(store, lambda work: parcels_of(work, owner))
+
+
+async def _deliver(store: Decider, find: Callable[[Work], tuple[Parcel, ...]]) -> int:
+    """Deliver all that one page has in the post."""
+    parcels = await store.decide(find)
+    if parcels:
+        last = parcels[-1]
+        await store.decide_all(partial(receive, parcels=part) for part in _by_page(parcels))
+        await store.decide(lambda work: delivered(work, last.sender, up_to=last.seq))
     return len(parcels)
+
+
+def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+    pages: dict[Owner, list[Parcel]] = {}
+    for parcel in parcels:
+        pages.setdefault(parcel.target, []).append(parcel)
+    return list(pages.values())
 
 
 async def book_now(store: Decider, base_station: str, trade: str) -> None:
     """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
-    ended = await store.decide(lambda work: trade_at(work, base_station, trade))
-    if ended is not None:
-        await deliver(store, ended.owner)
+
+    def find(work: Work) -> tuple[Parcel, ...]:
+        ended = trade_at(work, base_station, trade)
+        return parcels_of(work, ended.owner) if ended is not None else ()
+
+    await _deliver(store, find)
 
 
 async def sweep_owner(store: Decider, owner: Owner) -> int:

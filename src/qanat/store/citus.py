@@ -1,7 +1,9 @@
 """The log in tables that Citus has laid out over machines: what it can't plan is said in other words.
 
-Citus plans no statement with a subquery for each row, and none in advance; both only cost time. A batch that touches
-several machines is committed on all of them or on none, by Citus' own two-phase commit.
+Citus plans no statement with a subquery for each row, and none in advance; both only cost time. It asks every piece of a
+table unless a condition on the shard stands beside the join, so one does in each statement of the hot path: what concerns
+one shard goes to one machine. A batch that touches several machines is committed on all of them or on none, by Citus' own
+two-phase commit.
 """
 
 from __future__ import annotations
@@ -19,11 +21,16 @@ _IS_ENTRY: Final = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalre
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark WHERE shard = ANY($1::int[])"
 _HEADS: Final = (
     "SELECT entry.shard, max(entry.seq) FROM unnest($1::int[], $2::bigint[]) AS after (shard, seq) "
-    "JOIN entry ON entry.shard = after.shard AND entry.seq > after.seq GROUP BY entry.shard"
+    "JOIN entry ON entry.shard = after.shard AND entry.seq > after.seq "
+    "WHERE entry.shard = ANY($1::int[]) GROUP BY entry.shard"
 )
 _MOVED: Final = (
-    "SELECT count(*) FROM unnest($1::int[], $2::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq)"
+    "SELECT count(*) FROM unnest($1::int[], $2::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq) "
+    "WHERE entry.shard = ANY($1::int[])"
 )
+_SAY: Final = PostgresLog.say.only("stored.shard = ANY($1::int[])")
+HOT: Final = (_WATERMARKS, _HEADS, _MOVED, *_SAY)
+"""What a batch asks of the tables; the shards that it concerns are always the first argument."""
 
 
 async def open_postgres(address: str) -> PostgresLog:
@@ -38,6 +45,8 @@ async def open_postgres(address: str) -> PostgresLog:
 
 
 class CitusLog(PostgresLog):
+    say = _SAY
+
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         asked = list(shards)
         marks = dict.fromkeys(asked, 0) | dict(await self._read(_WATERMARKS, asked))

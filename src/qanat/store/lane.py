@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
@@ -42,6 +42,14 @@ class Waiter(Protocol):
         """What the decision raised itself; or StoreFault, and then nothing was acknowledged and repeating is safe."""
 
 
+class Trace(NamedTuple):
+    """What a decision has to do with others."""
+
+    reads: set[Shard]
+    writes: set[Shard]
+    octets_used: int
+
+
 @dataclass(slots=True)
 class Ticket:
     """One request that waits for its batch to be durable."""
@@ -49,6 +57,8 @@ class Ticket:
     decision: Decision[Any]
     waiter: Waiter
     result: Any = None
+    trace: Trace | None = None
+    """Where others write to the database too."""
 
 
 class _Awaited:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
@@ -28,16 +28,12 @@ _GIVE_UP_S: Final = 1.5
 _RETRY_S: Final = 0.05
 _AT_ONCE: Final = 2000
 
-_APPEND: Final = (
+APPEND: Final = (
     "INSERT INTO entry (shard, seq, at, act, body) "
     "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
 )
 _IF_UNCHANGED: Final = (
     " WHERE NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
-)
-_THERE: Final = (
-    "SELECT shard, seq, at, act, body FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
-    "JOIN entry USING (shard, seq)"
 )
 _TOUCH: Final = "INSERT INTO watermark (shard, seq) VALUES (0, 0) ON CONFLICT (shard) DO UPDATE SET seq = watermark.seq"
 _FORWARD: Final = (
@@ -53,19 +49,13 @@ _DELETE: Final = (
     "DELETE FROM record USING unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS gone (shard, owner, kind, id) "
     "WHERE record.shard = gone.shard AND record.owner = gone.owner AND record.kind = gone.kind AND record.id = gone.id"
 )
-_LOAD: Final = (
-    "SELECT body FROM record JOIN unnest($1::int[], $2::text[]) AS missed (shard, owner) USING (shard, owner)"
-)
 _STANDING: Final = (
     "SELECT shard, coalesce((SELECT max(seq) FROM entry WHERE entry.shard = asked.shard), 0) AS head, "
     "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
     "FROM unnest($1::int[]) AS asked (shard)"
 )
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
-_SINCE: Final = (
-    "SELECT entry.* FROM unnest($1::int[], $2::bigint[]) AS after (shard, seq) "
-    "JOIN entry ON entry.shard = after.shard AND entry.seq > after.seq ORDER BY entry.shard, entry.seq"
-)
+
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = $1 AND label > $2 AND label >= $3 AND label < $4 "
     "ORDER BY label, owner LIMIT $5"
@@ -75,8 +65,33 @@ _DUE: Final = "SELECT body FROM record WHERE due <= $1 ORDER BY due LIMIT $2"
 _AFTER_ALL: Final = "\U0010ffff"
 
 
+class Statements(NamedTuple):
+    """Those that join a table with what was asked for."""
+
+    there: str
+    load: str
+    since: str
+
+    def only(self, condition: str) -> Statements:
+        """Return the same with a condition on what is ``stored``."""
+        return Statements(*(one.replace("/**/", f" WHERE {condition} ") for one in self))
+
+
+_JOINED: Final = Statements(
+    there="SELECT shard, seq, at, act, body FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
+    "JOIN entry AS stored USING (shard, seq)/**/",
+    load="SELECT body FROM unnest($1::int[], $2::text[]) AS missed (shard, owner) "
+    "JOIN record AS stored USING (shard, owner)/**/",
+    since="SELECT stored.* FROM unnest($1::int[], $2::bigint[]) AS after (shard, seq) "
+    "JOIN entry AS stored ON stored.shard = after.shard AND stored.seq > after.seq/**/ "
+    "ORDER BY stored.shard, stored.seq",
+)
+
+
 class PostgresLog:
     """Five connections, each made when it is needed."""
+
+    say: ClassVar[Statements] = _JOINED
 
     @classmethod
     async def open(cls, address: str) -> PostgresLog:
@@ -125,13 +140,13 @@ class PostgresLog:
         return {shard: Standing(head, watermark) for shard, head, watermark in rows}
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
-        return [EntryRow(*row) for row in await self._read(_SINCE, list(known), list(known.values()))]
+        return [EntryRow(*row) for row in await self._read(self.say.since, list(known), list(known.values()))]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
-        rows = await self._read(_LOAD, list(map(shard_of, owners)), list(map(to_column, owners)))
+        rows = await self._read(self.say.load, list(map(shard_of, owners)), list(map(to_column, owners)))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
@@ -182,7 +197,7 @@ class PostgresLog:
         An entry like ours is ours, or another server decided the very same: then its answer is the same as well.
         """
         shards, seqs = _columns(rows)[:2]
-        found = await self._read(_THERE, shards, seqs)
+        found = await self._read(self.say.there, shards, seqs)
         if {EntryRow(*row) for row in found} != set(rows):
             return False
         await self._writer.run(lambda connection: connection.execute(_TOUCH))  # as in heads()
@@ -191,10 +206,10 @@ class PostgresLog:
     async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
         columns = _columns(rows)
         if not unchanged:
-            await connection.execute(_APPEND, *columns)
+            await connection.execute(APPEND, *columns)
             return
         next_seqs = [seq + 1 for seq in unchanged.values()]
-        done = await connection.execute(_APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
+        done = await connection.execute(APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
         if done == "INSERT 0 0":
             raise Taken("a shard that was read has moved")
 

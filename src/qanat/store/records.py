@@ -17,7 +17,7 @@ from qanat.exchange.orders import Circle, DemandOrder, PasscodeLink, SupplyOrder
 from qanat.exchange.trades import Trade, TradeLink, Visit
 from qanat.ledger.book import Account
 from qanat.ledger.history import UsageHistory
-from qanat.ledger.transit import Parcel, Receipt
+from qanat.ledger.transit import Outbox, Receipt
 from qanat.ledger.work import Entry, Record, kind_name
 from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
@@ -58,8 +58,8 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Obligation,
     Offset,
     Operator,
+    Outbox,
     PairLink,
-    Parcel,
     PasscodeLink,
     Period,
     Plan,

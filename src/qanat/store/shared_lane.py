@@ -2,14 +2,14 @@
 
 Every page is at least as new as the seq at which its shard is known. A batch commits only if no shard that it read or
 writes has moved since; a question is answered only if none that it read has. Otherwise what others wrote is read and laid
-on the pages, and the batch is decided again. So whoever asks sees everything that was acknowledged by any server before,
-and a cache is never trusted, only used.
+on the pages, and what touches that is decided again; the rest of the batch is as true as it was and goes on without. So
+whoever asks sees everything that was acknowledged by any server before, and a cache is never trusted, only used.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +18,7 @@ from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard
 from qanat.ledger.work import NotLoaded, Page
-from qanat.store.lane import Batch, Decision, Lane, Ticket
+from qanat.store.lane import Batch, Decision, Lane, Ticket, Trace
 from qanat.store.pages import gathered
 from qanat.store.port import EntryRow, SharedLog, Standing, Taken
 from qanat.store.projector import SharedProjector
@@ -41,8 +41,10 @@ class SharedLane(Lane):
         self._rows = SharedProjector(log)
         super().__init__(log, clock, pages_kept=pages_kept, projector=self._rows)
         self._page_of = self._noted
-        self._read: set[Shard] = set()
-        """The shards that the gathering batch has read."""
+        self._reads: set[Shard] = set()
+        """The shards that the decision under way has read."""
+        self._trace = Trace(set(), set(), 0)
+        """Of the last decision; it is enlisted at once."""
         self._lost: StoreFault | None = None
         """Why it could not be read where the database stands."""
         self._looking: asyncio.Future[None] | None = None
@@ -59,12 +61,21 @@ class SharedLane(Lane):
         return False
 
     def _decide(self, decision: Decision[Any]) -> tuple[Any, bool]:
+        batch = self._gathering
+        rows, octets_used, self._reads = len(batch.rows), batch.octets_used, set()
         try:
-            return super()._decide(decision)
+            outcome = super()._decide(decision)
         except NotLoaded:
             raise
         except Exception as error:
-            return _Raised(error), False
+            outcome = _Raised(error), False
+        writes = {row.shard for row in batch.rows[rows:]}
+        self._trace = Trace(self._reads, writes, batch.octets_used - octets_used)
+        return outcome
+
+    def _enlist(self, ticket: Ticket) -> None:
+        ticket.trace = self._trace
+        super()._enlist(ticket)
 
     def _tell(self, ticket: Ticket) -> None:
         if isinstance(ticket.result, _Raised):
@@ -87,12 +98,12 @@ class SharedLane(Lane):
             if not self._gathering.tickets:
                 return
         batch = self._begin()
-        read, self._read = self._read, set()
-        touched = self._known(read.union(row.shard for row in batch.rows))
         try:
-            if await self._commit(batch, touched):
-                self._settle(batch)
-            else:
+            while batch.tickets:
+                touched = self._known(shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes)
+                if await self._commit(batch, touched):
+                    self._settle(batch)
+                    break
                 await self._make_way(await self._shared.standing(touched))
         except StoreFault as fault:
             await self._lose(fault)
@@ -101,7 +112,7 @@ class SharedLane(Lane):
     # -- how it is done
 
     def _noted(self, owner: Owner) -> Page:
-        self._read.add(self._log.shard_of(owner))
+        self._reads.add(self._log.shard_of(owner))
         return self._pages(owner)
 
     def _known(self, shards: Iterable[Shard]) -> dict[Shard, int]:
@@ -134,7 +145,7 @@ class SharedLane(Lane):
             looking.set_exception(self._lost)
 
     async def _make_way(self, standing: Mapping[Shard, Standing]) -> None:
-        """Somebody else appended first: take that up, and decide all that is under way anew, in order."""
+        """Somebody else appended first: take that up, and decide what touches it anew, in order."""
         moved = {shard: one for shard, one in standing.items() if one.head > self._durable.get(shard, 0)}
         far = {
             shard: one.watermark
@@ -142,12 +153,18 @@ class SharedLane(Lane):
             if one.head - self._durable.get(shard, 0) > _REPLAYED and one.watermark > self._durable.get(shard, 0)
         }
         newer = await self._shared.since({**self._known(moved), **far})
-        owners = self._changed()
-        tickets = self._withdraw()
+        assert self._committing is not None, "between batches nothing is taken up"
+        batches = (self._committing, self._gathering)
+        untrue = _untrue(batches, set(moved))
+        tickets, owners = [], set[Owner]()
+        for batch in batches:
+            tickets += _withdraw(batch, untrue)
+            owners |= self._clear(batch, untrue)
         self.figures.decided_again += len(tickets)
         if far:
             self._jump(far)
         self._take_up(newer, owners)
+        self._heads.update(self._known(untrue))
         await self._decide_anew(tickets, owners)
 
     async def _see_others(self) -> None:
@@ -172,10 +189,12 @@ class SharedLane(Lane):
             self._wake()
         await asyncio.shield(self._looking)
 
-    def _changed(self) -> set[Owner]:
-        """The owners whose pages show what is not committed yet."""
-        assert self._committing is not None, "between batches nothing is taken up"
-        return {*gathered(self._committing.entries), *gathered(self._gathering.entries)}
+    def _clear(self, batch: Batch, untrue: set[Shard]) -> set[Owner]:
+        """Take out of a batch what it did in these shards; return the owners whose pages show it."""
+        done = list(zip(batch.rows, batch.entries, strict=True))
+        batch.rows = [row for row, _ in done if row.shard not in untrue]
+        batch.entries = [entry for row, entry in done if row.shard not in untrue]
+        return set(gathered(entry for row, entry in done if row.shard in untrue))
 
     def _jump(self, watermarks: dict[Shard, int]) -> None:
         """Know shards as of their rows, and nothing of before."""
@@ -186,12 +205,10 @@ class SharedLane(Lane):
     def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:
         """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""
         self._pages.forget(uncommitted)
-        self._read = set()
         entries = [decode_entry(row.body) for row in newer]
         for row, entry in zip(newer, entries, strict=True):
             self._pages.apply(entry)
             self._durable[row.shard] = row.seq
-        self._heads = dict(self._durable)
         self._projector.take(entries)
 
     async def _decide_anew(self, tickets: list[Ticket], owners: set[Owner]) -> None:
@@ -200,3 +217,34 @@ class SharedLane(Lane):
             await asyncio.gather(*(self._load(owner) for owner in owners))
         for ticket in tickets:
             await self._again(ticket)
+
+
+def _untrue(batches: Iterable[Batch], moved: set[Shard]) -> set[Shard]:
+    """Return the shards in which what was decided can't stand: those that moved, and what was done elsewhere with them."""
+    traces = [trace for batch in batches for _, trace in _traced(batch)]
+    untrue: set[Shard] = set()
+    grown = moved
+    while grown != untrue:
+        untrue = grown
+        hit = (trace.writes for trace in traces if not untrue.isdisjoint(trace.reads | trace.writes))
+        grown = untrue.union(*hit)
+    return untrue
+
+
+def _withdraw(batch: Batch, untrue: set[Shard]) -> list[Ticket]:
+    """Take the tickets that touch these shards out of a batch."""
+    kept, withdrawn = [], []
+    for ticket, trace in _traced(batch):
+        if untrue.isdisjoint(trace.reads | trace.writes):
+            kept.append(ticket)
+        else:
+            withdrawn.append(ticket)
+            batch.octets_used -= trace.octets_used
+    batch.tickets = kept
+    return withdrawn
+
+
+def _traced(batch: Batch) -> Iterator[tuple[Ticket, Trace]]:
+    for ticket in batch.tickets:
+        assert ticket.trace is not None, "every ticket was enlisted here"
+        yield ticket, ticket.trace

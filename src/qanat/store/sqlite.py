@@ -1,7 +1,7 @@
 """The log in one SQLite file: WAL, ``synchronous=FULL``, one writer thread.
 
-All shards share one log here (shard 0): a file has one writer anyway, and entries then land side by side on disk. A batch
-is one INSERT of many rows, so that Python's lock changes hands once a batch and not once a row.
+All shards share one log here (shard 0): a file has one writer anyway, and entries then land side by side on disk. Rows are
+written many with a statement, so that Python's lock changes hands once for all of them and not once for each.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,7 @@ from qanat.store.worker import Worker
 from qanat.units import Instant
 
 T = TypeVar("T")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
@@ -33,20 +35,20 @@ _PRAGMAS: Final = (
     "cache_size=-65536",
     "temp_store=MEMORY",
 )
-_ONE_INSERT: Final = 256
-"""Rows that one statement appends at most; SQLite keeps that many statements prepared."""
+_STEPS: Final = (256, 64, 16, 4, 1)
+"""How many rows a statement takes: few sizes, so that each is prepared once."""
+_ONE_INSERT: Final = _STEPS[0]
+"""Entries that one statement appends at most; SQLite keeps that many statements prepared."""
 
-_UPSERT: Final = (
-    "INSERT INTO record (shard, owner, kind, id, label, due, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (shard, owner, kind, id) DO UPDATE SET body = excluded.body "
+_KEEP_PLACE: Final = (
+    " ON CONFLICT (shard, owner, kind, id) DO UPDATE SET body = excluded.body "
     "WHERE label = excluded.label AND due IS excluded.due"
 )
 """Leaves both indexes alone, which is half the work of a row; where label or due are others now it does nothing."""
 _MOVE: Final = (
-    "UPDATE record SET label = ?5, due = ?6, body = ?7 "
-    "WHERE shard = ?1 AND owner = ?2 AND kind = ?3 AND id = ?4 AND (label <> ?5 OR due IS NOT ?6)"
+    " ON CONFLICT (shard, owner, kind, id) "
+    "DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body"
 )
-_DELETE: Final = "DELETE FROM record WHERE shard = ? AND owner = ? AND kind = ? AND id = ?"
 _REACHED: Final = (
     "INSERT INTO watermark (shard, seq) VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq"
 )
@@ -60,6 +62,7 @@ _FIND: Final = (
 )
 _DUE: Final = "SELECT owner FROM record WHERE due <= ? GROUP BY owner ORDER BY min(due) LIMIT ?"
 _AFTER_ALL: Final = "\U0010ffff"
+_kind: Final = attrgetter("kind")
 
 
 class SqliteLog:
@@ -124,7 +127,7 @@ class SqliteLog:
     def _insert(self, rows: Sequence[EntryRow]) -> None:
         """Append with one statement, which is a transaction of its own."""
         with _faults(self._path):
-            self._writer.execute(_insert_many(len(rows)), [value for row in rows for value in row])
+            self._writer.execute(_insert_many(len(rows)), _flat(rows))
 
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         await self._writing.run(lambda: self._transaction(write))
@@ -186,24 +189,44 @@ def _cure(error: sqlite3.Error) -> str:
 
 
 def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
-    for place in range(0, len(rows), _ONE_INSERT):
-        some = rows[place : place + _ONE_INSERT]
-        writer.execute(_insert_many(len(some)), [value for row in some for value in row])
+    for part in _in_steps(rows):
+        writer.execute(_insert_many(len(part)), _flat(part))
 
 
 @lru_cache(_ONE_INSERT)
-def _insert_many(rows: int) -> str:
-    return "INSERT INTO entry (shard, seq, at, act, body) VALUES " + ", ".join(["(?, ?, ?, ?, ?)"] * rows)  # noqa: S608 - only its length varies
+def _insert_many(entries: int) -> str:
+    return "INSERT INTO entry (shard, seq, at, act, body)" + _values(entries, 5)
+
+
+def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+    kept = sorted((row for row in rows if row.body is not None), key=_kind)  # of a kind all move or none, mostly
+    for part in _in_steps(kept):
+        insert = "INSERT INTO record (shard, owner, kind, id, label, due, body)" + _values(len(part), 7)
+        if writer.execute(insert + _KEEP_PLACE, _flat(part)).rowcount < len(part):
+            writer.execute(insert + _MOVE, _flat(part))
+    for gone in _in_steps([row[:4] for row in rows if row.body is None]):
+        writer.execute(f"DELETE FROM record WHERE (shard, owner, kind, id) IN ({_values(len(gone), 4)})", _flat(gone))  # noqa: S608 - only its length varies
+    writer.executemany(_REACHED, list(watermarks.items()))
+
+
+def _in_steps(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    place = 0
+    while place < len(rows):
+        step = next(step for step in _STEPS if step <= len(rows) - place)
+        yield rows[place : place + step]
+        place += step
+
+
+def _flat(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [value for row in rows for value in row]
+
+
+@lru_cache
+def _values(rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f" VALUES {', '.join([row] * rows)}"
 
 
 @lru_cache
 def _load_many(owners: int) -> str:
     return f"SELECT body FROM record WHERE shard = ? AND owner IN ({', '.join('?' * owners)})"  # noqa: S608 - as above
-
-
-def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-    kept = [row for row in rows if row.body is not None]
-    if writer.executemany(_UPSERT, kept).rowcount < len(kept):
-        writer.executemany(_MOVE, kept)
-    writer.executemany(_DELETE, [row[:4] for row in rows if row.body is None])
-    writer.executemany(_REACHED, list(watermarks.items()))

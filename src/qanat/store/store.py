@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -44,6 +44,14 @@ class Store:
     def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]:
         """Run a pure decision; its result is durable when it is awaited. Raises StoreFault: repeating is safe."""
         return self._lane.decide(decision)
+
+    async def decide_all(self, decisions: Iterable[Callable[[Work], object]]) -> None:
+        """Run pure decisions, each on its own and all at once. Raises what the first to fail raised, when all have ended."""
+        waiter = _All()
+        for decision in decisions:
+            waiter.left += 1
+            self._lane.submit(decision, waiter)
+        await waiter.ended()
 
     def submit(self, decision: Callable[[Work], object], waiter: Waiter) -> None:
         """Run a pure decision and tell the waiter: for fronts with too many requests for a task each."""
@@ -84,6 +92,31 @@ class Store:
     async def close(self) -> None:
         """Commit what was taken and let go of the database. Repeating does nothing."""
         await self._lane.close()
+
+
+class _All:
+    """Waits for several decisions; their results do not matter."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self._error: Exception | None = None
+        self._done: asyncio.Future[None] | None = None
+
+    def settled(self, result: object) -> None:  # noqa: ARG002
+        self.left -= 1
+        if not self.left and self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    def failed(self, error: Exception) -> None:
+        self._error = self._error or error
+        self.settled(None)
+
+    async def ended(self) -> None:
+        if self.left:
+            self._done = asyncio.get_running_loop().create_future()
+            await self._done
+        if self._error is not None:
+            raise self._error
 
 
 class MemoryStore(Store):

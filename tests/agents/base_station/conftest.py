@@ -1,4 +1,4 @@
-"""A base station between its access side, a bridge with two terminals on it, and the internet."""
+"""A base station between its access side, a bridge with two terminals on it, and the internet; its agent and a server."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.operator import Operator
+from tests.agents.processes import Agent
 from tests.namespaces import Namespace, can_make_namespaces, join
 
+from qanat.agents.base_station.enrol import enrol
 from qanat.agents.base_station.gateway import Gateway
 from qanat.agents.base_station.metered import Metered
 from qanat.agents.base_station.ruleset import key_of
+from qanat.system import SystemClock
 
 ALICE, ALICE6 = "10.50.0.2", "fd00:50::2"
 MALLORY, MALLORY6 = "10.50.0.3", "fd00:50::3"
@@ -54,6 +60,43 @@ def scene() -> Iterator[Scene]:
     yield made
     for each in (made.station, made.alice, made.mallory, made.internet):
         each.close()
+
+
+@pytest.fixture
+def server(scene: Scene) -> Iterator[FakeExchange]:
+    with scene.internet.inside():
+        operator = Operator(bought=50_000_000, quota_octets=5_000_000, report_interval_s=1)
+        made = FakeExchange(operator, host=SERVER, port=7443, clock=SystemClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def state(scene: Scene, server: FakeExchange, tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    with scene.station.inside():
+        enrol(
+            folder,
+            server=server.url,
+            code="CODE-1",
+            access="br0",
+            uplink="up0",
+            place="Café Zürich <1>",
+            serial=None,
+            clock=SystemClock(),
+        )
+    return folder
+
+
+@contextmanager
+def running(scene: Scene, state: Path, *more: str) -> Iterator[Agent]:
+    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state), *more)
+    try:
+        agent.wait_for("ready")
+        yield agent
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
 
 
 def build_scene() -> Scene:

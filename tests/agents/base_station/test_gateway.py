@@ -207,6 +207,7 @@ def test_a_gate_that_opens_again_has_a_rung_for_each_grant_and_tells_of_the_firs
             assert next(names for names in dry(gateway) if names) == [f"rung_s1_1_{MIB}"]
             assert not alice.ran_dry([f"rung_s1_1_{MIB}"])
             assert f"rung_s1_3_{3 * MIB}" in gateway.standing()["s1"].quotas
+            assert alice.spent == Metered.adopt(gateway, "s1", gateway.standing()["s1"]).spent == MIB
             run_until_shut(gateway, alice)
         assert 0 <= 3 * MIB - alice.reading().total < PACKET
 

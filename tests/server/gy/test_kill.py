@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,20 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged_and_service_res
         measured = asyncio.run(bench_gy(tmp_path, **load, database=database, tell=said.append))
     assert measured.conserved, said
     assert measured.requests > 100
+
+
+def test_while_the_database_is_away_for_longer_gateways_are_told_so_quickly_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Away for longer than a batch is tried again. `qanat bench gy --kill-database --away 60` is the same for a minute."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(qanat.__file__).parents[1]))
+    said: list[str] = []
+    with own_postgres(partial(KilledDatabase, away_s=2.5)) as database:
+        load = {"seconds": 4, "connections": 2, "in_flight": 4, "subscribers": 8}
+        measured = asyncio.run(bench_gy(tmp_path, **load, database=database, tell=said.append))
+    assert measured.conserved, said
+    assert measured.put_off, said
+    assert measured.put_off_p50_ms
+    assert measured.put_off_slowest_ms
+    assert measured.put_off_p50_ms < 500, "who asks in vain is told at once"
+    assert measured.put_off_slowest_ms < 10_000, "no gateway gives up before it is told"

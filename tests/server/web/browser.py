@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.server.live import Live
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -58,11 +58,11 @@ LOOKS: Final = (
 """Both languages, both looks, both widths."""
 
 
-class Person:
+class Visitor:
     """Somebody at a browser of their own: own cookies, own window."""
 
-    def __init__(self, live: Live, context: BrowserContext, look: Look) -> None:
-        self.live = live
+    def __init__(self, origin: str, context: BrowserContext, look: Look) -> None:
+        self.origin = origin
         self.look = look
         self.context = context
         self.page = self.tab()
@@ -76,11 +76,11 @@ class Person:
         return page
 
     def go(self, path: str) -> None:
-        self.page.goto(self.live.url + path)
+        self.page.goto(self.origin + path)
 
     @property
     def path(self) -> str:
-        return self.page.url.removeprefix(self.live.url)
+        return self.page.url.removeprefix(self.origin)
 
     def sign_up(self, name: str) -> None:
         """Sign up at the door; the browser is signed in from then on."""
@@ -102,13 +102,18 @@ class Person:
 
     def judge(self, name: str) -> None:
         """Keep a screenshot; then no violation of accessibility, no error, nothing wider than the window."""
-        _SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=_SHOTS / f"{name}-{self.look.name}.png", full_page=True)
-        assert self.violations() == [], name
+        self.keep(name)
+        found = self.violations()
+        assert not found, f"{name}: {found}"
         if self.look.language == "zh":
             assert not _ENGLISH.search(self.said()), f"{name} is said in English: {_ENGLISH.search(self.said())}"
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-        assert self.errors == [], name
+        assert not self.errors, f"{name}: {self.errors}"
+
+    def keep(self, name: str) -> None:
+        """Keep a screenshot for people to look at."""
+        _SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=_SHOTS / f"{name}-{self.look.name}.png", full_page=True)
 
     def said(self) -> str:
         """Return what the page says to people, without what is typed into a shell."""
@@ -131,6 +136,14 @@ class Person:
             self.errors.append(message.text)
 
 
+class Person(Visitor):
+    """A visitor of a server that the test has in hand."""
+
+    def __init__(self, live: Live, context: BrowserContext, look: Look) -> None:
+        super().__init__(live.url, context, look)
+        self.live = live
+
+
 class People:
     """Opens browsers for persons of one test."""
 
@@ -140,15 +153,7 @@ class People:
         self._contexts: list[BrowserContext] = []
 
     def person(self, look: Look = LOOKS[0], **options: Any) -> Person:
-        context = self._browser.new_context(
-            viewport={"width": look.width, "height": 844 if look.width < 600 else 800},
-            color_scheme="dark" if look.scheme == "dark" else "light",
-            locale="zh-CN" if look.language == "zh" else "en-GB",
-            timezone_id="UTC",
-            has_touch=look.width < 600,
-            reduced_motion="reduce",
-            **options,
-        )
+        context = window(self._browser, look, **options)
         self._contexts.append(context)
         return Person(self.live, context, look)
 
@@ -157,15 +162,31 @@ class People:
             context.close()
 
 
+def window(browser: Browser, look: Look, **options: Any) -> BrowserContext:
+    """Open a browser as somebody has set it up."""
+    return browser.new_context(
+        viewport={"width": look.width, "height": 844 if look.width < 600 else 800},
+        color_scheme="dark" if look.scheme == "dark" else "light",
+        locale="zh-CN" if look.language == "zh" else "en-GB",
+        timezone_id="UTC",
+        has_touch=look.width < 600,
+        reduced_motion="reduce",
+        **options,
+    )
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(inside: AbstractContextManager[None] | None = None) -> Iterator[Browser]:
+    """Start a browser, ``inside`` a network namespace if one is given."""
     path = shutil.which("chromium")
     if path is None:
         told = "chromium is missing: `./setup.sh test` installs it"
         if os.environ.get("CI"):
             pytest.fail(told)
         pytest.skip(told)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+    with ExitStack() as stack:
+        with inside or nullcontext():
+            playwright = stack.enter_context(sync_playwright())
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-
-Wait = Callable[[], Awaitable[None]]
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 
 class Fences:
-    def __init__(self, wait: Wait) -> None:
+    """``wait`` blocks in a thread of its own: behind questions to a silent server a gate would stay shut for seconds."""
+
+    def __init__(self, wait: Callable[[], None]) -> None:
         self._wait = wait
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fence")
         self._asked: list[Callable[[], None]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -23,7 +25,7 @@ class Fences:
     async def _run(self) -> None:
         while self._asked:
             served, self._asked = self._asked, []
-            await self._wait()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._wait)
             for then in served:
                 then()
         self._running = None
@@ -31,3 +33,4 @@ class Fences:
     def cancel(self) -> None:
         if self._running is not None:
             self._running.cancel()
+        self._thread.shutdown(wait=False)

@@ -29,9 +29,11 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?")
 
 _EVERY_ANSWER: Final = {
     "cache-control": "private, no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # Without a referrer a browser would call its own form's origin null (Fetch §3.2).
+    "referrer-policy": "same-origin",
     "connection": "close",
 }
 
@@ -48,6 +50,7 @@ class Request:
     port: int
     is_secret: bool = False
     """It came over TLS."""
+    query: str = ""
 
     @property
     def origin(self) -> str:
@@ -79,8 +82,11 @@ class Request:
         return self.headers.get("origin", self.origin) != self.origin
 
     def form(self) -> dict[str, str]:
-        fields = parse_qs(self.body.decode(errors="replace"), max_num_fields=16)
-        return {name: values[0].strip() for name, values in fields.items()}
+        return _fields(self.body.decode(errors="replace"))
+
+    def asked(self) -> dict[str, str]:
+        """Return what the address says after its question mark."""
+        return _fields(self.query)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +171,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
     return Request(
         method=method,
         path=path.partition("?")[0],
+        query=path.partition("?")[2],
         headers=headers,
         body=await _body(reader, headers.get("content-length", "0")),
         peer=_plain(writer.get_extra_info("peername")[0]),
@@ -183,6 +190,15 @@ async def _body(reader: asyncio.StreamReader, length: str) -> bytes:
         return await reader.readexactly(int(length))
     except asyncio.IncompleteReadError as error:
         raise Bad(HTTPStatus.BAD_REQUEST) from error
+
+
+def _fields(encoded: str) -> dict[str, str]:
+    """Return the first value of each field; none of them, if there are too many."""
+    try:
+        fields = parse_qs(encoded, max_num_fields=16)
+    except ValueError:
+        return {}
+    return {name: values[0].strip() for name, values in fields.items()}
 
 
 def _plain(text: str) -> IPv4Address | IPv6Address:

@@ -65,6 +65,11 @@ class Metered:
     def is_shut(self) -> bool:
         return self._climb.ladder.is_shut
 
+    @property
+    def spent(self) -> Octets:
+        """Running total up to which every rung ran dry."""
+        return self._climb.ladder.spent
+
     def reading(self) -> UpDown:
         counted = self._ground.reading(self.label)
         if counted is None:

@@ -17,16 +17,18 @@ import msgspec
 
 from qanat.agents.base_station.http import Answer, Bad, Request
 from qanat.agents.base_station.identity import Identity
-from qanat.agents.base_station.page import page
+from qanat.agents.base_station.page import Reader, page
+from qanat.agents.base_station.page_looks import SCRIPT
+from qanat.agents.base_station.page_words import LANGUAGES, choose
 from qanat.agents.base_station.run import BaseStation
-from qanat.agents.base_station.said import Here, SessionView
+from qanat.agents.base_station.said import NO_PRICE, Here, SessionView
 from qanat.agents.base_station.session import Session
 from qanat.units import parse_money
 from qanat.wire.agent import Problem, RefusalBody
 from qanat.wire.base_station import Admission, SignedPresentation, Wish
 
 CAPTIVE: Final = "/captive-portal"
-_PRICE: Final = re.compile(r"([\d.]+)\s*([A-Za-z]{3})?")
+_PRICE: Final = re.compile(r"([\d.]+)\s*([A-Za-z]{3})?", re.ASCII)
 _presentation: Final = msgspec.json.Decoder(SignedPresentation)
 
 Route = Callable[["Portal", Request], Awaitable[Answer]]
@@ -62,19 +64,22 @@ class Portal:
     # For people
 
     async def home(self, request: Request) -> Answer:
-        return _html(page(self._here(request)))
+        return _html(page(self._here(request), self._reader(request)))
 
     async def join(self, request: Request) -> Answer:
         form = request.form()
-        outcome = await self._admit(Admission(passcode=form.get("passcode", ""), wish=_wish(form)), request)
+        outcome = await self._answer(form, request)
         if isinstance(outcome, Session):
-            return Answer(status=HTTPStatus.SEE_OTHER, headers={"location": "/"})
+            return _home(request)
         shown = msgspec.structs.replace(self._here(request), session=None, refusal=outcome)
-        return _html(page(shown), HTTPStatus.FORBIDDEN)
+        return _html(page(shown, self._reader(request, form)), HTTPStatus.FORBIDDEN)
 
     async def leave(self, request: Request) -> Answer:
         self._station.leave(request.peer)
-        return Answer(status=HTTPStatus.SEE_OTHER, headers={"location": "/"})
+        return _home(request)
+
+    async def script(self, _request: Request) -> Answer:
+        return Answer(kind="text/javascript; charset=utf-8", body=SCRIPT.encode())
 
     # For operating systems
 
@@ -110,6 +115,12 @@ class Portal:
 
     # Shared
 
+    async def _answer(self, form: dict[str, str], request: Request) -> Session | RefusalBody:
+        wish = _wish(form)
+        if wish is None:
+            return NO_PRICE
+        return await self._admit(Admission(passcode=form.get("passcode", ""), wish=wish), request)
+
     async def _admit(self, asked: Admission, request: Request) -> Session | RefusalBody:
         """One question from one address at a time: guessing passcodes is slow work."""
         if request.peer in self._asking:
@@ -119,6 +130,14 @@ class Portal:
             return await self._station.admit(asked, request.peer)
         finally:
             self._asking.discard(request.peer)
+
+    def _reader(self, request: Request, filled: dict[str, str] | None = None) -> Reader:
+        chosen = request.asked().get("language", "")
+        return Reader(
+            language=choose(chosen, request.headers.get("accept-language", "")),
+            server=self._identity.server,
+            filled=filled or {},
+        )
 
     def _here(self, request: Request) -> Here:
         session = self._station.guests.at(request.peer)
@@ -136,6 +155,7 @@ ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/"): Portal.home,
     ("POST", "/join"): Portal.join,
     ("POST", "/leave"): Portal.leave,
+    ("GET", "/page.js"): Portal.script,
     ("GET", CAPTIVE): Portal.captive,
     ("GET", "/v1/here"): Portal.here,
     ("POST", "/v1/presentations"): Portal.present,
@@ -160,17 +180,25 @@ def _view(session: Session) -> SessionView:
     )
 
 
-def _wish(form: dict[str, str]) -> Wish:
-    """Read what a person typed; a price that can't be read is none."""
-    match = _PRICE.fullmatch(form.get("most", ""))
-    supplier = form.get("supplier") or None
+def _wish(form: dict[str, str]) -> Wish | None:
+    """Read what a person typed; None for a price that can't be read."""
+    supplier, most = form.get("supplier") or None, form.get("most", "")
+    if not most:
+        return Wish(supplier=supplier)
+    match = _PRICE.fullmatch(most.replace(",", "."))
     if match is None:
-        return Wish(supplier=supplier)
+        return None
     try:
-        most = int(parse_money(match[1]))
+        return Wish(supplier=supplier, most_per_gb=int(parse_money(match[1])), currency=(match[2] or "EUR").upper())
     except ValueError:
-        return Wish(supplier=supplier)
-    return Wish(supplier=supplier, most_per_gb=most, currency=(match[2] or "EUR").upper())
+        return None
+
+
+def _home(request: Request) -> Answer:
+    """Go back to the page, in the language that was chosen."""
+    chosen = request.asked().get("language", "")
+    location = f"/?language={chosen}" if chosen in LANGUAGES else "/"
+    return Answer(status=HTTPStatus.SEE_OTHER, headers={"location": location})
 
 
 def _html(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Answer:

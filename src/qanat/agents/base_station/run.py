@@ -1,7 +1,7 @@
 """The running base station: its guests on one event loop, one gateway, one journal, one way to the server.
 
 The kernel says which grant ran dry, timers bring the rest. Messages travel in threads, so a slow server never delays
-the metering; fences are waited for in a thread, many at once.
+the metering; fences are waited for in a thread of their own, many at once.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class BaseStation:
     def _open(self) -> None:
         self.gateway = self._open_gateway()
         self._neighbours = Neighbours(self.gateway.access)
-        self._fences = Fences(lambda: asyncio.to_thread(wait_for_packets_in_flight))
+        self._fences = Fences(wait_for_packets_in_flight)
         loop = asyncio.get_running_loop()
         loop.add_reader(self.gateway.fileno(), self._guarded, self._hear_the_kernel)
         loop.add_reader(self._neighbours.fileno(), self._guarded, self._hear_neighbours)

@@ -53,6 +53,13 @@ OUT_OF_ORDER: Final = RefusalBody(
     sentence_zh="本基站现在无法开放通行。",
     cure_zh="请一分钟后再试；原因见基站日志。",
 )
+NO_PRICE: Final = RefusalBody(
+    reason="no_price",
+    sentence="What is written as the highest price is no price.",
+    cure="Write it as 2.50 EUR, or leave it empty.",
+    sentence_zh="最高价处填写的不是价格。",
+    cure_zh="请写成 2.50 EUR，或留空。",
+)
 STOPPING: Final = RefusalBody(
     reason="base_station_stopping",
     sentence="This base station is being switched off.",

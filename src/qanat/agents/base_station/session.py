@@ -207,4 +207,4 @@ class Session:
             self._around.ended(self)
 
     def _reading(self, counted: UpDown) -> Reading:
-        return Reading(source=self._source, up=counted.up, down=counted.down)
+        return Reading(source=self._source, up=counted.up, down=counted.down, spent=self.metered.spent)

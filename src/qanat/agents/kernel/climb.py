@@ -39,6 +39,9 @@ class Climb:
         self.ladder.adopt(quotas)
         standing = {self.ladder.name(rung) for rung in self.ladder.rungs}
         self._dry = {name for name in standing if quotas[name].depleted}
+        if self.ladder.rungs:
+            serving = self.ladder.rungs[0]
+            self.ladder.spent = Octets(serving.ceiling - quotas[self.ladder.name(serving)].limit)
 
     def heard(self, names: Iterable[str]) -> None:
         """Remember that the kernel said these to be dry."""

@@ -60,6 +60,8 @@ class Ladder:
     """Serving, waiting: at most two, and none when the gate is shut."""
     numbered: int = 0
     """The highest number used so far."""
+    spent: Octets = NO_OCTETS
+    """Running total up to which every rung ran dry, each with less than a packet left over; 0 once that was given back."""
 
     @property
     def is_shut(self) -> bool:
@@ -88,6 +90,7 @@ class Ladder:
             changes += self._clear("b_of") + self._fill("a_of", self.rungs[1])
         changes.append(self.table.delete_quota(self.name(dry)))
         del self.rungs[0]
+        self.spent = dry.ceiling
         return changes + self.extend()
 
     def rebuild(self, *, passed: Octets) -> list[Message]:
@@ -97,7 +100,7 @@ class Ladder:
         would hear only when the gate is shut again, and so again and again.
         """
         assert self.is_shut, "only a shut gate has an exact figure to build on"
-        end = self._end_after(passed)
+        end, self.spent = self._end_after(passed), NO_OCTETS
         return self._add("a_of", end, limit=end, used=passed) + self.extend()
 
     def fence(self) -> list[Message]:
@@ -105,6 +108,7 @@ class Ladder:
         elements = [change for place, _ in self._places() for change in self._clear(place)]
         quotas = [self.table.delete_quota(self.name(rung)) for rung in self.rungs]
         self.rungs.clear()
+        self.spent = NO_OCTETS
         return elements + quotas
 
     def add_key(self, key: Key) -> list[Message]:

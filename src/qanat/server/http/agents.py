@@ -5,7 +5,8 @@ What a known terminal is refused is remembered for the operator, in the same com
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -53,16 +54,28 @@ async def enrolment(request: Request) -> Response:
     terminal = await services.store.decide(lambda work: enrol(work, asked, id=id, binding_code=binding_code))
     if isinstance(terminal, Refused):
         return await refuse(services, terminal)
-    return _json(_enrolled(terminal, services), 201)
+    return Response(_encode(_enrolled(terminal, services)), 201, media_type="application/json")
 
 
 async def interrogation(request: Request) -> Response:
     """Report, give back, ask (RFC 8506 §5). A repeat of the same number gets the same answer."""
-    services = services_of(request)
-    body = await request.body()
-    id = await services.admission.terminal(request, body)
-    if isinstance(id, Refused):
-        return await refuse(services, id)
+    return await _ask(request, interrogation_of)
+
+
+async def usage(request: Request) -> Response:
+    """Take rows of the usage journal; what is confirmed is durable, and may be deleted by the terminal."""
+    return await _ask(request, usage_of)
+
+
+class Question(NamedTuple):
+    """What a terminal asks, ready to be decided."""
+
+    decide: Callable[[Work], msgspec.Struct | Refused]
+    session: str = ""
+
+
+def interrogation_of(services: Services, id: str, body: bytes) -> Question:
+    """Read an interrogation. Raises msgspec.DecodeError."""
     message = _interrogation.decode(body)
 
     def decide(work: Work) -> InterrogationAnswer | Refused:
@@ -71,19 +84,11 @@ async def interrogation(request: Request) -> Response:
             return terminal
         return translate.interrogation(work, services.policy, terminal, message)
 
-    outcome = await services.store.decide(decide)
-    if isinstance(outcome, InterrogationAnswer) and outcome.refusal is not None:
-        services.metrics.refusals.labels(outcome.refusal.reason).inc()
-    return await _answer(services, outcome, terminal=id, session=message.session)
+    return Question(decide, message.session)
 
 
-async def usage(request: Request) -> Response:
-    """Take rows of the usage journal; what is confirmed is durable, and may be deleted by the terminal."""
-    services = services_of(request)
-    body = await request.body()
-    id = await services.admission.terminal(request, body)
-    if isinstance(id, Refused):
-        return await refuse(services, id)
+def usage_of(_: Services, id: str, body: bytes) -> Question:
+    """Read a usage report. Raises msgspec.DecodeError."""
     report = _report.decode(body)
 
     def decide(work: Work) -> UsageConfirmation | Refused:
@@ -91,7 +96,7 @@ async def usage(request: Request) -> Response:
         terminal = terminal_or_refused(work, id)
         return terminal if isinstance(terminal, Refused) else translate.usage(work, terminal, report)
 
-    return await _answer(services, await services.store.decide(decide), terminal=id)
+    return Question(decide)
 
 
 async def own_terminal(request: Request) -> Response:
@@ -119,16 +124,36 @@ HOT: Final[list[Described]] = [
 ]
 
 
+SHORT: Final[dict[str, Callable[[Services, str, bytes], Question]]] = {
+    "/v1/agent/interrogations": interrogation_of,
+    "/v1/agent/usage": usage_of,
+}
+"""What is asked most, by its path: ``short_way`` answers it without the application's layers."""
+
+
+def encoded(services: Services, outcome: msgspec.Struct) -> bytes:
+    """Return a good answer as it is sent; that nothing was granted is counted with the refusals."""
+    if isinstance(outcome, InterrogationAnswer) and outcome.refusal is not None:
+        services.metrics.refusals.labels(outcome.refusal.reason).inc()
+    return _encode(outcome)
+
+
+async def _ask(request: Request, read: Callable[[Services, str, bytes], Question]) -> Response:
+    services = services_of(request)
+    body = await request.body()
+    id = await services.admission.terminal(request, body)
+    if isinstance(id, Refused):
+        return await refuse(services, id)
+    question = read(services, id, body)
+    return await _answer(services, await services.store.decide(question.decide), terminal=id, session=question.session)
+
+
 async def _answer(
     services: Services, outcome: msgspec.Struct | Refused, *, terminal: str, session: str = ""
 ) -> Response:
     if isinstance(outcome, Refused):
         return await refuse(services, outcome, who=f"terminal/{terminal}", session=session)
-    return _json(outcome, 200)
-
-
-def _json(message: msgspec.Struct, status: int) -> Response:
-    return Response(_encode(message), status, media_type="application/json")
+    return Response(encoded(services, outcome), media_type="application/json")
 
 
 def _enrolled(terminal: Terminal, services: Services) -> Enrolled:

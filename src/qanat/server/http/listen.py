@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from functools import partial
 
 import uvicorn
-from starlette.types import ASGIApp
 
+from qanat.server.http.app import make_app
+from qanat.server.http.services import Services
+from qanat.server.http.short_way import Connection
 from qanat.server.listening import address_of
 from qanat.server.place import ALONE, Place
-from qanat.server.settings import Http
 
 
 class HttpListener:
     """``start`` returns once connections are accepted, ``stop`` once every request under way was answered."""
 
-    def __init__(
-        self, app: ASGIApp, settings: Http, *, place: Place = ALONE, ending: Callable[[], None] = lambda: None
-    ) -> None:
-        """``ending`` is called before a stop waits: it lets those go who would watch for ever."""
-        self._ending = ending
-        self._settings = settings
+    def __init__(self, services: Services, *, place: Place = ALONE) -> None:
+        self._services = services
         self._place = place
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                make_app(services),
+                http=partial(Connection, services),  # type: ignore[arg-type]  # is called, no more
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -34,28 +32,27 @@ class HttpListener:
                 proxy_headers=False,
                 ws="none",
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=settings.stop_timeout_s,
+                timeout_graceful_shutdown=services.settings.http.stop_timeout_s,
                 backlog=2048,
             )
         )
-        self._task: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._sockets: list[socket.socket] = []
 
     async def start(self) -> str:
         """Listen, and return the address as ``host:port``. Raises CannotListen, BadInput."""
-        listening = self._place.door(self._settings.listen, "--http")
+        listening = self._place.door(self._services.settings.http.listen, "--http")
+        self._sockets.append(listening)
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[listening])
-        self._task = asyncio.create_task(self._run(listening), name="http")
+        await self._server.startup(sockets=self._sockets)
+        self._ticking = asyncio.create_task(self._server.main_loop(), name="http")
         return address_of(listening)
 
     async def stop(self) -> None:
-        self._ending()
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-    async def _run(self, listening: socket.socket) -> None:
-        await self._server.main_loop()
-        await self._server.shutdown(sockets=[listening])
+        self._services.pulse.close()  # lets those go who would watch for ever
+        if self._ticking is not None:
+            self._ticking.cancel()  # it keeps the date, and would look for a reason to end ten times a second
+            await asyncio.wait({self._ticking})
+            await self._server.shutdown(sockets=self._sockets)

@@ -13,6 +13,7 @@ from qanat.clock import Clock
 from qanat.server.gy.peers import Roster
 from qanat.server.http.admission import Admission
 from qanat.server.http.signed import ReplayMemory, Verifier
+from qanat.server.http.under_way import UnderWay
 from qanat.server.metrics import Metrics
 from qanat.server.notices import Notices
 from qanat.server.ownership import Ownership
@@ -36,6 +37,7 @@ class Services:
     tries_by_name: Tries | SharedTries
     tries_by_address: Tries | SharedTries
     admission: Admission
+    under_way: UnderWay
     peers: Roster
     notices: Notices
     ownership: Ownership
@@ -62,16 +64,18 @@ def make_services(
     verifier = Verifier(clock=clock, window_s=window_s, memory=memory)
     per_minute = settings.sign_in.tries_per_minute
     ownership = Ownership(store)
+    metrics = Metrics(store)
     return Services(
         store=store,
         clock=clock,
         settings=settings,
         policy=settings.policy(),
-        metrics=Metrics(store),
+        metrics=metrics,
         passwords=Passwords(at_once=settings.sign_in.hashes_at_once, hasher=hasher),
         tries_by_name=_tries(shared, "name", per_minute, clock),
         tries_by_address=_tries(shared, "address", 10 * per_minute, clock),
         admission=Admission(store=store, verifier=verifier, clock=clock),
+        under_way=UnderWay(metrics, at_once=settings.http.at_once),
         peers=Roster(store, clock),
         notices=Notices(),
         ownership=ownership,

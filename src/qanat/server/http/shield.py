@@ -17,9 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qanat.server.http.problems import problem
-from qanat.server.metrics import Metrics
+from qanat.server.http.under_way import UnderWay
 from qanat.server.settings import Http
-from qanat.system import fresh_id
 
 _log: Final = structlog.get_logger("http")
 _CLOSE: Final = {"connection": "close"}
@@ -32,11 +31,10 @@ class Gone(Exception):
 
 
 class Shield:
-    def __init__(self, app: ASGIApp, *, settings: Http, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Http, under_way: UnderWay) -> None:
         self._app = app
         self._settings = settings
-        self._metrics = metrics
-        self._under_way = 0
+        self._under_way = under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,7 +42,9 @@ class Shield:
             return
         begun = time.perf_counter()
         status = 499
-        request_id = fresh_id("req")
+        crowded = self._under_way.is_full and scope["path"] not in _UNWATCHED
+        app: ASGIApp = self._busy() if crowded else self._guarded
+        request_id = self._under_way.begin()
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -53,31 +53,18 @@ class Shield:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        self._under_way += 1
-        self._metrics.in_flight.set(self._under_way)
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
-                await self._guarded(scope, receive, watched)
+                await app(scope, receive, watched)
         except Exception:
             # A mistake of ours was logged and answered with 500 before it came here; it has nothing more to tell.
             if status != 500:
                 raise
         finally:
-            self._under_way -= 1
-            self._metrics.in_flight.set(self._under_way)
+            self._under_way.end()
             self._note(scope, status, time.perf_counter() - begun, request_id)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._under_way > self._settings.at_once and scope["path"] not in _UNWATCHED:
-            busy = problem(
-                503,
-                f"More than {self._settings.at_once} requests are under way.",
-                reason="overloaded",
-                cure="Try again in a moment.",
-                headers={"retry-after": "1", **_CLOSE},
-            )
-            await busy(scope, receive, send)
-            return
         try:
             body = await self._read(scope, receive)
         except Gone:
@@ -86,6 +73,15 @@ class Shield:
             await body(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
+
+    def _busy(self) -> Response:
+        return problem(
+            503,
+            f"More than {self._settings.at_once} requests are under way.",
+            reason="overloaded",
+            cure="Try again in a moment.",
+            headers={"retry-after": "1", **_CLOSE},
+        )
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Response:
         """Return the whole body, or the answer to one that is too large or too slow. Raises Gone."""
@@ -106,10 +102,9 @@ class Shield:
             )
 
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        path = _route_of(scope)
-        self._metrics.requests.labels(path, status).inc()
-        self._metrics.seconds.labels(path).observe(seconds)
-        routine = scope["method"] == "GET" or path.startswith("/v1/agent/")
+        route = _route_of(scope)
+        self._under_way.answered(route, status, seconds)
+        routine = scope["method"] == "GET" or route.startswith("/v1/agent/")
         if status >= 400 or not routine:
             client = scope.get("client") or ("",)
             _log.info(

@@ -182,7 +182,7 @@ def stop(work: Work, order: SupplyOrder) -> SupplyOrder:
 
 def sweep(work: Work, owner: Owner) -> int:
     """Do what is due for one owner, then end the trades whose session has fallen silent."""
-    swept = charging_sweep.sweep(work, owner, {Trade: _sweep_trade, SupplyOrder: expire_supply})
+    swept = charging_sweep.sweep(work, owner, _SWEEPERS)
     for trade in work.all(Trade, owner):
         session = work.get(Session, owner, trade.id)
         if trade.running and session is not None and session.state is State.CLOSED:
@@ -283,3 +283,10 @@ def _sweep_trade(work: Work, trade: Trade) -> None:
         book_trade(work, trades.end(work, trade, trades.Event.EXPIRED))
     else:
         work.put(with_changes(trade, due=None))
+
+
+_SWEEPERS: Final[charging_sweep.Sweepers] = {
+    Trade: _sweep_trade,
+    trades.TradeLink: trades.forget_link,
+    SupplyOrder: expire_supply,
+}

@@ -32,9 +32,13 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_OVER_TLS: Final = {
+    "strict-transport-security": "max-age=31536000",
+    # Elsewhere browsers ignore it and log an error (HTML §7.1.3).
+    "cross-origin-opener-policy": "same-origin",
 }
 _INTERFACE: Final = ("/v1/", "/openapi.json", "/livez", "/readyz", "/metrics")
 
@@ -77,8 +81,6 @@ def _guarded(app: Starlette) -> ASGIApp:
 
 
 def _protect(headers: MutableHeaders, *, secure: bool) -> None:
-    for name, value in _HEADERS.items():
+    for name, value in (_HEADERS | (_OVER_TLS if secure else {})).items():
         headers[name] = value
     headers.setdefault("cache-control", "no-store")
-    if secure:
-        headers["strict-transport-security"] = "max-age=31536000"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import structlog
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,8 +22,9 @@ from starlette.routing import Route
 from qanat.errors import BadInput
 from qanat.registry.access import Role
 from qanat.server.http.problems import problem
-from qanat.server.web import figures, static
+from qanat.server.web import figures
 from qanat.server.web.api import SignedOut, Turned
+from qanat.server.web.drawing import templates
 from qanat.server.web.forms import (
     SECRET,
     NotBelieved,
@@ -36,10 +36,8 @@ from qanat.server.web.forms import (
     worth_asking_again,
     write_fields,
 )
-from qanat.server.web.language import LANGUAGES, TAGS
 from qanat.server.web.menu import CURED_AT, MENUS, Entry, here
 from qanat.server.web.visit import Visit, begin, cookie_name, give
-from qanat.system import fresh_token
 from qanat.wire.agent import Problem
 
 Handle = Callable[[Visit], Awaitable[Response]]
@@ -123,7 +121,7 @@ def redirect(path: str) -> Response:
 
 
 def render(visit: Visit, template: str, status: int = 200, **shown: Any) -> Response:
-    return HTMLResponse(_templates().get_template(template).render(_context(visit) | shown), status)
+    return HTMLResponse(templates().get_template(template).render(_context(visit) | shown), status)
 
 
 def refused(visit: Visit, why: Problem, *, wait_s: int | None = None) -> Response:
@@ -166,28 +164,6 @@ def _stale(visit: Visit) -> Response:
     if SECRET & visit.form.keys():
         return redirect(path + "?stale=1")
     return ask_again(visit, path=path, form=visit.form)
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("qanat.server.web"),
-        autoescape=True,
-        auto_reload=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        languages=LANGUAGES,
-        tags=TAGS,
-        address=static.address,
-        once=fresh_token,
-        money=figures.money,
-        share=figures.share,
-        coded=figures.coded,
-    )
-    return environment
 
 
 def _context(visit: Visit) -> dict[str, Any]:

@@ -6,7 +6,7 @@ What several decisions make up (``server/trading``) is run as it is; its store a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -73,6 +73,11 @@ class Market:
         if not self.is_up:
             raise StoreFault("the server died")
         return Done(self.desk.decide(decision))
+
+    def decide_all(self, decisions: Iterable[Callable[[Work], object]]) -> Done[None]:
+        for decision in decisions:
+            self.decide(decision)
+        return Done(None)
 
     def admit(self, station: str, asked: Admission) -> Admitted | Problem:
         self._trades += 1

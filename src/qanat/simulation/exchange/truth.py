@@ -17,7 +17,7 @@ from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.book import Account
-from qanat.ledger.transit import Parcel
+from qanat.ledger.transit import parcels_of
 from qanat.registry.names import subscriber_owner
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy
@@ -103,7 +103,7 @@ class ExchangeTruth:
             if account.reserved:
                 raise Discrepancy(f"{account.label} has {account.reserved} reserved after every deadline")
         open_sessions = [one.id for one in desk.all(Session, owner) if one.state is SessionState.OPEN]
-        parcels = desk.all(Parcel, owner)
+        parcels = desk.decide(lambda work: parcels_of(work, owner))
         if open_sessions or parcels:
             raise Discrepancy(f"{owner}: still open {open_sessions}, still in the post {parcels}")
         disputed = {one.trade for one in desk.all(Dispute, owner)}

@@ -13,10 +13,11 @@ from qanat.bench.postgres import OwnPostgres
 from qanat.store.postgres import PostgresLog
 
 
-def pytest_report_header() -> str:
-    if citus_is_here():
-        return "Citus: is here, and is asked for its plans"
-    return "Citus: is not here; what it would be asked is asked of a PostgreSQL with its tables in pieces, and nothing of Citus"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not citus_is_here():
+        terminalreporter.write_line(
+            "Citus is not here and was not asked for its plans: a PostgreSQL with its tables in pieces was."
+        )
 
 
 @pytest.fixture(scope="session")

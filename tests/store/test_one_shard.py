@@ -1,7 +1,7 @@
 """What a batch asks about one shard is asked of one piece of the tables, wherever they lie: EXPLAIN says so.
 
 On any PostgreSQL the tables are divided by hash of the shard, as Citus divides them, and a plan names the pieces it reads.
-Where Citus is installed it is asked as well; that it is not, the first lines of the test run say.
+Where Citus is installed it is asked as well; that it is not, the last lines of the test run say.
 """
 
 from __future__ import annotations

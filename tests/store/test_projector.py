@@ -10,6 +10,7 @@ from tests.store.test_contract import fund
 from qanat.clock import ManualClock
 from qanat.ids import Owner
 from qanat.ledger.book import Account
+from qanat.ledger.work import Entry
 from qanat.store.audit import audit
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, RecordRow
@@ -17,9 +18,8 @@ from qanat.store.projector import SharedProjector
 from qanat.store.store import Store
 
 
-def images(owner: str, balance: int, count: int = 1) -> dict:  # type: ignore[type-arg]
-    accounts = [Account(owner=Owner(owner), id=f"b{n}", role="bucket", balance=balance) for n in range(count)]
-    return {Owner(owner): {(Account, account.id): account for account in accounts}}
+def entry(owner: str, balance: int, count: int = 1) -> Entry:
+    return Entry(put=[Account(owner=Owner(owner), id=f"b{n}", role="bucket", balance=balance) for n in range(count)])
 
 
 async def write(projector: SharedProjector, log: Log, seq: int) -> None:
@@ -34,8 +34,8 @@ def test_rows_that_another_server_brought_further_are_left_alone() -> None:
     async def story() -> None:
         log = MemoryLog()
         slow, quick = SharedProjector(log), SharedProjector(log)
-        slow.take(images("subscriber/alice", 5, count=600))
-        quick.take(images("subscriber/alice", 7, count=600))
+        slow.take([entry("subscriber/alice", 5, count=600)])
+        quick.take([entry("subscriber/alice", 7, count=600)])
         await write(quick, log, 7)
         await write(slow, log, 5)
         rows = [item for item in log.snapshot() if isinstance(item, RecordRow)]

@@ -21,7 +21,7 @@ from qanat.ids import Owner, SessionId
 from qanat.ledger.book import Account, open_bucket
 from qanat.ledger.work import Work
 from qanat.store.store import Store, open_store
-from qanat.system import SystemClock, fresh_id
+from qanat.system import SystemClock, fresh_id, tune
 from qanat.units import Octets
 
 _BUCKET: Final = 10**15
@@ -44,6 +44,7 @@ class _Load:
 
 async def bench_ledger(database: str, *, seconds: float, in_flight: int, subscribers: int = 2000) -> Figures:
     """Measure for some seconds, with so many requests in flight. Raises StoreFault."""
+    tune()
     store = await open_store(database, SystemClock())
     try:
         run = fresh_id("bench")

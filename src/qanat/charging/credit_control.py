@@ -83,32 +83,34 @@ class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
 
 
 _UNBOUND: Final = Bound(octets=MAX_OCTETS)
+_ACTS: Final = {event: f"interrogated {event}" for event in Event}
 
 
 def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     """Answer one interrogation. Repeating it gives the same answer and counts nothing twice."""
-    work.act = f"interrogated {request.event}"
+    work.act = _ACTS[request.event]
     session = work.get(Session, request.owner, request.session)
-    earlier = None if session is None else earlier_answer(session, request)
-    if earlier is not None:
-        return earlier
     state = State.IDLE if session is None else session.state
+    if session is not None:
+        earlier = earlier_answer(session, request)
+        if earlier is not None:
+            return earlier
     after = TRANSITIONS.get((state, request.event))
     if after is None:
         return _out_of_turn(work, request, session, WHY_NOT[state, request.event])
-    session = session or begin(request, work.now)
+    session, now = session or begin(request, work.now), work.now
     quotas = list(session.quotas)
-    session = _counted(session, _count(work, session.owner, quotas, request.uses), work.now)
+    session = _counted(session, _count(work, request.owner, quotas, request.uses), now)
+    grants: tuple[Grant, ...] = ()
     if after is State.CLOSED:
-        _release_all(work, session.owner, quotas)
+        _release_all(work, request.owner, quotas)
         quotas.clear()
-        grants: tuple[Grant, ...] = ()
-        due = Instant(work.now + CLOSED_KEPT)
+        due = Instant(now + CLOSED_KEPT)
     else:
         grants = _grant_all(work, policy, session, quotas, request)
-        due = min([quota.deadline for quota in quotas], default=Instant(work.now + policy.idle_ms))
-    answer = Answer(number=request.number, digest=request.digest, grants=grants, at=work.now)
-    work.put(answered(session, answer, state=after, quotas=tuple(quotas), due=due, last_at=work.now))
+        due = min([quota.deadline for quota in quotas], default=Instant(now + policy.idle_ms))
+    answer = Answer(number=request.number, digest=request.digest, grants=grants, at=now)
+    work.put(answered(session, answer, state=after, quotas=tuple(quotas), due=due, last_at=now))
     return answer
 
 
@@ -116,6 +118,8 @@ def earlier_answer(session: Session, request: Interrogation) -> Answer | None:
     """Return what a repeated request is told; None if it is new."""
     if session.holder != request.holder:
         return _not_now(request, Refusal.UNKNOWN_SESSION)
+    if request.number > session.newest:
+        return None
     earlier = session.answer_to(request.number)
     if earlier is not None:
         return earlier if earlier.digest == request.digest else _not_now(request, Refusal.REQUEST_REUSED)
@@ -268,18 +272,18 @@ def _grant_all(
 def _grant(
     work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation
 ) -> tuple[Quota | None, Grant]:
-    buckets = [one for one in book.usable_buckets(work, session.owner, ask.unit) if one.balance > one.reserved]
-    bound = request.bound or _UNBOUND
-    available = Octets(min(sum([bucket.balance - bucket.reserved for bucket in buckets]), bound.octets))
+    unit, wanted, bound = ask.unit, ask.wanted, request.bound or _UNBOUND
+    buckets, available = book.available_buckets(work, request.owner, unit)
+    available = min(available, bound.octets)
     if not available:
-        return None, _no(ask, nothing_left(work, session.owner, ask.unit))
-    if ask.wanted is not None and ask.wanted > available and buckets[0].all_or_nothing:
-        return None, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": ask.wanted, "available": available}))
+        return None, _no(ask, nothing_left(work, request.owner, unit))
+    if wanted is not None and wanted > available and buckets[0].all_or_nothing:
+        return None, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": wanted, "available": available}))
     octets = next_size(
         policy,
-        step=Octets(buckets[0].quota_octets or policy.step(ask.unit)),
-        wanted=ask.wanted,
-        rate=session.rate if ask.unit == "octets" else 0,
+        step=Octets(buckets[0].quota_octets or policy.step(unit)),
+        wanted=wanted,
+        rate=session.rate if unit == "octets" else 0,
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
@@ -292,7 +296,7 @@ def _grant(
         parts=parts,
         valid_until=valid_until,
         deadline=Instant(valid_until + policy.grace_ms),
-        unit=ask.unit,
+        unit=unit,
     )
     grant = Grant(
         rating_group=ask.rating_group,
@@ -301,7 +305,7 @@ def _grant(
         valid_until=valid_until,
         threshold=threshold_of(policy, octets),
         final=octets == available,
-        unit=ask.unit,
+        unit=unit,
     )
     return quota, grant
 

@@ -81,15 +81,26 @@ def usable_buckets(work: Work, owner: Owner, unit: Unit = "octets") -> list[Acco
     now = work.now
     buckets = [
         account
-        for account in work.all(Account, owner)
-        if account.role == "bucket"
+        for account in work.records(Account, owner).values()
+        if account.balance > 0
+        and account.role == "bucket"
         and account.unit == unit
-        and account.balance > 0
-        and (account.expires_at or _NEVER) > now
+        and (account.expires_at is None or account.expires_at > now)
     ]
     if len(buckets) > 1:
         buckets.sort(key=lambda bucket: (bucket.priority, bucket.expires_at or _NEVER, bucket.opened_at, bucket.id))
     return buckets
+
+
+def available_buckets(work: Work, owner: Owner, unit: Unit = "octets") -> tuple[list[Account], Octets]:
+    """Return the usable buckets that a new quota could take from, in order of use, and how much that is."""
+    buckets, total = [], 0
+    for bucket in usable_buckets(work, owner, unit):
+        left = bucket.balance - bucket.reserved
+        if left > 0:
+            buckets.append(bucket)
+            total += left
+    return buckets, Octets(total)
 
 
 def available(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
@@ -107,7 +118,8 @@ def reserve_from(work: Work, buckets: list[Account], octets: Octets) -> tuple[Pa
     parts: list[Part] = []
     left = int(octets)
     for bucket in buckets:
-        take = min(left, bucket.available)
+        free = bucket.balance - bucket.reserved
+        take = left if left < free else free
         if take > 0:
             work.put(replace(bucket, reserved=bucket.reserved + take))
             parts.append((bucket.id, take))
@@ -140,7 +152,7 @@ def post_and_release(work: Work, owner: Owner, parts: tuple[Part, ...], used: Oc
     """Turn used octets into usage as ``post`` does, and send the rest of the parts home."""
     left = int(used)
     for id, octets in parts:
-        take = min(left, octets)
+        take = left if left < octets else octets
         _draw(work, _account(work, owner, id), posted=take, reserved=octets)
         left -= take
     _use(work, owner, used, unit, beyond=left)
@@ -230,9 +242,8 @@ def transfer(work: Work, source: Account, target: Account, amount: int) -> None:
 
 def _draw(work: Work, bucket: Account, *, posted: int, reserved: int) -> None:
     """Take octets out of a bucket, and a reservation of as many or more off it."""
-    work.put(replace(bucket, balance=bucket.balance - posted, reserved=bucket.reserved - reserved))
-    if posted:
-        work.posted(bucket.owner, bucket.id, -posted)
+    image = replace(bucket, balance=bucket.balance - posted, reserved=bucket.reserved - reserved)
+    work.put(image, posted=-posted)
 
 
 def _use(work: Work, owner: Owner, used: int, unit: Unit, *, beyond: int) -> None:
@@ -259,16 +270,15 @@ def _post_beyond(work: Work, owner: Owner, octets: int, unit: Unit) -> None:
 
 
 def _add(work: Work, account: Account, amount: int) -> None:
-    work.put(replace(account, balance=account.balance + amount))
-    work.posted(account.owner, account.id, amount)
+    work.put(replace(account, balance=account.balance + amount), posted=amount)
 
 
 def _used_account(work: Work, owner: Owner, unit: Unit) -> Account:
     id = _named("used", unit)
-    return work.get(Account, owner, id) or Account(owner=owner, id=id, role="used", unit=unit)
+    return work.records(Account, owner).get(id) or Account(owner=owner, id=id, role="used", unit=unit)
 
 
 def _account(work: Work, owner: Owner, id: str) -> Account:
-    account = work.get(Account, owner, id)
+    account = work.records(Account, owner).get(id)
     assert account is not None, f"account {owner}:{id} is reserved on and missing"
     return account

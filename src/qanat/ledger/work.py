@@ -8,8 +8,8 @@ that replaying entries needs no rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -62,6 +62,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """(kind, owner, id) of records that are forgotten."""
 
 
+_Change = tuple[dict[str, Record], Record | None, Record, int]
+"""Where a record lies on its page, what lay there before, the image that was put there or dropped, and what was posted to it."""
+
+
+_NO_ENTRY: Final = Entry()
+_NO_RECORDS: Final[Mapping[str, Record]] = {}
+
+
 class NotLoaded(Exception):
     """A decision needs the page of an owner that is not in memory. The store loads it and decides again."""
 
@@ -76,18 +84,22 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_page_of", "_pages", "_postings", "_undo", "act", "images", "now", "octets_used")
+    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "act", "now", "octets_used")
 
     def __init__(self, page_of: Callable[[Owner], Page], now: Instant) -> None:
         self.now = now
         self.act = ""
-        self.images: Images = {}
-        """What this decision leaves behind: the new image of each record, None where it is dropped."""
+        self.octets_used = 0
+        """What the entries post as usage."""
         self._page_of = page_of
         self._pages: dict[Owner, Page] = {}
-        self._undo: list[tuple[dict[str, Record], str, Record | None]] = []
-        self._postings: list[tuple[Owner, Posting]] = []
-        self.octets_used = 0
+        self._blank: dict[Owner, Page] = {}
+        self._changes: list[_Change] = []
+
+    def records(self, kind: type[R], owner: Owner) -> Mapping[str, R]:
+        """Return the records of a kind that an owner has, by id, as this decision sees them. Raises NotLoaded."""
+        page = self._pages.get(owner) or self._page(owner)
+        return page.get(kind) or _NO_RECORDS  # type: ignore[return-value]
 
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         """Return the record as this decision sees it. Raises NotLoaded."""
@@ -96,50 +108,60 @@ class Work:
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""
-        return list(self._page(owner).get(kind, {}).values())  # type: ignore[arg-type]
+        return list(self.records(kind, owner).values())
 
     def everything(self, owner: Owner) -> list[Record]:
         """Return every record of an owner. Raises NotLoaded."""
         return [record for records in self._page(owner).values() for record in records.values()]
 
-    def put(self, record: Record) -> None:
-        """Let an image replace the record's last one. Its page need not be in memory."""
-        records, images, key = self._place(record)
-        images[key] = records[key[1]] = record
+    def put(self, record: Record, *, posted: int = 0) -> None:
+        """Let an image replace the record's last one; ``posted`` was added to the balance of an account.
+
+        Its page need not be in memory.
+        """
+        page = self._pages.get(record.owner) or self._page_or_blank(record.owner)
+        records = page.get(type(record))
+        if records is None:
+            records = page[type(record)] = {}
+        id = record.id
+        self._changes.append((records, records.get(id), record, posted))
+        records[id] = record
 
     def drop(self, record: Record) -> None:
         """Forget a record. An account is dropped only when it is empty."""
-        records, images, key = self._place(record)
-        images[key] = None
-        records.pop(key[1], None)
-
-    def posted(self, owner: Owner, account: str, amount: int) -> None:
-        """Note that ``amount`` was added to an account's balance; called by the ledger beside its new image."""
-        self._postings.append((owner, (f"{owner}:{account}", amount)))
-        if account == "used":
-            self.octets_used += amount
+        records = self._page_or_blank(record.owner).setdefault(type(record), {})
+        self._changes.append((records, records.pop(record.id, None), record, 0))
 
     def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
-        """Return what is to be appended, an entry for each shard touched; empty if the decision only looked."""
+        """Return what is to be appended, an entry for each shard touched; empty if the decision only looked.
+
+        Of several images of one record the last one counts: it is the one that lies on the page.
+        """
         entries: dict[Shard, Entry] = {}
-        for owner, images in self.images.items():
-            entry = _entry_of(entries, shard_of(owner))
-            for (kind, id), record in images.items():
-                if record is None:
-                    entry.drop.append((kind_name(kind), owner, id))
-                else:
-                    entry.put.append(record)
-        for owner, posting in self._postings:
-            _entry_of(entries, shard_of(owner)).postings.append(posting)
+        owner, entry = Owner(""), _NO_ENTRY
+        for records, _, record, posted in self._changes:
+            id = record.id
+            if record.owner != owner:
+                owner = record.owner
+                entry = _entry_of(entries, shard_of(owner))
+            if posted:
+                entry.postings.append((f"{owner}:{id}", posted))
+                if id == "used":
+                    self.octets_used += posted
+            last = records.get(id)
+            if last is record:
+                entry.put.append(record)
+            elif last is None:
+                entry.drop.append((kind_name(type(record)), owner, id))
         return entries
 
     def undo(self) -> None:
         """Leave no trace on the pages."""
-        for records, id, earlier in self._undo:
-            if earlier is None:
-                records.pop(id, None)
+        for records, before, record, _ in reversed(self._changes):
+            if before is None:
+                records.pop(record.id, None)
             else:
-                records[id] = earlier
+                records[record.id] = before
 
     def _page(self, owner: Owner) -> Page:
         page = self._pages.get(owner)
@@ -152,21 +174,7 @@ class Work:
         try:
             return self._page(owner)
         except NotLoaded:
-            return {}
-
-    def _place(self, record: Record) -> tuple[dict[str, Record], dict[Key, Record | None], Key]:
-        """Return where a record lies on its page and among the images; what it was before can be undone."""
-        owner, key = record.owner, (type(record), record.id)
-        page = self._pages.get(owner) or self._page_or_blank(owner)
-        records = page.get(key[0])
-        if records is None:
-            records = page[key[0]] = {}
-        images = self.images.get(owner)
-        if images is None:
-            images = self.images[owner] = {}
-        if key not in images:
-            self._undo.append((records, key[1], records.get(key[1])))
-        return records, images, key
+            return self._blank.setdefault(owner, {})
 
 
 def kind_name(kind: type[Record]) -> str:

@@ -6,7 +6,6 @@ Stopping goes in this order: accept nothing new, finish what is under way, stop 
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing, suppress
@@ -32,7 +31,7 @@ from qanat.server.timers import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
 from qanat.store.store import open_store
-from qanat.system import SystemClock, fresh_id
+from qanat.system import SystemClock, fresh_id, tune
 
 _log: Final = structlog.get_logger("server")
 
@@ -98,7 +97,7 @@ async def serve(
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
         await templates
-        _calm_the_collector()
+        tune()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)
         await stop.wait()
@@ -115,13 +114,6 @@ def _refuse_one_writer(settings: Settings) -> None:
             "PostgreSQL: --database postgresql://…, after `qanat database copy` if there is something to keep",
             field="workers",
         )
-
-
-def _calm_the_collector() -> None:
-    """What stands now stays for ever, and records hold no cycles: looking for garbage often costs 7 % and finds none."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:

@@ -9,21 +9,24 @@ lost batch fails with it and memory starts afresh from what is durable. Between 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Images, Key, NotLoaded, Page, Record, Work
+from qanat.ledger.work import Entry, Images, NotLoaded, Page, Work
 from qanat.store.loader import Loader
-from qanat.store.pages import Pages, gather, merge
+from qanat.store.pages import Pages, gathered
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
 from qanat.store.spans import Spans
+
+_MANY: Final = 32
+"""Before any was measured."""
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
@@ -77,10 +80,13 @@ class _Awaited:
 class Batch:
     tickets: list[Ticket] = field(default_factory=list)
     rows: list[EntryRow] = field(default_factory=list)
-    images: Images = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    """What the rows say, as records."""
     octets_used: int = 0
     begun_s: float = 0.0
     """When its commit began, by the event loop's clock."""
+    appended: Awaitable[None] | None = None
+    """Set when its commit began."""
 
 
 @dataclass(slots=True)
@@ -103,12 +109,13 @@ class Lane:
         self._log = log
         self._clock = clock
         self._pages = Pages(pages_kept)
-        self._page_of: Callable[[Owner], Page] = self._pages
+        self._page_of: Callable[[Owner], Page] = self._pages.__call__
         self._heads: dict[Shard, int] = {}
         """The last seq given out; ``_durable`` is the last one committed."""
         self._durable: dict[Shard, int] = {}
         self._gathering = Batch()
         self._committing: Batch | None = None
+        self._last_batch = _MANY
         self._worker: asyncio.Task[None] | None = None
         self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
@@ -122,9 +129,9 @@ class Lane:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
         self._ready.clear()
         self._durable = await self._log.heads()
-        behind: Images = {}
+        behind = []
         for row in await self._log.tail():
-            gather(behind, decode_entry(row.body))
+            behind.append(decode_entry(row.body))
             self._durable[row.shard] = row.seq
         self._heads = dict(self._durable)
         self._pages.clear()  # also what was being read while we looked: others may have written since
@@ -229,15 +236,16 @@ class Lane:
         work = Work(self._page_of, self._clock.now())
         try:
             result = decision(work)
-            bodies = [(shard, encode(entry)) for shard, entry in work.entries(self._log.shard_of).items()]
+            entries = work.entries(self._log.shard_of)
+            bodies = [encode(entry) for entry in entries.values()]
         except BaseException:
             work.undo()
             raise
         batch = self._gathering
-        for shard, body in bodies:
+        for (shard, entry), body in zip(entries.items(), bodies, strict=True):
             seq = self._heads[shard] = self._heads.get(shard, 0) + 1
             batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
-        merge(batch.images, work.images)
+            batch.entries.append(entry)
         batch.octets_used += work.octets_used
         return result, bool(bodies)
 
@@ -245,11 +253,10 @@ class Lane:
         self.figures.loads += 1
         await self._loader.load(owner)
 
-    def _newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
-        """The images of an owner that the rows may not have yet, oldest first."""
-        yield from self._projector.newer(owner)
-        for batch in (self._committing, self._gathering):
-            yield batch.images.get(owner, {}) if batch else {}
+    def _newer(self) -> list[Images]:
+        """The images that the rows may not have yet, oldest first."""
+        batches = [batch for batch in (self._committing, self._gathering) if batch is not None]
+        return [*self._projector.newer(), *(gathered(batch.entries) for batch in batches)]
 
     def _is_true_at_once(self, *, changed: bool) -> bool:
         """Tell whether a result rests on nothing that is still to be committed."""
@@ -259,7 +266,13 @@ class Lane:
 
     def _enlist(self, ticket: Ticket) -> None:
         self._gathering.tickets.append(ticket)
+        if self._committing is None and 2 * len(self._gathering.tickets) >= self._last_batch:
+            self._begin_early()
         self._wake()
+
+    def _begin_early(self) -> None:
+        """Let the disk work while we decide: half as many as last time are enough to begin with."""
+        self._append()
 
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
@@ -270,7 +283,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         self._projector.fault = None
         while self._has_work() or self._projector.is_time(loop.time()):
-            fresh = len(self._gathering.rows)
+            fresh = len((self._committing or self._gathering).rows)
             if self._has_work():
                 await self._commit_next()
             if self._projector.is_time(loop.time()):
@@ -283,13 +296,13 @@ class Lane:
             loop.call_at(self._projector.next_round_at, self._wake)
 
     def _has_work(self) -> bool:
-        return bool(self._gathering.tickets)
+        return self._committing is not None or bool(self._gathering.tickets)
 
     async def _commit_next(self) -> None:
-        batch = self._begin()
+        batch = self._committing or self._append()
         try:
-            if batch.rows:
-                await self._log.append(batch.rows)
+            if batch.appended is not None:
+                await batch.appended
         except Taken:
             await self._decide_again()
         except StoreFault as fault:
@@ -302,12 +315,18 @@ class Lane:
         """Let the next batch gather while this one commits."""
         batch, self._gathering = self._gathering, Batch()
         batch.begun_s = asyncio.get_running_loop().time()
-        self._committing = batch
+        self._committing, self._last_batch = batch, len(batch.tickets)
+        return batch
+
+    def _append(self) -> Batch:
+        batch = self._begin()
+        if batch.rows:
+            batch.appended = self._log.append(batch.rows)
         return batch
 
     def _settle(self, batch: Batch) -> None:
         self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
-        self._projector.take(batch.images)
+        self._projector.take(batch.entries)
         self._durable.update((row.shard, row.seq) for row in batch.rows)
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
@@ -356,5 +375,5 @@ class Lane:
     def _withdraw(self) -> list[Ticket]:
         assert self._committing is not None
         tickets = self._committing.tickets + self._gathering.tickets
-        self._committing, self._gathering = None, Batch()
+        self._committing, self._gathering = Batch(), Batch()  # until all is decided again nothing may begin
         return tickets

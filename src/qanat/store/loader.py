@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from qanat.errors import StoreFault
 from qanat.ids import Owner
-from qanat.ledger.work import Key, Record
+from qanat.ledger.work import Images, Record
 from qanat.store.pages import Pages, overlay
 from qanat.store.port import Log
 from qanat.store.projector import Projector
 
-Newer = Callable[[Owner], Iterable[dict[Key, Record | None]]]
-"""Returns the images of an owner that the rows may not have yet, oldest first."""
+Newer = Callable[[], list[Images]]
+"""Returns the images that the rows may not have yet, oldest first."""
 
 
 class Loader:
@@ -55,6 +55,7 @@ class Loader:
         found: dict[Owner, list[Record]] = {owner: [] for owner in owners}
         for record in records:
             found[record.owner].append(record)
+        newer = self._newer()
         for owner, stored in found.items():
             if owner not in self._pages:
-                self._pages.install(owner, overlay(stored, self._newer(owner)))
+                self._pages.install(owner, overlay(owner, stored, newer))

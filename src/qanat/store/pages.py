@@ -84,9 +84,20 @@ class Pages:
 def gather(images: Images, entry: Entry) -> None:
     """Let an entry's images replace older ones."""
     for record in entry.put:
-        images.setdefault(record.owner, {})[type(record), record.id] = record
+        known = images.get(record.owner)
+        if known is None:
+            known = images[record.owner] = {}
+        known[type(record), record.id] = record
     for kind, owner, id in entry.drop:
         images.setdefault(owner, {})[KINDS[kind], id] = None
+
+
+def gathered(entries: Iterable[Entry]) -> Images:
+    """Return the images that these entries leave behind."""
+    images: Images = {}
+    for entry in entries:
+        gather(images, entry)
+    return images
 
 
 def merge(images: Images, newer: Images) -> None:
@@ -99,9 +110,9 @@ def merge(images: Images, newer: Images) -> None:
             known.update(records)
 
 
-def overlay(records: Iterable[Record], newer: Iterable[dict[Key, Record | None]]) -> list[Record]:
+def overlay(owner: Owner, records: Iterable[Record], newer: Iterable[Images]) -> list[Record]:
     """Return the records of one owner with newer images, oldest first, laid over them."""
     seen: dict[Key, Record | None] = {(type(record), record.id): record for record in records}
     for images in newer:
-        seen.update(images)
+        seen.update(images.get(owner, {}))
     return [record for record in seen.values() if record is not None]

@@ -6,7 +6,7 @@ they were at the watermark or later; they exist to be loaded and listed, and can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -59,8 +59,11 @@ class Log(Protocol):
 
     def shard_of(self, owner: Owner) -> Shard: ...
 
-    async def append(self, rows: Sequence[EntryRow]) -> None:
-        """Append all rows in one durable commit, or none. Raises Taken if a (shard, seq) exists."""
+    def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:
+        """Append all rows in one durable commit, or none. Raises Taken if a (shard, seq) exists.
+
+        Where it can, it begins before it is awaited.
+        """
         ...
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
@@ -112,7 +115,7 @@ class SharedLog(Log, Protocol):
     never go back. (A copy, which nobody serves yet, writes rows without watermarks, and the watermarks at the end.)
     """
 
-    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+    def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> Awaitable[None]:
         """Append as above; raises Taken also if one of these other shards has entries behind the given seq."""
         ...
 

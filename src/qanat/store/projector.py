@@ -7,15 +7,15 @@ well, each shard's rows go in one piece, with its watermark.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Images, Key, Record, kind_name
-from qanat.store.pages import merge
+from qanat.ledger.work import Entry, Images, Key, Record, kind_name
+from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 
@@ -52,9 +52,10 @@ class Projector:
         """Forget what was under way: the lane replays it from the entries."""
         self._waiting, self._round = {}, Round()
 
-    def take(self, images: Images) -> None:
-        """Take the images of a batch that is durable."""
-        merge(self._waiting, images)
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Take the images of entries that are durable."""
+        for entry in entries:
+            gather(self._waiting, entry)
 
     @property
     def waiting(self) -> bool:
@@ -70,10 +71,9 @@ class Projector:
         """The round under way; another object once its rows are written."""
         return self._round
 
-    def newer(self, owner: Owner) -> Iterator[dict[Key, Record | None]]:
-        """The images of an owner that the rows may not have yet, oldest first."""
-        yield self._round.images.get(owner, {})
-        yield self._waiting.get(owner, {})
+    def newer(self) -> tuple[Images, Images]:
+        """The images that the rows may not have yet, the older first."""
+        return self._round.images, self._waiting
 
     def is_time(self, now_s: float) -> bool:
         due = self._round.images or (self._waiting and now_s >= self.next_round_at)

@@ -17,9 +17,9 @@ from typing import Any, Final
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard
-from qanat.ledger.work import Images, NotLoaded, Page
+from qanat.ledger.work import NotLoaded, Page
 from qanat.store.lane import Batch, Decision, Lane, Ticket, Trace
-from qanat.store.pages import gather
+from qanat.store.pages import gathered
 from qanat.store.port import EntryRow, SharedLog, Standing, Taken
 from qanat.store.projector import SharedProjector
 from qanat.store.records import decode_entry
@@ -86,6 +86,9 @@ class SharedLane(Lane):
     def _has_work(self) -> bool:
         return super()._has_work() or self._looking is not None
 
+    def _begin_early(self) -> None:
+        """Whether others were first is for the worker to see."""
+
     async def _commit_next(self) -> None:
         if self._lost is not None:
             await self._find_back()
@@ -136,6 +139,7 @@ class SharedLane(Lane):
         """Read where the database stands and decide anew: what was decided meanwhile rests on nothing."""
         self._committing = Batch()
         await self._decide_again()
+        self._committing = None
         if self._lost is not None and self._looking is not None:
             looking, self._looking = self._looking, None
             looking.set_exception(self._lost)
@@ -187,11 +191,10 @@ class SharedLane(Lane):
 
     def _clear(self, batch: Batch, untrue: set[Shard]) -> set[Owner]:
         """Take out of a batch what it did in these shards; return the owners whose pages show it."""
-        owners = {owner for owner in batch.images if self._log.shard_of(owner) in untrue}
-        for owner in owners:
-            del batch.images[owner]
-        batch.rows = [row for row in batch.rows if row.shard not in untrue]
-        return owners
+        done = list(zip(batch.rows, batch.entries, strict=True))
+        batch.rows = [row for row, _ in done if row.shard not in untrue]
+        batch.entries = [entry for row, entry in done if row.shard not in untrue]
+        return set(gathered(entry for row, entry in done if row.shard in untrue))
 
     def _jump(self, watermarks: dict[Shard, int]) -> None:
         """Know shards as of their rows, and nothing of before."""
@@ -202,13 +205,11 @@ class SharedLane(Lane):
     def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:
         """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""
         self._pages.forget(uncommitted)
-        images: Images = {}
-        for row in newer:
-            entry = decode_entry(row.body)
-            gather(images, entry)
+        entries = [decode_entry(row.body) for row in newer]
+        for row, entry in zip(newer, entries, strict=True):
             self._pages.apply(entry)
             self._durable[row.shard] = row.seq
-        self._projector.take(images)
+        self._projector.take(entries)
 
     async def _decide_anew(self, tickets: list[Ticket], owners: set[Owner]) -> None:
         """Load the pages that were forgotten all at once, then decide one after the other."""

@@ -7,7 +7,7 @@ written many with a statement, so that Python's lock changes hands once for all 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -37,6 +37,8 @@ _PRAGMAS: Final = (
 )
 _STEPS: Final = (256, 64, 16, 4, 1)
 """How many rows a statement takes: few sizes, so that each is prepared once."""
+_ONE_INSERT: Final = _STEPS[0]
+"""Entries that one statement appends at most; SQLite keeps that many statements prepared."""
 
 _KEEP_PLACE: Final = (
     " ON CONFLICT (shard, owner, kind, id) DO UPDATE SET body = excluded.body "
@@ -80,8 +82,10 @@ class SqliteLog:
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
         return _THE_SHARD
 
-    async def append(self, rows: Sequence[EntryRow]) -> None:
-        await self._write(lambda writer: _insert_entries(writer, rows))
+    def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:
+        if len(rows) > _ONE_INSERT:
+            return self._write(lambda writer: _insert_entries(writer, rows))
+        return self._writing.run(lambda: self._insert(rows))
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
         await self._write(lambda writer: _write_rows(writer, rows, watermarks))
@@ -120,6 +124,11 @@ class SqliteLog:
         self._reader.close()
         self._writer.close()
 
+    def _insert(self, rows: Sequence[EntryRow]) -> None:
+        """Append with one statement, which is a transaction of its own."""
+        with _faults(self._path):
+            self._writer.execute(_insert_many(len(rows)), _flat(rows))
+
     async def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         await self._writing.run(lambda: self._transaction(write))
 
@@ -144,7 +153,11 @@ class SqliteLog:
     def _connect(self) -> sqlite3.Connection:
         with _faults(self._path):
             connection = sqlite3.connect(
-                self._path, timeout=self._busy_ms / 1000, isolation_level=None, check_same_thread=False
+                self._path,
+                timeout=self._busy_ms / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=2 * _ONE_INSERT,
             )
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
@@ -177,7 +190,12 @@ def _cure(error: sqlite3.Error) -> str:
 
 def _insert_entries(writer: sqlite3.Connection, rows: Sequence[EntryRow]) -> None:
     for part in _in_steps(rows):
-        writer.execute("INSERT INTO entry (shard, seq, at, act, body)" + _values(len(part), 5), _flat(part))
+        writer.execute(_insert_many(len(part)), _flat(part))
+
+
+@lru_cache(_ONE_INSERT)
+def _insert_many(entries: int) -> str:
+    return "INSERT INTO entry (shard, seq, at, act, body)" + _values(entries, 5)
 
 
 def _write_rows(writer: sqlite3.Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:

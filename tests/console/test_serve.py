@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -57,14 +60,41 @@ def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -
         assert server.process.wait(30) == 0
 
 
-def test_the_token_file_is_readable_by_its_owner_only_and_the_password_is_shown_once(shell: Shell) -> None:
+def test_the_token_file_is_readable_by_its_owner_only(shell: Shell) -> None:
     with serving(shell) as server:
         assert (shell.directory / "data" / "admin.token").stat().st_mode & 0o777 == 0o600
         said = server.stop()[2]
     token = (shell.directory / "data" / "admin.token").read_text().strip()
-    assert said.count("password") == 1
     assert token not in said
     assert token.encode() not in (shell.directory / "data" / "qanat.db").read_bytes()
+
+
+def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shell: Shell) -> None:
+    kept = shell.directory / "data" / "admin.password"
+    with serving(shell) as server:
+        password = kept.read_text().strip()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        body = {"name": "admin", "password": password}
+        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False).status_code == 201
+        said = server.stop()[2]
+    assert password not in said
+    assert said.count("admin.password") == 1
+    screen, terminal = os.openpty()
+    told = subprocess.Popen(
+        [sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0", "--data", "at-a-terminal"],
+        cwd=shell.directory,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    assert told.stdout is not None
+    assert b"ready" in told.stdout.readline()
+    assert b"has the password" in os.read(screen, 65536)
+    assert not (shell.directory / "at-a-terminal" / "admin.password").exists()
+    told.terminate()
+    assert told.wait(30) == 0
+    os.close(screen)
 
 
 def test_it_does_not_start_without_its_assertions(shell: Shell) -> None:

@@ -97,3 +97,19 @@ def test_a_subscriber_changes_its_own_password_with_the_current_one_and_tries_ar
     ]
     assert answers[-1].status_code == 429
     assert live.post("/v1/subscribers/alice2/password", {"password": "stolen horse"}, token=alice).status_code == 403
+
+
+def test_staff_changes_its_own_password_with_the_current_one_and_the_token_file_stays_good(live: Live) -> None:
+    live.done("/v1/operators/home/staff", {"name": "sue", "password": "correct horse"})
+    here, elsewhere = (
+        live.done("/v1/sign-in", {"name": "sue", "password": "correct horse"}, token="")["token"] for _ in range(2)
+    )
+    asked = {"password": "quite another horse"}
+    assert live.post("/v1/staff/password", asked, token=here).status_code == 401
+    assert live.post("/v1/staff/password", asked | {"current": "a guess"}, token=here).status_code == 401
+    live.done("/v1/staff/password", asked | {"current": "correct horse"}, token=here)
+    assert live.get("/v1/whoami", token=here).status_code == 200
+    assert live.get("/v1/whoami", token=elsewhere).status_code == 401
+    assert live.get("/v1/whoami").status_code == 200, "the token file of the administrator"
+    alice = live.sign_in("alice")
+    assert live.post("/v1/staff/password", asked | {"current": "correct horse"}, token=alice).status_code == 403

@@ -232,7 +232,7 @@ def test_servers_that_start_at_once_on_an_empty_database_make_one_administrator(
             answer = httpx2.get(server.url + "/v1/whoami", headers={"authorization": f"Bearer {one}"}, trust_env=False)
             assert answer.json()["name"] == "admin"
     said = "".join(server.stop()[2] for server in both)
-    assert said.count("has the password") == 1
+    assert said.count("First start: the password of administrator") == 1
 
 
 def test_a_worker_killed_under_load_loses_and_doubles_nothing(

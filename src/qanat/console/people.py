@@ -160,15 +160,18 @@ def sign_up(client: Client, name: str, password: str) -> Json:
 
 @click.command()
 @_subscriber
+@click.option("--staff", is_flag=True, help="Your own, as staff.")
 @click.option("--current", help="Your own password as it is; asked for when you change your own.")
 @click.password_option(prompt="New password", help="At least 8 characters; asked for when it is not given.")
 @remote
-def password(client: Client, subscriber: str | None, current: str | None, password: str) -> Json:
-    """Give a subscriber another password; its other sign-ins end."""
+def password(client: Client, subscriber: str | None, staff: bool, current: str | None, password: str) -> Json:
+    """Give a subscriber, or yourself, another password; the other sign-ins end."""
+    if staff and subscriber:
+        raise click.UsageError("staff changes its own password only: leave --subscriber or --staff away.")
     if subscriber is None and current is None:
         current = click.prompt("Current password", hide_input=True)
     body = {"password": password} | ({"current": current} if current else {})
-    changed = client.post(path_of(subscriber, "/password"), body)
+    changed = client.post("/v1/staff/password" if staff else path_of(subscriber, "/password"), body)
     say(f"{changed['name']} has another password.")
     return changed
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -32,12 +31,12 @@ from qanat.lab.programs import PYTHON, QANAT, Program
 from qanat.lab.topology import INTERNET, SERVER, Lab
 from qanat.lab.traffic import Download, upload
 from qanat.lab.waiting import until
+from qanat.server.first_start import ADMINISTRATOR, SIGN_IN_FILE
 from qanat.units import Octets
 
 Json = dict[str, Any]
 SUBSCRIBER: Final = "wanda"
 INTERVAL_S: Final = 1
-_ADMINISTRATOR: Final = re.compile(r"First start: administrator '(\S+)' has the password (\S+) ")
 _SERVER_SETTINGS: Final = (
     "QANAT_LOG_FORMAT=json",
     # A show of a minute wants to see quotas come and go: one for each second of traffic, a report every second.
@@ -99,10 +98,11 @@ class Stage:
 
     def sign_ins(self) -> dict[str, tuple[str, str]]:
         """Return names and passwords with which an operator and a subscriber sign in, both just tried. Raises LabFault."""
-        first_start = _ADMINISTRATOR.search(self.programs["server"].log.read_text(errors="replace"))
-        if first_start is None:
-            raise LabFault("the server's log does not tell the administrator's password")
-        found = {"operator": (first_start[1], first_start[2]), "subscriber": (SUBSCRIBER, self._password)}
+        try:
+            password = (self.data / SIGN_IN_FILE).read_text().strip()
+        except OSError as error:
+            raise LabFault(f"the administrator's password is not to be had: {error}") from error
+        found = {"operator": (ADMINISTRATOR, password), "subscriber": (SUBSCRIBER, self._password)}
         for name, password in found.values():
             self.do("/v1/sign-in", name=name, password=password)
         return found

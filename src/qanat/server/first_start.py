@@ -1,4 +1,4 @@
-"""The first start: the home operator, one administrator with a random password, and a token file for its owner only."""
+"""The first start: the home operator, one administrator with a random password, and files for its owner only."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from qanat.store.store import Store
 from qanat.system import fresh_token
 
 ADMINISTRATOR: Final = "admin"
+SIGN_IN_FILE: Final = "admin.password"
 
 
 async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
@@ -24,12 +25,19 @@ async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
         password = fresh_token()
         hashed = await passwords.hash(password)
         if await store.decide(lambda work: _begin(work, hashed)):
-            print(
-                f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once).",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(_told(password, data / SIGN_IN_FILE, in_person=sys.stderr.isatty()), file=sys.stderr, flush=True)
     await _keep_token_file(store, data / "admin.token")
+
+
+def _told(password: str, file: Path, *, in_person: bool) -> str:
+    """Say the password to a person at a terminal. A journal is read by others: there only its file is named."""
+    if in_person:
+        return f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once)."
+    file.unlink(missing_ok=True)
+    _write(file, password)
+    return (
+        f"First start: the password of administrator {ADMINISTRATOR!r} is in {file}; change it, then delete the file."
+    )
 
 
 def _known(work: Work) -> bool:
@@ -58,8 +66,13 @@ def _new_token_file(file: Path) -> str | None:
     """Write a fresh token that only its owner may read; None if the file is there."""
     token = fresh_token()
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(token + "\n")
+        _write(file, token)
     except FileExistsError:
         return None
     return token
+
+
+def _write(file: Path, secret: str) -> None:
+    """Make a file for its owner only. Raises FileExistsError."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(secret + "\n")

@@ -26,6 +26,7 @@ PAGES = (
     "/ops/sims",
     "/ops/base-stations",
     "/ops/changes",
+    "/ops/account",
 )
 ADMINISTRATORS = ("/ops/peers", "/ops/disputes", "/ops/settlement?period=2023-11", "/ops/audit", "/ops/audit/verdict")
 
@@ -39,6 +40,7 @@ def furnish(live: Live) -> None:
     market.asks(trade, 1, "final", used={quota["quota"]: quota["octets"] + 5}, returns=[quota["quota"]])
     live.done("/v1/plans", {"name": "day", "octets": 1_000_000_000, "valid_days": 1, "price": 290})
     live.done("/v1/plans", {"name": "month", "octets": 20_000_000_000, "valid_days": 30, "price": 1990, "stock": 5})
+    live.done("/v1/plans", {"name": "calls", "seconds": 5400, "valid_days": 30, "price": 300})
     live.done("/v1/voucher-batches", {"batch": "may", "count": 3, "octets": 1_000_000_000})
     live.done("/v1/subscribers", {"name": "olga", "display_name": HOSTILE, "imsi": "001019000000001"})
     live.done("/v1/subscribers/olga/top-ups", {"octets": 5_000_000_000})

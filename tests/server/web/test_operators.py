@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
-from tests.server.web.browser import Look, People
+from tests.server.web.browser import PASSWORD, Look, People
 from tests.server.web.office import ADMINISTRATORS, HOSTILE, PAGES, as_administrator, as_staff, furnish
 
 
@@ -43,6 +43,21 @@ def test_the_overview_lives_and_goes_on_when_a_session_begins(office: People, li
     person.page.wait_for_selector(f"[data-live]:text-is('{before + 1}')")
     assert person.page.query_selector("a[href='/ops/refusals/why/s-tina']")
     assert person.errors == []
+
+
+def test_a_plot_of_one_sample_is_labelled_with_its_minutes(office: People) -> None:
+    person = office.person()
+    as_administrator(person)
+    drawn = "CanvasRenderingContext2D.prototype"
+    person.page.add_init_script(
+        f"window.said = []; const fill = {drawn}.fillText; {drawn}.fillText = function (text, ...at) {{"
+        " window.said.push(text); return fill.call(this, text, ...at); };"
+    )
+    person.go("/ops")
+    person.page.wait_for_selector("[data-pulse][data-beats] canvas")
+    ticks = [text for text in person.page.evaluate("window.said") if text.count(":") == 2]
+    assert len(set(ticks)) > 1, ticks
+    assert not {"00:00:00", "24:00:00"} & set(ticks), ticks
 
 
 def test_somebody_is_searched_for_topped_up_and_suspended_with_the_keyboard_alone(office: People, live: Live) -> None:
@@ -81,6 +96,48 @@ def test_a_stranger_is_accepted_with_one_press_and_let_go_with_another(office: P
     person.page.click("[aria-label='Remove smf.stranger.test']")
     person.page.wait_for_selector(".empty")
     assert live.get("/v1/peers").json()["peers"] == []
+
+
+def test_a_plan_of_time_is_put_on_sale(office: People, live: Live) -> None:
+    person = office.person()
+    as_administrator(person)
+    person.go("/ops/plans")
+    page = person.page
+    page.click("summary:visible >> text=New plan")
+    page.fill("#name", "talk")
+    page.fill("#amount", "ninety")
+    page.select_option("#of", "minutes")
+    page.fill("#price", "3")
+    page.click("text=Put on sale")
+    page.wait_for_selector("[role=alert]")
+    assert page.input_value("#of") == "minutes", "what was chosen comes back"
+    page.fill("#amount", "90")
+    page.click("text=Put on sale")
+    page.wait_for_selector("td:has-text('talk')")
+    assert "1 h 30 min" in person.text()
+    (plan,) = [one for one in live.get("/v1/plans").json()["plans"] if one["name"] == "talk"]
+    assert (plan["unit"], plan["size"]) == ("seconds", 5400)
+    person.judge("ops-plan-of-time")
+
+
+def test_staff_changes_its_password_and_the_log_knows_every_sign_in(office: People, live: Live) -> None:
+    person = office.person()
+    as_staff(person)
+    page = person.page
+    person.go("/ops/account")
+    for current, said in (("not this one", "[role=alert]"), (PASSWORD, ".notice:not([role=alert])")):
+        live.clock.advance(1)
+        page.fill("#current", current)
+        page.fill("#password", "quite another horse")
+        page.click("main form button")
+        page.wait_for_selector(said)
+    person.judge("ops-account-changed")
+    live.clock.advance(1)
+    again = office.person()
+    again.sign_in("sue", "quite another horse")
+    log = live.get("/v1/changes").json()["changes"]
+    assert [one["act"] for one in log if one["who"] == "sue"] == ["signed in", "password set", "signed in"]
+    assert "another horse" not in live.get("/v1/changes").text
 
 
 def test_vouchers_are_made_to_print_or_as_a_file_and_shown_once(office: People, live: Live) -> None:
@@ -184,8 +241,9 @@ FORMS: dict[str, dict[str, str]] = {
     "/ops/subscribers/olga/top-up": {"octets": "1GB"},
     "/ops/subscribers/olga/pay-in": {"amount": "1"},
     "/ops/subscribers/olga/status": {"status": "suspended"},
-    "/ops/plans": {"name": "x", "octets": "1", "price": "0"},
+    "/ops/plans": {"name": "x", "amount": "1", "price": "0"},
     "/ops/plans/day/withdraw": {},
+    "/ops/account": {"current": "x", "password": "quite another horse"},
     "/ops/sims": {"count": "1"},
     "/ops/vouchers": {"batch": "x", "count": "1", "octets": "1"},
     "/ops/vouchers/may/withdraw": {},

@@ -7,17 +7,18 @@ from starlette.responses import Response
 
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import Caller, Token, end_token, password_hash_of, set_password, sign_in, sign_out
-from qanat.registry.names import secret_owner
+from qanat.registry.access import Caller, Staff, Token, end_token, password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.changes import note_change
+from qanat.registry.names import secret_owner, staff_owner
 from qanat.registry.operators import HOME
 from qanat.registry.subscribers import Subscriber, create_subscriber
 from qanat.server.http.bodies import NewPassword, SignIn, SignUp
-from qanat.server.http.effects import AnyCaller, Subject, effect, refuse, token_of
+from qanat.server.http.effects import AnyCaller, StaffCaller, Subject, effect, refuse, token_of
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.subjects import acting_for, both
 from qanat.server.http.views.common import Done
-from qanat.server.http.views.people import CallerView, SignedIn, SubscriberView
-from qanat.system import fresh_token
+from qanat.server.http.views.people import CallerView, SignedIn, StaffView, SubscriberView
+from qanat.system import fresh_id, fresh_token
 from qanat.units import HOUR, Millis, format_instant, later
 
 router = APIRouter()
@@ -52,7 +53,8 @@ async def in_(body: SignIn, request: Request) -> Response:
     if not await services.passwords.fits(body.password.get_secret_value(), stored):
         return await refuse(services, Refused(Refusal.WRONG_SIGN_IN))
     services.tries_by_name.forget(body.name)
-    return Response((await _signed_in(services, body.name)).model_dump_json(), 201, media_type="application/json")
+    given = await _signed_in(services, body.name, address=_address(request))
+    return Response(given.model_dump_json(), 201, media_type="application/json")
 
 
 @router.post("/v1/sign-out", status_code=201, tags=["signing in"])
@@ -83,6 +85,27 @@ async def change_password(name: Subject, body: NewPassword, request: Request, ca
     return answer
 
 
+@router.post("/v1/staff/password", status_code=201, response_model=StaffView, tags=["signing in"])
+async def change_staff_password(body: NewPassword, request: Request, caller: StaffCaller) -> Response:
+    """Give oneself another password, with the current one; one's other sign-ins end, the token file's stays."""
+    services = services_of(request)
+    barred = await _not_the_current(services, caller, body)
+    if barred:
+        return await refuse(services, barred)
+    hashed = await services.passwords.hash(body.password.get_secret_value())
+
+    def decision(work: Work) -> Staff:
+        staff = work.get(Staff, staff_owner(caller.who), caller.who)
+        assert staff is not None, "a token of staff is somebody's"
+        set_password(work, staff.owner, hashed)
+        return staff
+
+    answer = await effect(request, decision, show=StaffView.of, caller=caller)
+    if answer.status_code < 300:
+        await _end_sign_ins(services, caller.who, but=token_of(request))
+    return answer
+
+
 async def _not_the_current(services: Services, caller: Caller, body: NewPassword) -> Refused | None:
     """Tell whether the current password is wrong; tries are bounded like sign-ins."""
     too_often = services.tries_by_name.count(caller.who)
@@ -98,7 +121,7 @@ async def _not_the_current(services: Services, caller: Caller, body: NewPassword
 
 async def _end_sign_ins(services: Services, name: str, *, but: str) -> None:
     for token in await services.store.find(Token, label_prefix=name, limit=1000):
-        if token.who == name and token.owner != secret_owner("token", but):
+        if token.who == name and token.due is not None and token.owner != secret_owner("token", but):
             await services.store.decide(lambda work, token=token: end_token(work, token))  # type: ignore[misc]
 
 
@@ -108,13 +131,15 @@ async def whoami(caller: AnyCaller) -> CallerView:
     return CallerView.of(caller)
 
 
-async def _signed_in(services: Services, name: str) -> SignedIn:
-    token = fresh_token()
+async def _signed_in(services: Services, name: str, *, address: str) -> SignedIn:
+    token, change = fresh_token(), fresh_id("chg")
     hours = Millis(services.settings.sign_in.hours * HOUR)
 
     def decision(work: Work) -> SignedIn:
         until = later(work.now, hours)
         caller = sign_in(work, name=name, token=token, until=until)
+        if caller.role != "subscriber":
+            note_change(work, caller, id=change, target="sign-in", said={"from": address})
         return SignedIn(token=token, name=caller.who, role=caller.role, expires_at=format_instant(until))
 
     return await services.store.decide(decision)

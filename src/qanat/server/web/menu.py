@@ -41,14 +41,15 @@ OPERATOR: Final = (
     Entry(path="/ops/plans", label="Plans", icon="tag"),
     Entry(path="/ops/sims", label="SIM pool", icon="sim"),
     Entry(path="/ops/changes", label="Log of changes", icon="book"),
+    Entry(path="/ops/account", label="Account", icon="people"),
 )
 ADMINISTRATOR: Final = (
-    *OPERATOR[:-1],
+    *OPERATOR[:-2],
     Entry(path="/ops/peers", label="Peers", icon="plug"),
     Entry(path="/ops/disputes", label="Disputes", icon="alert"),
     Entry(path="/ops/settlement", label="Settlement", icon="scales"),
     Entry(path="/ops/audit", label="Audit", icon="shield"),
-    OPERATOR[-1],
+    *OPERATOR[-2:],
 )
 MENUS: Final[dict[Role, tuple[Entry, ...]]] = {
     "subscriber": SUBSCRIBER,
@@ -91,6 +92,7 @@ _CURES: Final[dict[str, tuple[Refusal, ...]]] = {
         Refusal.MISSPELT_IDENTITY,
         Refusal.UNKNOWN_IDENTITY,
         Refusal.IDENTITY_REVOKED,
+        Refusal.UNKNOWN_PASSCODE,
     ),
     "/me/lend": (Refusal.UNKNOWN_CIRCLE, Refusal.UNKNOWN_ORDER, Refusal.OWN_TRAFFIC),
     "/me/statement": (Refusal.NOTHING_OWED,),

@@ -48,6 +48,7 @@ ACTS: Final = (
     later("period closed"),
     later("plan created"),
     later("plan withdrawn"),
+    later("signed in"),
     later("staff created"),
     later("subscriber created"),
     later("subscriber active"),

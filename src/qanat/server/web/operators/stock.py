@@ -19,6 +19,7 @@ from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
 _ROWS = 50
+_SECONDS = {"minutes": 60, "hours": 3600}
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
 
@@ -33,7 +34,7 @@ async def create_plan(visit: Visit) -> Response:
         return only(
             name=text(visit, "name"),
             operator=text(visit, "operator") or _own(visit),
-            octets=size(visit, "octets") or 0,
+            **_amount(visit),
             valid_days=whole(visit, "valid_days", 30),
             price=sum_of_money(visit, "price") or 0,
             currency=text(visit, "currency") or "EUR",
@@ -41,6 +42,14 @@ async def create_plan(visit: Visit) -> Response:
         )
 
     return await act(visit, "/v1/plans", body, PlanView, then="/ops/plans", again=plans)
+
+
+def _amount(visit: Visit) -> dict[str, int]:
+    """Return how much of which unit a plan holds, in the interface's words. Raises Turned."""
+    of = text(visit, "of")
+    if of in _SECONDS:
+        return {"seconds": whole(visit, "amount", 0) * _SECONDS[of]}
+    return {"units": whole(visit, "amount", 0)} if of == "units" else {"octets": size(visit, "amount") or 0}
 
 
 async def withdraw_plan(visit: Visit) -> Response:

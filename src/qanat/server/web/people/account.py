@@ -1,4 +1,4 @@
-"""Who a subscriber is to its operator, and its password."""
+"""Who somebody is here, and the password: a subscriber's, and that of staff."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qanat.server.web.pages import explain, redirect, render
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
-_WHAT_FITS = {"password": later("A password has 8 to 256 characters.")}
+WHAT_FITS = {"password": later("A password has 8 to 256 characters.")}
 
 
 async def account(visit: Visit, problem: Problem | None = None) -> Response:
@@ -30,5 +30,5 @@ async def change_password(visit: Visit) -> Response:
     try:
         await visit.api.post("/v1/me/password", asked, SubscriberView)
     except Turned as turned:
-        return await account(visit, explain(visit, turned.problem, _WHAT_FITS))
+        return await account(visit, explain(visit, turned.problem, WHAT_FITS))
     return redirect("/me/account?done=changed")

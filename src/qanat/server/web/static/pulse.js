@@ -31,6 +31,12 @@
     return found;
   };
 
+  // One point alone would be given a whole day by the plot.
+  const between = () => {
+    const most = points[0].at(-1);
+    return [Math.min(points[0][0], most - span), most];
+  };
+
   function draw() {
     if (plot) plot.destroy();
     const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
@@ -40,7 +46,7 @@
       height: 220,
       legend: { show: false },
       cursor: { y: false },
-      scales: { x: { time: true, range: (_, least, most) => [Math.min(least, most - span), most] }, y: { range: (_, __, most) => [0, Math.max(1000, most * 1.15)] } },
+      scales: { x: { time: true, range: between }, y: { range: (_, __, most) => [0, Math.max(1000, most * 1.15)] } },
       axes: [
         { ...axis, grid: { show: false }, space: 110, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
         { ...axis, size: 78, space: 44, values: (_, ticks) => ticks.map((tick) => `${size(tick).join(" ")}/s`) },

@@ -343,17 +343,16 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
 
 
 def _more(measured: Figures) -> str:
-    if measured.client_cpu_us_per_request is None:
-        return ""
-    database, put_off = measured.database_cpu_us_per_request, ""
-    if measured.put_off:
-        soon = f"p50 {measured.put_off_p50_ms} ms, slowest {measured.put_off_slowest_ms} ms"
-        put_off = f"told to come again later: {measured.put_off:,} times, {soon}\n"
-    return (
-        f"load client: {measured.client_cpu_us_per_request} µs a request; {measured.commits_per_s:,} commits/s"
-        f"{f'; PostgreSQL: {database} µs a request' if database else ''}\n"
-        f"{put_off}"
-    )
+    """Say what only some benchmarks know."""
+    spent: list[tuple[object, str]] = [
+        (measured.client_cpu_us_per_request, f"load client: {measured.client_cpu_us_per_request} µs a request"),
+        (measured.commits_per_s, f"{measured.commits_per_s or 0:,} commits/s"),
+        (measured.database_cpu_us_per_request, f"PostgreSQL: {measured.database_cpu_us_per_request} µs a request"),
+    ]
+    line = "; ".join(sentence for known, sentence in spent if known is not None)
+    soon = f"p50 {measured.put_off_p50_ms} ms, slowest {measured.put_off_slowest_ms} ms"
+    put_off = f"told to come again later: {measured.put_off:,} times, {soon}\n" if measured.put_off else ""
+    return f"{line}\n{put_off}" if line else put_off
 
 
 def _yes(value: bool) -> str:

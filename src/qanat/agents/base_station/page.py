@@ -65,9 +65,9 @@ def _online(session: SessionView, say_it: Say, reader: Reader) -> str:
     rows = (
         (say_it("On the traffic of"), session.supplier),
         (say_it("Price"), _price(session, say_it)),
-        (say_it("Trade"), session.trade),
     )
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+    listed += f'<dt>{say_it("Trade")}</dt><dd class="id">{escape(session.trade)}</dd>'
     return (
         f'<section><h2 class="online">{say_it("You are online")}</h2><div data-live>'
         f'<p class="soft">{say_it("Left of this agreement")}</p>'

@@ -39,6 +39,7 @@ progress::-webkit-progress-value { background: var(--water); }
 progress::-moz-progress-bar { background: var(--water); }
 dl { margin: 0; display: grid; grid-template-columns: auto 1fr; gap: .4rem 1.2rem; }
 dd { margin: 0; font-weight: 600; }
+dd.id { font: .85rem/1.8 ui-monospace, monospace; }
 label { display: block; font-weight: 600; }
 input, button { font: inherit; width: 100%; padding: .6rem .8rem; border-radius: .6rem; border: 1px solid var(--edge); }
 input { background: var(--paper); color: var(--ink); margin-top: .3rem; }

@@ -48,7 +48,7 @@
       cursor: { y: false },
       scales: { x: { time: true, range: between }, y: { range: (_, __, most) => [0, Math.max(1000, most * 1.15)] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 110, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
+        { ...axis, grid: { show: false }, space: 70, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
         { ...axis, size: 78, space: 44, values: (_, ticks) => ticks.map((tick) => `${size(tick).join(" ")}/s`) },
       ],
       series: [{}, { stroke: colour("water"), fill: colour("water-wash"), width: 2, points: { show: (self) => self.data[0].length === 1 } }],

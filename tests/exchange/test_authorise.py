@@ -207,6 +207,23 @@ def test_an_order_covers_what_is_asked_for_or_says_what_is_left(market: World) -
     assert isinstance(market.admit("bob", to="alice", octets=3_000), Admitted)
 
 
+def test_an_order_that_has_less_than_a_packet_left_gives_way_to_a_younger_one(world: World) -> None:
+    world.buy("alice", 50_000)
+    world.offer("alice", total=2_000)
+    gateway = online(world, "bob", to="alice")
+    gateway.pass_(600)
+    gateway.finish()
+    world.deliver()
+    outcome = world.admit("bob", to="alice")
+    assert refused(outcome) is Refusal.ORDER_EXHAUSTED
+    assert isinstance(outcome, Refused)
+    assert outcome.facts["left"] == 1_400, "too few for a packet"
+    younger = world.offer("alice", total=20_000)
+    admitted = world.admit("bob", to="alice")
+    assert isinstance(admitted, Admitted)
+    assert admitted.octets == younger.total
+
+
 def test_an_order_has_a_bound_for_the_day_that_is_whole_again_after_midnight(world: World) -> None:
     world.buy("alice", 50_000)
     world.offer("alice", per_day=Octets(1_000))

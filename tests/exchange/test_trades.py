@@ -74,7 +74,7 @@ def test_a_session_is_granted_the_smaller_of_order_and_supplier_to_the_last_octe
 def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) -> None:
     world.buy("alice", 9_000)
     world.offer("alice", 1_700)
-    bob, bella = online(world, "bob", to="alice"), online(world, "bella", to="alice")
+    bob, bella = online(world, "bob", to="alice"), online(world, "bella", to="alice", octets=700)
     assert (bob.room(), bella.room()) == (1_000, 700)
     bob.say("intermediate")
     assert bob.refusal == Refusal.ORDER_EXHAUSTED

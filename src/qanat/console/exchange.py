@@ -55,7 +55,8 @@ def offer(client: Client, /, *, subscriber: str | None, **terms: object) -> Json
         body[key] = list(body[key])  # type: ignore[call-overload]
     order = client.post(path_of(subscriber, "/supply-orders"), body | {"per_gb": terms["price"]})
     say(f"Order {order['order']}: {size(order['octets'])} for {_audience(order)}, {_price(order['price'])}.")
-    say(f"Take it back at any time: `qanat supply stop {order['order']}`.")
+    named = f" --subscriber {subscriber}" if subscriber else ""
+    say(f"Take it back at any time: `qanat supply stop {order['order']}{named}`.")
     return order
 
 

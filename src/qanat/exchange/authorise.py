@@ -17,7 +17,7 @@ from qanat.exchange.matching import ranked
 from qanat.exchange.obligations import partners
 from qanat.exchange.orders import DemandOrder, SupplyOrder, demand_of_passcode, still_consents
 from qanat.exchange.prices import Price
-from qanat.exchange.trades import State, Trade, Visit, shortage, trade_of
+from qanat.exchange.trades import State, Trade, Visit, shortage, trade_of, worth_serving
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation, base_station_or_refused
@@ -324,7 +324,7 @@ def _barred(work: Work, order: SupplyOrder, demander: Demander, station: BaseSta
         if terminal.subscriber != order.supplier:
             return _swapped(f"Terminal {terminal.id}", terminal.subscriber, order.supplier)
     consents = still_consents(work, order, demander=demander.subscriber.id, base_station=station, most=demander.most)
-    return consents or shortage(work, order, wanted=demander.wish.octets or 1)
+    return consents or shortage(work, order, wanted=demander.wish.octets or worth_serving(order))
 
 
 def _nearest(reasons: list[Refused]) -> Refused:

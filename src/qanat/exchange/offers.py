@@ -12,7 +12,7 @@ from qanat.exchange import identity
 from qanat.exchange.identity import IdentityCode
 from qanat.exchange.matching import ranked
 from qanat.exchange.orders import SupplyOrder, is_for
-from qanat.exchange.trades import shortage
+from qanat.exchange.trades import shortage, worth_serving
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.registry.base_stations import find_base_station
@@ -39,7 +39,7 @@ def offers_for(work: Work, demander: str, suppliers: Iterable[str]) -> list[Offe
 
 
 def _serves(work: Work, order: SupplyOrder, demander: str) -> bool:
-    return is_for(work, order, demander) and shortage(work, order, wanted=1) is None
+    return is_for(work, order, demander) and shortage(work, order, wanted=worth_serving(order)) is None
 
 
 def _offer(work: Work, order: SupplyOrder) -> Offer:

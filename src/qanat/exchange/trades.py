@@ -28,6 +28,8 @@ from qanat.units import DAY, MAX_OCTETS, Instant, Millis, Octets, format_instant
 
 KEPT: Final = Millis(30 * DAY)
 """An ended trade is known so long, for reports that come late."""
+_PACKET: Final = Octets(1_500)
+"""The longest packet of most links (IEEE 802.3): what lets none through serves nobody."""
 _PROMISES_KEPT: Final = 256
 
 
@@ -165,6 +167,11 @@ def order_of(work: Work, trade: Trade) -> SupplyOrder:
     order = work.get(SupplyOrder, trade.owner, trade.order)
     assert order is not None, f"order {trade.order} of trade {trade.id} is missing"
     return order
+
+
+def worth_serving(order: SupplyOrder) -> Octets:
+    """Return the least that an order must cover for somebody who does not say how much: a packet, unless it was smaller."""
+    return Octets(min(_PACKET, order.total, order.per_day or _PACKET))
 
 
 def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:

@@ -52,7 +52,9 @@ def test_what_subscribers_do_themselves_is_not_in_the_log_and_not_theirs_to_read
 
 def test_staff_of_an_operator_reads_its_colleagues_changes_only(live: Live, staffed: str) -> None:
     live.done("/v1/subscribers", {"name": "sam", "operator": "south"}, token=staffed)
-    made, entered = live.get("/v1/changes", token=staffed).json()["changes"]
+    shown = {one["target"]: one for one in live.get("/v1/changes", token=staffed).json()["changes"]}
+    assert len(shown) == 2
+    made, entered = shown["subscribers"], shown["sign-in"]
     assert (made["who"], made["operator"], made["said"]["name"]) == ("sue", "south", "sam")
     assert (entered["act"], entered["target"], entered["said"]) == ("signed in", "sign-in", {"from": "127.0.0.1"})
     assert len(whole(live, "/v1/changes", "changes")) == 12

@@ -63,9 +63,9 @@ def public(name: str) -> str:
 class World:
     """Alice, anna, bob and bella each have a terminal ``trm-…``; carol and carl have base stations ``bst-…``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_commit: bool = True) -> None:
         self.clock = ManualClock()
-        self.desk = Desk(self.clock)
+        self.desk = Desk(self.clock, one_commit=one_commit)
         self._orders = 0
         self._trades = 0
         for operator in sorted(set(OPERATORS.values())):
@@ -160,10 +160,13 @@ class World:
         return found.balance if found else 0
 
     def given(self, name: str) -> int:
-        return -self.account(subscriber_owner(name), "given")
+        return -self._exchanged(f"given/{name}")
 
     def obtained(self, name: str) -> int:
-        return self.account(subscriber_owner(name), "obtained")
+        return self._exchanged(f"obtained/{name}")
+
+    def _exchanged(self, id: str) -> int:
+        return sum(self.account(owner, id) for owner in self.desk.owners() if owner.startswith("pair/"))
 
     def bucket_octets(self, name: str) -> int:
         accounts = self.desk.all(Account, subscriber_owner(name))

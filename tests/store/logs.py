@@ -69,6 +69,10 @@ class FailingLog:
         self._appends_only = appends_only
         self.failed = False
 
+    @property
+    def one_commit(self) -> bool:
+        return self._log.one_commit
+
     def shard_of(self, owner: Owner) -> Shard:
         return self._log.shard_of(owner)
 

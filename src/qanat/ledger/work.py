@@ -8,7 +8,7 @@ that replaying entries needs no rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -71,11 +71,11 @@ _NO_RECORDS: Final[Mapping[str, Record]] = {}
 
 
 class NotLoaded(Exception):
-    """A decision needs the page of an owner that is not in memory. The store loads it and decides again."""
+    """A decision needs pages that are not in memory. The store loads them and decides again."""
 
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
-        self.owner = owner
+    def __init__(self, *owners: Owner) -> None:
+        super().__init__(*owners)
+        self.owners = owners
 
 
 class Work:
@@ -84,10 +84,12 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "act", "now", "octets_used")
+    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "act", "now", "octets_used", "one_commit")
 
-    def __init__(self, page_of: Callable[[Owner], Page], now: Instant) -> None:
+    def __init__(self, page_of: Callable[[Owner], Page], now: Instant, *, one_commit: bool) -> None:
         self.now = now
+        self.one_commit = one_commit
+        """Whether entries in several shards are committed together at no more cost than apart."""
         self.act = ""
         self.octets_used = 0
         """What the entries post as usage."""
@@ -113,6 +115,17 @@ class Work:
     def everything(self, owner: Owner) -> list[Record]:
         """Return every record of an owner. Raises NotLoaded."""
         return [record for records in self._page(owner).values() for record in records.values()]
+
+    def need(self, owners: Iterable[Owner]) -> None:
+        """Raise NotLoaded for all of these pages that are not in memory, so that they are loaded together."""
+        missing: list[Owner] = []
+        for owner in owners:
+            try:
+                self._page(owner)
+            except NotLoaded:
+                missing.append(owner)
+        if missing:
+            raise NotLoaded(*missing)
 
     def put(self, record: Record, *, posted: int = 0) -> None:
         """Let an image replace the record's last one; ``posted`` was added to the balance of an account.

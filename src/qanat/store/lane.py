@@ -9,7 +9,7 @@ lost batch fails with it and memory starts afresh from what is durable. Between 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -224,16 +224,17 @@ class Lane:
                 try:
                     return self._decide(decision)
                 except NotLoaded as miss:
-                    self._pages.pin(miss.owner)
-                    loaded.append(miss.owner)
-                    await self._load(miss.owner)
+                    for owner in miss.owners:
+                        self._pages.pin(owner)
+                    loaded += miss.owners
+                    await self._load(miss.owners)
         finally:
             if loaded:
                 self._pages.unpin(loaded)
 
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
-        work = Work(self._page_of, self._clock.now())
+        work = Work(self._page_of, self._clock.now(), one_commit=self._log.one_commit)
         try:
             result = decision(work)
             entries = work.entries(self._log.shard_of)
@@ -249,9 +250,9 @@ class Lane:
         batch.octets_used += work.octets_used
         return result, bool(bodies)
 
-    async def _load(self, owner: Owner) -> None:
-        self.figures.loads += 1
-        await self._loader.load(owner)
+    async def _load(self, owners: Collection[Owner]) -> None:
+        self.figures.loads += len(owners)
+        await self._loader.load(owners)
 
     def _newer(self) -> list[Images]:
         """The images that the rows may not have yet, oldest first."""

@@ -68,6 +68,8 @@ _kind: Final = attrgetter("kind")
 class SqliteLog:
     """Two threads: one writes, one reads; both wait for the disk, the event loop never does."""
 
+    one_commit: Final = True
+
     def __init__(self, path: Path, *, busy_ms: int = _BUSY_MS) -> None:
         self._path = path
         self._busy_ms = busy_ms

@@ -92,10 +92,7 @@ class Market:
         return _said(run(_awaited(self.decide(decision))))
 
     def interrogate(self, station: str, message: Interrogation) -> InterrogationAnswer | Problem:
-        answer = run(trading.interrogate(self, self._policy, station, message))
-        if message.kind == "final" and isinstance(answer, InterrogationAnswer):
-            run(trading.book_now(self, station, message.session))
-        return _said(answer)
+        return _said(run(trading.interrogate(self, self._policy, station, message)))
 
     def report(self, station: str, message: UsageReport) -> UsageConfirmation | Problem:
         return _said(run(trading.take_usage(self, station, message)))

@@ -18,7 +18,6 @@ from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.transit import parcels_of
-from qanat.registry.names import subscriber_owner
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy
 from qanat.store.desk import Desk
@@ -68,8 +67,8 @@ class ExchangeTruth:
             self._check_trade(trade)
         for owner in desk.owners():
             self._check_page(desk, owner)
-        self._check_both_sides(desk, trades.values())
         accounts = [account for owner in desk.owners() for account in desk.all(Account, owner)]
+        self._check_both_sides(accounts, trades.values())
         on_its_way = sum(account.balance for account in accounts if account.role == "transit")
         if on_its_way:
             raise Discrepancy(f"{on_its_way} are in transit, and nothing is in the post")
@@ -110,14 +109,18 @@ class ExchangeTruth:
         if any(not self._may_be_over[trade] for trade in disputed):
             raise Discrepancy(f"{owner}: disputes about {disputed} in a world of honest meters")
 
-    def _check_both_sides(self, desk: Desk, trades: Iterable[Trade]) -> None:
+    def _check_both_sides(self, accounts: list[Account], trades: Iterable[Trade]) -> None:
         given: Counter[str] = Counter()
         obtained: Counter[str] = Counter()
         for trade in trades:
             given[trade.supplier] += trade.counted
             obtained[trade.demander] += trade.counted
-        for sums, account, sign in ((given, "given", -1), (obtained, "obtained", 1)):
+        booked: Counter[str] = Counter()
+        for account in accounts:
+            if account.role in ("given", "obtained"):
+                booked[account.id] += account.balance
+        for sums, role, sign in ((given, "given", -1), (obtained, "obtained", 1)):
             for name, octets in sums.items():
-                held = desk.get(Account, subscriber_owner(name), account)
-                if sign * (held.balance if held else 0) != octets:
-                    raise Discrepancy(f"{name} has {account} {octets}, and the books say {held}", terminal=name)
+                if sign * booked[f"{role}/{name}"] != octets:
+                    held = booked[f"{role}/{name}"]
+                    raise Discrepancy(f"{name} has {role} {octets}, and the books say {held}", terminal=name)

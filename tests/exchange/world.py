@@ -16,6 +16,7 @@ from qanat.charging.quota import Policy
 from qanat.clock import ManualClock
 from qanat.exchange import identity
 from qanat.exchange.booking import receive
+from qanat.exchange.obligations import PairAccounts
 from qanat.exchange.orders import SupplyOrder, find_supply, open_supply
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade, find_trade
@@ -166,7 +167,8 @@ class World:
         return self._exchanged(f"obtained/{name}")
 
     def _exchanged(self, id: str) -> int:
-        return sum(self.account(owner, id) for owner in self.desk.owners() if owner.startswith("pair/"))
+        pairs = [pair for owner in self.desk.owners() for pair in self.desk.all(PairAccounts, owner)]
+        return sum(balance.amount for pair in pairs for balance in pair.balances if balance.id == id)
 
     def bucket_octets(self, name: str) -> int:
         accounts = self.desk.all(Account, subscriber_owner(name))

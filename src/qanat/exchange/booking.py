@@ -101,7 +101,7 @@ def _exchange(work: Work, trade: Trade, piece: Piece) -> None:
     told = [_news_for_demander(trade, piece)] if is_first or trade.demand else []
     if work.one_commit and not parcels_of(work, trade.owner):
         work.need([owed.owner, *(parcel.target for parcel in told)])
-        obligations.give(work, owed)
+        obligations.owe(work, owed)
         for parcel in told:
             _obtained(work, parcel)
     else:
@@ -110,7 +110,7 @@ def _exchange(work: Work, trade: Trade, piece: Piece) -> None:
 
 
 def _given(work: Work, parcel: Parcel) -> None:
-    obligations.give(work, msgspec.convert(parcel.facts, Obligation))
+    obligations.owe(work, msgspec.convert(parcel.facts, Obligation))
 
 
 def _obtained(work: Work, parcel: Parcel) -> None:

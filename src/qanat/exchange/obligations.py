@@ -17,13 +17,14 @@ import msgspec
 from msgspec.structs import replace
 
 from qanat.ids import Owner
-from qanat.ledger.book import Account, Role, transfer
-from qanat.ledger.work import Posting, Record, Work
-from qanat.registry.names import subscriber_owner
+from qanat.ledger.book import Account
+from qanat.ledger.work import Balance, Posting, Record, Work
+from qanat.registry.names import name_of, subscriber_owner
 from qanat.units import DAY, Instant, Millis, Octets, later
 
 EXCHANGED: Final = "exchanged-octets"
 """The unit in which giving and obtaining are paired. The traffic itself was posted on the supplier's buckets before."""
+_ACCOUNTS: Final = "accounts"
 _PAID_KEPT: Final = Millis(400 * DAY)
 """How long statements show what is paid."""
 
@@ -66,6 +67,28 @@ class Obligation(Record, frozen=True, kw_only=True):
         return ((_position_id(self.unit, self.creditor), self.left), (_position_id(self.unit, self.debtor), -self.left))
 
 
+class PairAccounts(Record, frozen=True, kw_only=True):
+    """The accounts of a pair, all in one record: each stands opposite to one of the other's."""
+
+    given: dict[str, int] = {}
+    """By who gave it: octets, which the other obtained."""
+    owed: dict[str, int] = {}
+    """By unit: what the second, in the order of names, owes the first; negative, what it is owed."""
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        first, second = sides = _sides(self.owner)
+        found: list[Balance] = []
+        for giver, octets in self.given.items():
+            other = sides[giver == first]
+            found.append(Balance(f"given/{giver}", "given", EXCHANGED, -octets))
+            found.append(Balance(f"obtained/{other}", "obtained", EXCHANGED, octets))
+        for unit, amount in self.owed.items():
+            found.append(Balance(_position_id(unit, first), "position", f"owed-{unit}", amount))
+            found.append(Balance(_position_id(unit, second), "position", f"owed-{unit}", -amount))
+        return tuple(found)
+
+
 class Offset(Record, frozen=True, kw_only=True):
     """A part of an obligation as statements show it. Versions before kept these beside the obligations."""
 
@@ -92,25 +115,16 @@ def pair_owner(one: str, other: str) -> Owner:
     return Owner(f"pair/{first}~{second}")
 
 
-def give(work: Work, new: Obligation) -> None:
-    """Book what a trade brought: its creditor has given, its debtor has obtained, and owes for it."""
-    given = _exchanged(work, new.owner, "given", new.creditor)
-    transfer(work, given, _exchanged(work, new.owner, "obtained", new.debtor), new.octets)
-    owe(work, new)
-
-
 def owe(work: Work, new: Obligation) -> None:
-    """Book an obligation and offset it against what the creditor owes, oldest first."""
-    debtor, creditor, unit = new.debtor, new.creditor, new.unit
+    """Book what was given, obtained and is owed for it, and offset that against what the creditor owes, oldest first."""
     paid, left = [], new.amount
-    for old in open_obligations(work, debtor=creditor, creditor=debtor, unit=unit):
+    for old in open_obligations(work, debtor=new.creditor, creditor=new.debtor, unit=new.unit):
         part = min(left, old.left)
         if part:
             _reduce(work, old, part)
             paid.append(Paid(old.id, part, work.now))
             left -= part
-    if new.amount:
-        _move(work, new.owner, unit=unit, debtor=debtor, creditor=creditor, amount=new.amount)
+    _post(work, new.owner, creditor=new.creditor, unit=new.unit, amount=new.amount, octets=new.octets)
     work.put(replace(new, left=left, paid=tuple(paid), due=None if left else later(work.now, _PAID_KEPT)))
 
 
@@ -122,8 +136,8 @@ def pay_off(work: Work, *, id: str, debtor: str, creditor: str, unit: str, amoun
         part = min(left, old.left)
         if part:
             _reduce(work, old, part, Paid(id, part, work.now))
-            _move(work, page, unit=unit, debtor=creditor, creditor=debtor, amount=part)
             left -= part
+    _post(work, page, creditor=debtor, unit=unit, amount=amount - left)
     if left:
         back = Obligation(
             owner=page, id=id, debtor=creditor, creditor=debtor, unit=unit, amount=left, left=left, since=work.now
@@ -145,8 +159,9 @@ def open_obligations(work: Work, *, debtor: str, creditor: str, unit: str) -> li
 
 def net_owed(work: Work, *, debtor: str, creditor: str, unit: str) -> int:
     """Return what the debtor owes on balance; negative when it is the other way round."""
-    position = work.get(Account, pair_owner(debtor, creditor), _position_id(unit, creditor))
-    return position.balance if position else 0
+    page = pair_owner(debtor, creditor)
+    owed = _accounts(work, page).owed.get(unit, 0)
+    return owed if creditor == _sides(page)[0] else -owed
 
 
 def link(work: Work, subscriber: str, other: str) -> bool:
@@ -202,18 +217,40 @@ def _reduce(work: Work, obligation: Obligation, amount: int, *paid: Paid) -> Non
     work.put(replace(obligation, left=left, paid=obligation.paid + paid, due=due))
 
 
-def _exchanged(work: Work, page: Owner, role: Role, name: str) -> Account:
-    id = f"{role}/{name}"
-    return work.get(Account, page, id) or Account(owner=page, id=id, role=role, unit=EXCHANGED)
+def _post(work: Work, page: Owner, *, creditor: str, unit: str, amount: int, octets: int = 0) -> None:
+    """Add to what the creditor gave and the other obtained, and to what the other owes for it."""
+    first, second = _sides(page)
+    is_first = creditor == first
+    debtor = second if is_first else first
+    held = _accounts(work, page)
+    owed, given = held.owed, held.given
+    if amount:
+        owed = {**owed, unit: owed.get(unit, 0) + (amount if is_first else -amount)}
+        work.post(page, _position_id(unit, creditor), amount)
+        work.post(page, _position_id(unit, debtor), -amount)
+    if octets:
+        given = {**given, creditor: given.get(creditor, 0) + octets}
+        work.post(page, f"given/{creditor}", -octets)
+        work.post(page, f"obtained/{debtor}", octets)
+    work.put(replace(held, owed=owed, given=given))
+    for older in work.all(Account, page):
+        work.drop(older)
 
 
-def _move(work: Work, page: Owner, *, unit: str, debtor: str, creditor: str, amount: int) -> None:
-    transfer(work, _position(work, page, unit, debtor), _position(work, page, unit, creditor), amount)
+def _accounts(work: Work, page: Owner) -> PairAccounts:
+    """Return a pair's accounts; versions before kept positions apart, which are taken over."""
+    held = work.get(PairAccounts, page, _ACCOUNTS)
+    if held is None:
+        first = _sides(page)[0]
+        older = [account for account in work.all(Account, page) if account.id.endswith(f"/{first}")]
+        owed = {account.id.rpartition("/")[0]: account.balance for account in older}
+        held = PairAccounts(owner=page, id=_ACCOUNTS, owed=owed)
+    return held
 
 
-def _position(work: Work, page: Owner, unit: str, name: str) -> Account:
-    id = _position_id(unit, name)
-    return work.get(Account, page, id) or Account(owner=page, id=id, role="position", unit=f"owed-{unit}")
+def _sides(page: Owner) -> tuple[str, str]:
+    first, _, second = name_of(page).partition("~")
+    return first, second
 
 
 def _position_id(unit: str, name: str) -> str:

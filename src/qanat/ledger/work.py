@@ -9,7 +9,7 @@ that replaying entries needs no rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,6 +18,15 @@ from qanat.units import Instant
 
 Posting = tuple[str, int]
 """An account, written ``owner:id``, and what was added to its balance."""
+
+
+class Balance(NamedTuple):
+    """What an account holds."""
+
+    id: str
+    role: str
+    unit: str
+    amount: int
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag=str.lower):
@@ -32,6 +41,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
     def label(self) -> str:
         """What a person would look for in a list."""
         return self.id
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """The accounts that this record is the image of."""
+        return ()
 
     @property
     def reservations(self) -> tuple[Posting, ...]:
@@ -84,7 +98,7 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "act", "now", "octets_used", "one_commit")
+    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "_postings", "act", "now", "octets_used", "one_commit")
 
     def __init__(self, page_of: Callable[[Owner], Page], now: Instant, *, one_commit: bool) -> None:
         self.now = now
@@ -97,6 +111,7 @@ class Work:
         self._pages: dict[Owner, Page] = {}
         self._blank: dict[Owner, Page] = {}
         self._changes: list[_Change] = []
+        self._postings: list[tuple[Owner, str, int]] = []
 
     def records(self, kind: type[R], owner: Owner) -> Mapping[str, R]:
         """Return the records of a kind that an owner has, by id, as this decision sees them. Raises NotLoaded."""
@@ -140,6 +155,10 @@ class Work:
         self._changes.append((records, records.get(id), record, posted))
         records[id] = record
 
+    def post(self, owner: Owner, id: str, amount: int) -> None:
+        """Say what was added to one of several accounts that an image holds."""
+        self._postings.append((owner, id, amount))
+
     def drop(self, record: Record) -> None:
         """Forget a record. An account is dropped only when it is empty."""
         records = self._page_or_blank(record.owner).setdefault(type(record), {})
@@ -166,6 +185,8 @@ class Work:
                 entry.put.append(record)
             elif last is None:
                 entry.drop.append((kind_name(type(record)), owner, id))
+        for owner, id, amount in self._postings:
+            _entry_of(entries, shard_of(owner)).postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:

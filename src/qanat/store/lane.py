@@ -145,13 +145,13 @@ class Lane:
         The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
         is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
         """
-        try:
-            if self._closed or not self._ready.is_set():
-                result, changed = await self._decide_when_ready(decision)
-            else:
-                result, changed = self._decide(decision)
-        except NotLoaded:
+        if self._closed or not self._ready.is_set():
             result, changed = await self._decide_when_ready(decision)
+        else:
+            try:
+                result, changed = self._decide(decision)
+            except NotLoaded as miss:
+                result, changed = await self._decide_when_ready(decision, miss.owners)
         if self._is_true_at_once(changed=changed):
             return result
         awaited = _Awaited()
@@ -165,8 +165,8 @@ class Lane:
             return
         try:
             result, _ = self._decide(decision)
-        except NotLoaded:
-            self._submit_when_ready(decision, waiter)
+        except NotLoaded as miss:
+            self._submit_when_ready(decision, waiter, miss.owners)
         except Exception as error:  # the decision's own, for its waiter
             waiter.failed(error)
         else:
@@ -207,13 +207,13 @@ class Lane:
 
     # -- deciding
 
-    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter) -> None:
-        task = asyncio.create_task(self._again(Ticket(decision, waiter)))
+    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter, missed: tuple[Owner, ...] = ()) -> None:
+        task = asyncio.create_task(self._again(Ticket(decision, waiter), missed))
         self._loading.add(task)
         task.add_done_callback(self._loading.discard)
 
-    async def _decide_when_ready(self, decision: Decision[T]) -> tuple[T, bool]:
-        """Decide, loading the pages it takes; these stay in memory until it is done."""
+    async def _decide_when_ready(self, decision: Decision[T], missed: tuple[Owner, ...] = ()) -> tuple[T, bool]:
+        """Decide, loading the pages it takes, those it missed first; these stay in memory until it is done."""
         loaded: list[Owner] = []
         try:
             while True:
@@ -221,13 +221,15 @@ class Lane:
                     raise StoreFault("the store is closing; ask again when the server is back")
                 if not self._ready.is_set():
                     await self._ready.wait()
+                if missed:
+                    for owner in missed:
+                        self._pages.pin(owner)
+                    loaded += missed
+                    await self._load(missed)
                 try:
                     return self._decide(decision)
                 except NotLoaded as miss:
-                    for owner in miss.owners:
-                        self._pages.pin(owner)
-                    loaded += miss.owners
-                    await self._load(miss.owners)
+                    missed = miss.owners
         finally:
             if loaded:
                 self._pages.unpin(loaded)
@@ -349,9 +351,9 @@ class Lane:
             else:
                 ticket.waiter.failed(fault)
 
-    async def _again(self, ticket: Ticket) -> None:
+    async def _again(self, ticket: Ticket, missed: tuple[Owner, ...] = ()) -> None:
         try:
-            ticket.result, _ = await self._decide_when_ready(ticket.decision)
+            ticket.result, _ = await self._decide_when_ready(ticket.decision, missed)
         except Exception as error:  # the decision's own, or the store's
             ticket.waiter.failed(error)
         else:

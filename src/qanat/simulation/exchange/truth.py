@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from qanat.charging.session import Session
 from qanat.charging.session import State as SessionState
 from qanat.exchange.disputes import Dispute, agrees
+from qanat.exchange.obligations import PairAccounts
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
@@ -68,7 +69,8 @@ class ExchangeTruth:
         for owner in desk.owners():
             self._check_page(desk, owner)
         accounts = [account for owner in desk.owners() for account in desk.all(Account, owner)]
-        self._check_both_sides(accounts, trades.values())
+        pairs = [pair for owner in desk.owners() for pair in desk.all(PairAccounts, owner)]
+        self._check_both_sides(pairs, trades.values())
         on_its_way = sum(account.balance for account in accounts if account.role == "transit")
         if on_its_way:
             raise Discrepancy(f"{on_its_way} are in transit, and nothing is in the post")
@@ -109,16 +111,15 @@ class ExchangeTruth:
         if any(not self._may_be_over[trade] for trade in disputed):
             raise Discrepancy(f"{owner}: disputes about {disputed} in a world of honest meters")
 
-    def _check_both_sides(self, accounts: list[Account], trades: Iterable[Trade]) -> None:
+    def _check_both_sides(self, pairs: list[PairAccounts], trades: Iterable[Trade]) -> None:
         given: Counter[str] = Counter()
         obtained: Counter[str] = Counter()
         for trade in trades:
             given[trade.supplier] += trade.counted
             obtained[trade.demander] += trade.counted
         booked: Counter[str] = Counter()
-        for account in accounts:
-            if account.role in ("given", "obtained"):
-                booked[account.id] += account.balance
+        for pair in pairs:
+            booked.update({balance.id: balance.amount for balance in pair.balances})
         for sums, role, sign in ((given, "given", -1), (obtained, "obtained", 1)):
             for name, octets in sums.items():
                 if sign * booked[f"{role}/{name}"] != octets:

@@ -27,7 +27,7 @@ from qanat.ledger.work import Work
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.server.trading import carry
 from qanat.store.store import Store, open_store
-from qanat.system import SystemClock, fresh_id
+from qanat.system import SystemClock, fresh_id, tune
 from qanat.units import Octets
 
 CIRCLE: Final = 5
@@ -48,6 +48,7 @@ class _Load:
 
 async def bench_trades(database: str, *, trades: int, in_flight: int, subscribers: int) -> Figures:
     """End so many trades, so many of them at once. Raises StoreFault."""
+    tune()
     store = await open_store(database, SystemClock())
     try:
         ran = _trades(fresh_id("bench"), trades, subscribers)

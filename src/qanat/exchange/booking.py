@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from qanat.exchange import obligations
+from qanat.exchange import obligations, older
 from qanat.exchange.clearing import ClearingRecord, clearing_owner, open_period
 from qanat.exchange.disputes import receive_copy, reconcile
 from qanat.exchange.obligations import Obligation
@@ -146,6 +146,8 @@ def _paid_off(work: Work, parcel: Parcel) -> None:
 RECEIVE: Final[dict[str, Callable[[Work, Parcel], None]]] = {
     "given": _given,
     "obtained from": _obtained,
+    "obtained": older.obtained,
+    "owed": older.owed,
     "left": receive_leaving,
     "excess": _excess,
     "dispute": receive_copy,

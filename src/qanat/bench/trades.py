@@ -1,9 +1,9 @@
-"""``qanat bench trades``: trades end, and what follows on the pages of three others goes there through transit.
+"""``qanat bench trades``: trades end, and what each comes to is booked on the pages of those it concerns.
 
 Client and store are one process, as in ``bench ledger``. Trades that ran are written first: people trade within circles, in
 both directions, at base stations and under operators of their own. Measured is what the end of each sets off, until it is
 durable on every page: the supplier has given, the demander has obtained, what is owed is booked and offset, the operators
-have their clearing record, the base station knows. At the end given is obtained, to the octet, and nothing is under way.
+have their clearing record. At the end given is obtained, to the octet, and nothing is under way.
 """
 
 from __future__ import annotations

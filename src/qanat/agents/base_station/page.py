@@ -12,8 +12,9 @@ from html import escape
 from typing import Final
 
 from qanat.agents.base_station.page_looks import STYLE
-from qanat.agents.base_station.page_words import LANGUAGES, TAGS, Language, say, sentence_and_cure
+from qanat.agents.base_station.page_words import say, sentence_and_cure
 from qanat.agents.base_station.said import Here, SessionView
+from qanat.languages import LANGUAGES, TAGS, Language
 from qanat.units import format_money, format_size
 from qanat.wire.agent import RefusalBody
 

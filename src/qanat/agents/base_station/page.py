@@ -111,12 +111,6 @@ def _refusal(why: RefusalBody | None, reader: Reader) -> str:
     )
 
 
-def _coded(text: str) -> str:
-    """Show what is typed into a shell, between backticks, as such."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
-
-
 def _links(say_it: Say, reader: Reader, *, is_online: bool) -> str:
     """Look again, or ask for a passcode; and the page in the other language."""
     again = f'<a href="{_path("/", reader)}">{say_it("Look again")}</a>'

@@ -6,12 +6,13 @@ from typing import Final, cast
 
 from starlette.responses import Response
 
+from qanat.languages import LANGUAGES
 from qanat.registry.access import Role
 from qanat.server.http.views.common import Done
 from qanat.server.http.views.people import CallerView, SignedIn, SubscriberView
 from qanat.server.web.api import Api, Turned
 from qanat.server.web.forms import local_path, read_fields
-from qanat.server.web.language import LANGUAGES, later
+from qanat.server.web.language import later
 from qanat.server.web.menu import HOME
 from qanat.server.web.pages import Page, ask_again, explain, redirect, render
 from qanat.server.web.visit import LOOKS, Visit, as_visitor, give, remember

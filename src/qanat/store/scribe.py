@@ -32,18 +32,18 @@ class Scribe:
         self._command = (sys.executable, "-m", "qanat.store.sqlite_writer", str(path), str(busy_ms))
         self._line: _Line | None = None
 
-    def start(self) -> None:
-        """Start the process, if it does not run: the first job need not wait for it then."""
-        if self._line is None or self._line.lost:
-            self._line = _Line(self._command, self._path)
+    @property
+    def pid(self) -> int | None:
+        """Of the process, if it was started."""
+        return self._line.pid if self._line is not None else None
 
     def write(self, job: Job) -> asyncio.Future[None]:
         """Begin with a job; it is done even if nobody waits for it any more.
 
         What is awaited raises Taken or StoreFault; after the latter the job may have been done, if the process was lost.
         """
-        self.start()
-        assert self._line is not None
+        if self._line is None or self._line.lost:
+            self._line = _Line(self._command, self._path)
         return self._line.send(job)
 
     async def stop(self) -> None:
@@ -70,6 +70,10 @@ class _Line:
         self._is_full = False
         """We are told when the socket takes more."""
         self._received = bytearray()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, job: Job) -> asyncio.Future[None]:
         done: asyncio.Future[None] = self._loop.create_future()

@@ -63,7 +63,6 @@ class SqliteLog:
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
-        self._scribe.start()
         return dict(await self._read("SELECT shard, max(seq) FROM entry GROUP BY shard"))
 
     async def tail(self) -> list[EntryRow]:

@@ -109,7 +109,7 @@ def available_buckets(work: Work, owner: Owner, unit: Unit = "octets") -> tuple[
 
 def available(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
     """Return what a new quota could take."""
-    return Octets(sum(bucket.available for bucket in usable_buckets(work, owner, unit)))
+    return available_buckets(work, owner, unit)[1]
 
 
 def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:

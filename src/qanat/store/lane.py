@@ -25,8 +25,8 @@ from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
 from qanat.store.spans import Spans
 
-_MANY: Final = 32
-"""Before any was measured."""
+_FIRST_BATCH: Final = 32
+"""How many requests the batch before the first is taken to have held."""
 
 T = TypeVar("T")
 Decision = Callable[[Work], T]
@@ -109,13 +109,13 @@ class Lane:
         self._log = log
         self._clock = clock
         self._pages = Pages(pages_kept)
-        self._page_of: Callable[[Owner], Page] = self._pages.__call__
+        self._page_of: Callable[[Owner], Page] = self._pages
         self._heads: dict[Shard, int] = {}
         """The last seq given out; ``_durable`` is the last one committed."""
         self._durable: dict[Shard, int] = {}
         self._gathering = Batch()
         self._committing: Batch | None = None
-        self._last_batch = _MANY
+        self._last_batch = _FIRST_BATCH
         self._worker: asyncio.Task[None] | None = None
         self._loading: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
@@ -129,14 +129,12 @@ class Lane:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
         self._ready.clear()
         self._durable = await self._log.heads()
-        behind = []
-        for row in await self._log.tail():
-            behind.append(decode_entry(row.body))
-            self._durable[row.shard] = row.seq
+        tail = await self._log.tail()
+        self._durable.update((row.shard, row.seq) for row in tail)
         self._heads = dict(self._durable)
         self._pages.clear()  # also what was being read while we looked: others may have written since
         self._projector.start_afresh()
-        self._projector.take(behind)
+        self._projector.take(decode_entry(row.body) for row in tail)
         self._ready.set()
 
     async def decide(self, decision: Decision[T]) -> T:

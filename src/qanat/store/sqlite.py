@@ -39,6 +39,8 @@ _AFTER_ALL: Final = "\U0010ffff"
 class SqliteLog:
     """A process writes and a thread reads; both wait for the disk, the event loop never does."""
 
+    one_commit: Final = True
+
     def __init__(self, path: Path, *, busy_ms: int = _BUSY_MS) -> None:
         self._path = path
         self._busy_ms = busy_ms

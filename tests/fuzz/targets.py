@@ -13,7 +13,7 @@ from qanat.wire.diameter.codec import MAX_SHAPES, Decoder
 from qanat.wire.diameter.courtesies import Identity, farewell, introduction, watchdog
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.messages import DeviceWatchdogAnswer, DisconnectPeerAnswer, Message
-from qanat.wire.diameter.peer import Action, Deliver, Opened, Peer, Send
+from qanat.wire.diameter.peer import Action, Opened, Peer, Send
 from qanat.wire.diameter.reply import refuse
 from qanat.wire.diameter.results import Malformed, Unframeable
 from qanat.wire.diameter.states import State
@@ -118,7 +118,7 @@ def converse(octets: bytes) -> None:
         before = peer.state
         actions = _next(peer, script, now)
         opened |= any(isinstance(action, Opened) for action in actions)
-        assert opened or not any(isinstance(action, Deliver) for action in actions)
+        assert opened or not any(isinstance(action, Message) for action in actions)
         assert before is not State.CLOSED or not actions
         for said in _said(actions):
             assert said[0] == 1

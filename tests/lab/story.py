@@ -125,18 +125,12 @@ class Story:
         page.wait_for_selector("[data-live]")
         self.trades.append(str(self.exchange.here(LAPTOP)["session"]["trade"]))
 
-    def gets_a_file(self, person: Visitor) -> int:
+    def gets_a_file(self, person: Visitor) -> None:
         """Go on to the news, download from there, and see on the captive page that there is less left."""
-        tab = person.tab()
-        tab.goto(f"http://{self.stage.web}/news.html")
-        with tab.expect_download() as came:
-            tab.click("a")
-        octets = came.value.path().stat().st_size
-        tab.close()
+        octets = person.get_a_file(f"http://{self.stage.web}/news.html")
         bound = int(self.exchange.here(LAPTOP)["session"]["bound"])
         self.soon(lambda: _left(person) <= bound - octets, "the captive page tells that it was used")
         person.judge("story-online")
-        return octets
 
     def alice_sees_who_uses_it_and_stops_it(self, alice: Visitor, bob: Visitor, film: Download) -> None:
         alice.go("/me/lend")

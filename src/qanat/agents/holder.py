@@ -16,8 +16,9 @@ from qanat.agents.headway import Headway
 from qanat.agents.holding import Manner, Reading, Session, Snapshot, hold, reserve
 from qanat.agents.notebook import Notebook
 from qanat.agents.outbox import Outbox
+from qanat.agents.patience import Patience
 from qanat.agents.states import TRANSITIONS, Event, State
-from qanat.units import SECOND, Instant, Millis, later
+from qanat.units import Instant, Millis, later
 from qanat.wire.agent import (
     Interrogation,
     InterrogationAnswer,
@@ -27,8 +28,6 @@ from qanat.wire.agent import (
     UsageReport,
 )
 
-ASK_AGAIN_S: Final = (0, 2, 4, 8, 15, 30, 60)
-"""Waits after answers in a row that promised nothing further: a purchase is noticed within the last of these."""
 REJECTED_AGAIN_S: Final = 30
 TERMINAL: Final = Manner()
 IDLE_WAKE: Final = Millis(30_000)
@@ -51,12 +50,11 @@ class Holder:
         """Why the server granted nothing when last asked, or took nothing when last told."""
         self._outbox = Outbox(snapshot.pending, name=snapshot.journal, report_interval_s=report_interval_s)
         self._headway = Headway(self.book, manner)
+        self._patience = Patience()
         self._link = self._stopping = self._broken = self._lost = False
         self._over = manner.is_over
         self._gate_open = True  # a crashed predecessor may have left it so
         self._fencing = False
-        self._ask_at = Instant(0)
-        self._vain_answers = 0
 
     @property
     def outstanding(self) -> Interrogation | UsageReport | None:
@@ -89,7 +87,8 @@ class Holder:
 
     def link(self, now: Instant, *, present: bool) -> list[Action]:
         if present != self._link:
-            self._link, self._ask_at, self._vain_answers = present, now, 0
+            self._link = present
+            self._patience.renewed(now)
             self.book.note("link is back" if present else "link left")
         return self._settle(now)
 
@@ -192,11 +191,6 @@ class Holder:
         """Nothing more may pass in this session. It is ended even if it is wanted again meanwhile; the next one serves."""
         return not self._wanted or self.state is State.ENDING
 
-    def _bound_waits(self, now: Instant) -> None:
-        """The clock may have been set back: no wait is longer than it was meant to be."""
-        self._outbox.bound(now)
-        self._ask_at = min(self._ask_at, later(now, Millis(ASK_AGAIN_S[-1] * SECOND)))
-
     def _settle(self, now: Instant) -> list[Action]:
         self._decide(now)
         return self._hand_over(now)
@@ -208,7 +202,8 @@ class Holder:
         return self._hand_over(now)
 
     def _decide(self, now: Instant) -> None:
-        self._bound_waits(now)
+        self._outbox.bound(now)
+        self._patience.bound(now)
         over = [held for held in self.book.live if self._is_ending or held.valid_until <= now]
         if self._gate_open and (over or not self.book.live):
             if not self._fencing:
@@ -231,7 +226,7 @@ class Holder:
         elif self._is_ending:
             self._wind_up(now)
         elif self.state is State.IDLE:
-            if now >= self._ask_at:
+            if self._patience.allows(now):
                 self._open_session(now)
         elif self.state in (State.SERVING, State.WAITING):
             self._serve(now)
@@ -250,7 +245,7 @@ class Holder:
             self._move(Event.SPENT)
         if self._outbox.is_asking:
             return
-        if now >= self._ask_at and self._headway.needs_more:
+        if self._patience.allows(now) and self._headway.needs_more:
             self._ask(now, "intermediate", wants=None)
         elif any(held.left for held in self.book.ended):
             self._ask(now, "intermediate", wants=0)
@@ -277,7 +272,7 @@ class Holder:
             self.book.put(Gone(quota))
         self.book.put(Pending(None))
         self._close_session(Event.LOST)
-        self._ask_later(now)
+        self._patience.nothing_follows(now)
         self.book.commit()
 
     def _close_session(self, event: Event) -> None:
@@ -318,9 +313,9 @@ class Holder:
             self._move(Event.GRANTED)
             self.refusal = None
             if new[-1].final or new[-1].valid_until <= now:
-                self._ask_later(now)
+                self._patience.nothing_follows(now)
             else:
-                self._ask_at, self._vain_answers = now, 0
+                self._patience.renewed(now)
         elif asked.wants != 0:
             self._be_refused(now, answer.refusal)
 
@@ -331,13 +326,7 @@ class Holder:
         if self.state is State.OPENING:
             self.book.put(CurrentSession(None))
         self._move(Event.REFUSED)
-        self._vain_answers = max(1, self._vain_answers)
-        self._ask_later(now)
-
-    def _ask_later(self, now: Instant) -> None:
-        wait_s = ASK_AGAIN_S[min(self._vain_answers, len(ASK_AGAIN_S) - 1)]
-        self._vain_answers += 1
-        self._ask_at = later(now, Millis(wait_s * SECOND))
+        self._patience.refused(now)
 
     # Sending
 
@@ -363,7 +352,7 @@ class Holder:
         if live and self._gate_open:
             times.append(later(self._headway.looked_at, self._headway.look_after(is_asking=is_asking)))
         if self._wanted and not is_asking and self._headway.needs_more:
-            times.append(self._ask_at)
+            times.append(self._patience.ask_at)
         return Instant(max(now, min(times)))
 
 

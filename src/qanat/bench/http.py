@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from qanat.bench.connection import Connection
 from qanat.bench.database import Database
 from qanat.bench.figures import Figures, figures
+from qanat.bench.machine import cpu_s
 from qanat.bench.server import OwnServer, said
 from qanat.errors import Fault, Unreachable
 from qanat.system import SystemClock
@@ -82,12 +83,11 @@ def bench_http(
 
 async def _measure(server: OwnServer, terminals: list[_Terminal], seconds: float, *, kill: bool) -> Figures:
     await asyncio.gather(*(_open_session(terminal) for terminal in terminals))
-    begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), time.process_time()
+    begun, cpu_before, own_before = time.perf_counter(), server.cpu_s(), cpu_s()
     load = _Load(server, begun + seconds)
     killer = asyncio.create_task(_kill_in_the_middle(load, seconds)) if kill else None
     await asyncio.gather(*(_report_on(load, terminal) for terminal in terminals))
-    elapsed, cpu = time.perf_counter() - begun, server.cpu_s() - cpu_before
-    own = time.process_time() - own_before
+    elapsed, cpu, own = time.perf_counter() - begun, server.cpu_s() - cpu_before, cpu_s() - own_before
     if killer is not None:
         await killer
     await asyncio.to_thread(server.start_again)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from qanat.ids import Owner, shard_of
 from qanat.ledger.history import mark_hour
-from qanat.ledger.work import Record, Work
+from qanat.ledger.work import Balance, Record, Work
 from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets, Unit
 
 Role = Literal[
@@ -67,6 +67,10 @@ class Account(Record, frozen=True, kw_only=True):
     def label(self) -> str:
         return f"{self.owner}:{self.id}"
 
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        return (Balance(self.id, self.role, self.unit, self.balance),)
+
     def expired(self, now: Instant) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
@@ -105,7 +109,7 @@ def available_buckets(work: Work, owner: Owner, unit: Unit = "octets") -> tuple[
 
 def available(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
     """Return what a new quota could take."""
-    return Octets(sum(bucket.available for bucket in usable_buckets(work, owner, unit)))
+    return available_buckets(work, owner, unit)[1]
 
 
 def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:

@@ -14,7 +14,6 @@ from qanat.registry.names import (
     claim,
     free_or_refused,
     holder_of,
-    iccid_owner,
     imsi_owner,
     msisdn_owner,
     name_of,
@@ -102,22 +101,22 @@ def reach(work: Work, caller: Caller, name: str) -> Subscriber | Refused:
 def subscriber_by_imsi(work: Work, imsi: str) -> Subscriber | Refused:
     """Return whom an IMSI is charged to: its subscriber, or the one whose terminal was lent that cloud SIM."""
     holder = holder_of(work, imsi_owner(imsi))
-    found = find_subscriber(work, _charged(work, holder)) if holder else None
+    found = _charged(work, holder) if holder else None
     return found or Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": imsi})
 
 
-def _charged(work: Work, holder: Owner) -> str:
-    """Return the name of the subscriber who is charged for what this holder does; empty for a SIM nobody has."""
+def _charged(work: Work, holder: Owner) -> Subscriber | None:
+    """Return the subscriber who is charged for what this holder does; None for a SIM nobody has."""
     name = name_of(holder)
     if not holder.startswith("iccid/"):
-        return name
-    profile = work.get(SimProfile, iccid_owner(name), name)
-    return profile.subscriber if profile else ""
+        return work.get(Subscriber, holder, name)
+    profile = work.get(SimProfile, holder, name)
+    return find_subscriber(work, profile.subscriber) if profile else None
 
 
 def subscriber_by_msisdn(work: Work, msisdn: str) -> Subscriber | Refused:
     holder = holder_of(work, msisdn_owner(msisdn))
-    found = find_subscriber(work, name_of(holder)) if holder else None
+    found = work.get(Subscriber, holder, name_of(holder)) if holder else None
     return found or Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": msisdn})
 
 

@@ -92,6 +92,7 @@ class PostgresLog:
     """Five connections, each made when it is needed."""
 
     say: ClassVar[Statements] = _JOINED
+    one_commit: ClassVar[bool] = True
 
     @classmethod
     async def open(cls, address: str) -> PostgresLog:

@@ -85,7 +85,7 @@ def test_somebody_on_the_way_elsewhere_is_led_here_chooses_a_supplier_and_sees_w
     page.wait_for_selector("[data-live]")
     assert code_of(town, "bob") in alice.text()
     assert 20_000_000 - 10_000 <= left(alice) <= 20_000_000, "all of it, but for what stood waiting at the shut gate"
-    fetched = a_file(alice, internet)
+    fetched = alice.get_a_file(f"{internet}/news.html")
     until(lambda: left(alice) <= 20_000_000 - fetched)  # fresh without being loaded again
     alice.judge("captive-online")
 
@@ -113,7 +113,7 @@ def test_the_captive_page_works_without_scripts_in_the_language_one_chooses(
     page.wait_for_selector(".online")
     assert "您已上网" in alice.text(), "the choice goes along"
     before = left(alice)
-    fetched = a_file(alice, internet)
+    fetched = alice.get_a_file(f"{internet}/news.html")
     page.goto(PORTAL)
     page.click("nav a[lang=zh-Hans]")
     page.click("nav a:first-child")
@@ -183,14 +183,3 @@ def passcode_of(town: Town, name: str) -> str:
 
 def left(visitor: Visitor) -> int:
     return int(visitor.page.get_attribute(".figure", "value") or 0)
-
-
-def a_file(visitor: Visitor, internet: str) -> int:
-    """Go on to the page one wanted, and get a file from there; return its octets."""
-    tab = visitor.tab()
-    tab.goto(f"{internet}/news.html")
-    with tab.expect_download() as came:
-        tab.click("a")
-    octets = came.value.path().stat().st_size
-    tab.close()
-    return octets

@@ -99,6 +99,16 @@ class Visitor:
         self.page.click("main button")
         self.page.wait_for_selector(".shell")
 
+    def get_a_file(self, address: str) -> int:
+        """Go to a page in a tab of its own and get the file behind its link; return its octets."""
+        tab = self.tab()
+        tab.goto(address)
+        with tab.expect_download() as came:
+            tab.click("a")
+        octets = came.value.path().stat().st_size
+        tab.close()
+        return octets
+
     def text(self) -> str:
         return self.page.inner_text("main")
 

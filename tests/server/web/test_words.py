@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment
 from jinja2.nodes import Call, Const, Name
 
-from qanat.server.web.language import CHINESE, choose, speak
+from qanat.server.web.language import CHINESE, speak
 from qanat.server.web.menu import MENUS
 
 _WEB = Path(str(files("qanat.server.web")))
@@ -55,14 +55,6 @@ def _field_names() -> set[str]:
 def test_a_translation_has_the_places_of_its_sentence() -> None:
     for sentence, chinese in CHINESE.items():
         assert sorted(_PLACE.findall(sentence)) == sorted(_PLACE.findall(chinese)), sentence
-
-
-def test_the_language_is_the_persons_choice_then_the_browsers() -> None:
-    assert choose("zh", "en") == "zh"
-    assert choose("", "zh-CN,zh;q=0.9,en;q=0.8") == "zh"
-    assert choose("", "fr, en;q=0.5, zh;q=0.9") == "zh"
-    assert choose("", "de-DE") == choose("", "") == choose("xx", ";;q=,,") == choose("", "zh;q=0") == "en"
-    assert choose("", "zh;q=nonsense, en") == "en"
 
 
 def test_places_in_a_sentence_are_filled_in() -> None:

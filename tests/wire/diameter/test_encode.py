@@ -13,7 +13,7 @@ from tests.wire.diameter import samples
 
 from qanat.units import Instant
 from qanat.wire.diameter.avp import Kind
-from qanat.wire.diameter.encode import encode
+from qanat.wire.diameter.encode import encode, encode_as
 from qanat.wire.diameter.grammar import COMPILED, Slot
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, RedirectServer, Units
 from qanat.wire.diameter.leaves import instant_of, ntp_of
@@ -68,6 +68,23 @@ def test_a_message_comes_back_as_it_was_sent(made: type[Message], data: st.DataO
     octets = encode(message)
     assert len(octets) == int.from_bytes(octets[1:4], "big")
     assert walk(octets) == message
+
+
+@settings(max_examples=150, deadline=None)
+@given(answers=st.lists(fields(CreditControlAnswer), min_size=1, max_size=3), data=st.data())
+def test_an_answer_filled_into_its_form_is_the_answer_written_field_by_field(
+    answers: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    """Forms are learnt from the first answer and filled from the others, in any order."""
+    number = st.integers(0, 2**32 - 1)
+    for _ in range(6):
+        drawn = data.draw(st.sampled_from(answers))
+        answer = replace(
+            CreditControlAnswer(data.draw(st.sampled_from([0x00, 0x40])), data.draw(number), data.draw(number), *drawn),
+            session_id=data.draw(st.sampled_from(["", "a", "ab", "gw;1;2", "gw;1;3", "gw;ü;3"])),
+            cc_request_number=data.draw(number),
+        )
+        assert encode(answer) == encode_as(answer, command=272, application=4)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from qanat.wire.diameter.messages import (
     Message,
     NeighbourAnswer,
 )
-from qanat.wire.diameter.peer import Action, Close, Deliver, Opened, Peer, Refused, Send, TurnedAway, WakeAt
+from qanat.wire.diameter.peer import Action, Close, Opened, Peer, Refused, Send, TurnedAway, WakeAt
 from qanat.wire.diameter.results import ResultCode
 from qanat.wire.diameter.states import TRANSITIONS, Event, State
 from qanat.wire.diameter.values import DisconnectCause
@@ -79,7 +79,7 @@ def test_two_machines_open_probe_serve_and_part() -> None:
     assert of(Opened, welcome) == [Opened("smf.open5gs.test", "open5gs.test", 7)]
     joined = client.receive(of(Send, welcome)[0].octets, NOW)
     assert of(Opened, joined) == [Opened("ocs.qanat.test", "qanat.test", 7)]
-    assert [type(one.message) for one in of(Deliver, server.receive(CCR * 3, NOW))] == [CreditControlRequest] * 3
+    assert [type(one) for one in of(Message, server.receive(CCR * 3, NOW))] == [CreditControlRequest] * 3
     probe = server.tick(wake(server.tick(NOW)))
     back = client.receive(of(Send, probe)[0].octets, NOW)
     assert sent(server.receive(of(Send, back)[0].octets, NOW)) == []
@@ -135,7 +135,7 @@ def test_an_initiator_that_is_turned_away_says_why() -> None:
 def test_traffic_before_capabilities_ends_the_connection() -> None:
     peer = responder()
     actions = peer.receive(CCR, NOW)
-    assert not of(Deliver, actions)
+    assert not of(Message, actions)
     assert of(Close, actions)
 
 
@@ -170,7 +170,7 @@ def test_any_message_clears_the_suspicion() -> None:
     actions = peer.tick(wake(actions))
     assert peer.state is State.SUSPECT
     heard = peer.receive(CCR, wake(actions))
-    assert len(of(Deliver, heard)) == 1
+    assert len(of(Message, heard)) == 1
     assert peer.state is State.OPEN
     assert wake(heard) > wake(actions)
 
@@ -202,14 +202,14 @@ def test_a_malformed_request_is_answered_and_the_connection_lives() -> None:
     peer = opened()
     broken = CCR[:44] + b"\xff" + CCR[45:]
     actions = peer.receive(broken + CCR, NOW)
-    assert len(of(Refused, actions)) == len(of(Send, actions)) == len(of(Deliver, actions)) == 1
+    assert len(of(Refused, actions)) == len(of(Send, actions)) == len(of(Message, actions)) == 1
     assert peer.state is State.OPEN
 
 
 def test_a_stream_out_of_step_is_answered_and_closed() -> None:
     peer = opened()
     actions = peer.receive(CCR + b"\x01\xff\xff\xfc" + CCR[4:], NOW)
-    assert len(of(Deliver, actions)) == 1
+    assert len(of(Message, actions)) == 1
     (answer,) = of(Send, actions)
     assert int.from_bytes(answer.octets[12:16], "big") == 0x1001
     assert of(Close, actions)
@@ -220,7 +220,7 @@ def test_requests_under_way_are_served_while_closing_and_talk_does_not_prolong_i
     peer = opened()
     end = wake(peer.stop(DisconnectCause.REBOOTING, NOW))
     for place in range(10):
-        assert len(of(Deliver, peer.receive(CCR, Instant(NOW + 500 * place)))) == 1
+        assert len(of(Message, peer.receive(CCR, Instant(NOW + 500 * place)))) == 1
     assert of(Close, peer.tick(end))
 
 

@@ -12,8 +12,9 @@ from html import escape
 from typing import Final
 
 from qanat.agents.base_station.page_looks import STYLE
-from qanat.agents.base_station.page_words import LANGUAGES, TAGS, Language, say, sentence_and_cure
+from qanat.agents.base_station.page_words import say, sentence_and_cure
 from qanat.agents.base_station.said import Here, SessionView
+from qanat.languages import LANGUAGES, TAGS, Language
 from qanat.units import format_money, format_size
 from qanat.wire.agent import RefusalBody
 
@@ -108,12 +109,6 @@ def _refusal(why: RefusalBody | None, reader: Reader) -> str:
         f'<section class="refused" role="alert"><p><strong>{escape(sentence)}</strong></p><p>{escape(cure)}</p>'
         f"<p><code>{escape(why.reason)}</code></p></section>"
     )
-
-
-def _coded(text: str) -> str:
-    """Show what is typed into a shell, between backticks, as such."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
 def _links(say_it: Say, reader: Reader, *, is_online: bool) -> str:

@@ -1,17 +1,12 @@
-"""What the page says, in English and Chinese, and which of them a visitor gets.
-
-What the visitor chose, else the first that the browser asks for (RFC 9110 §12.5.4), else English.
-"""
+"""What the page says, in English and Chinese."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
+from qanat.languages import Language
 from qanat.wire.agent import RefusalBody
 
-Language = Literal["en", "zh"]
-LANGUAGES: Final[dict[Language, str]] = {"en": "English", "zh": "中文"}
-TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}
 WORDS: Final = {
     "Base station {identity} of {operator}": "{operator} 的基站 {identity}",
     "You are online": "您已上网",
@@ -38,15 +33,6 @@ WORDS: Final = {
 }
 
 
-def choose(chosen: str, accepted: str) -> Language:
-    """Return the language of a page. ``accepted`` is the browser's Accept-Language."""
-    if chosen in LANGUAGES:
-        return chosen
-    weighed = sorted(map(_weighed, accepted.split(",")[:20]), reverse=True, key=lambda pair: pair[0])
-    known = (tag[:2] for weight, tag in weighed if weight > 0)
-    return next((tag for tag in known if tag in LANGUAGES), "en")
-
-
 def say(language: Language, sentence: str, /, **places: object) -> str:
     told = WORDS[sentence] if language == "zh" else sentence
     return told.format(**places) if places else told
@@ -57,12 +43,3 @@ def sentence_and_cure(why: RefusalBody, language: Language) -> tuple[str, str]:
     if language == "zh" and why.sentence_zh:
         return why.sentence_zh, why.cure_zh
     return why.sentence, why.cure
-
-
-def _weighed(accepted: str) -> tuple[float, str]:
-    """Read ``zh-CN;q=0.8``. What can't be read weighs nothing."""
-    tag, _, weight = accepted.strip().lower().partition(";q=")
-    try:
-        return (min(1.0, float(weight)) if weight else 1.0), tag
-    except ValueError:
-        return 0.0, tag

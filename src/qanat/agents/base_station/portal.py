@@ -19,10 +19,10 @@ from qanat.agents.base_station.http import Answer, Bad, Request
 from qanat.agents.base_station.identity import Identity
 from qanat.agents.base_station.page import Reader, page
 from qanat.agents.base_station.page_looks import SCRIPT
-from qanat.agents.base_station.page_words import LANGUAGES, choose
 from qanat.agents.base_station.run import BaseStation
 from qanat.agents.base_station.said import NO_PRICE, Here, SessionView
 from qanat.agents.base_station.session import Session
+from qanat.languages import LANGUAGES, choose
 from qanat.units import parse_money
 from qanat.wire.agent import Problem, RefusalBody
 from qanat.wire.base_station import Admission, SignedPresentation, Wish

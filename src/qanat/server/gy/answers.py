@@ -8,18 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from qanat.charging.events import Action
 from qanat.charging.quota import Policy
-from qanat.charging.session import Answer, Grant
+from qanat.charging.session import Answer, Event, Grant
 from qanat.refusals import Refused
 from qanat.server.gy.quirks import Quirks
+from qanat.server.gy.reading import Said
 from qanat.server.gy.results import RESULT_CODE, failed_avps
-from qanat.units import Unit
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
 from qanat.wire.diameter.values import (
-    CcRequestType,
     CcSessionFailover,
     CheckBalanceResult,
     CreditControlFailureHandling,
@@ -41,62 +42,90 @@ class House:
     holding_s: int | None
 
 
-def granted(house: House, quirks: Quirks, request: CreditControlRequest, told: Answer) -> CreditControlAnswer:
-    first = request.cc_request_type is CcRequestType.INITIAL
-    grants = iter(told.grants)
-    services: list[Mscc] = []
-    if request.cc_request_type is not CcRequestType.TERMINATION:
-        for service in services_of(request):
-            asked = units_asked(service.requested)
-            if service.requested is not None and not asked:
-                services.append(_no_service(service, ResultCode.RATING_FAILED))
-                continue
-            services.append(_service(house, quirks, service, [next(grants) for _ in asked], told.at))
-    alone = services[0] if services and at_command_level(request) else None
-    return CreditControlAnswer(
+def granted(
+    house: House, quirks: Quirks, request: CreditControlRequest, said: Said, told: Answer
+) -> CreditControlAnswer:
+    """Tell each service what it got."""
+    is_first = said.event is Event.FIRST
+    services, place = [], 0
+    for service, asks in said.awaiting:
+        grants = told.grants[place : place + asks]
+        services.append(_service(house, quirks, service, grants, told.at))
+        place += asks
+    answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
         session_id=request.session_id,
-        result_code=alone.result_code if alone else ResultCode.SUCCESS,
+        result_code=ResultCode.SUCCESS,
         origin_host=house.origin_host,
         origin_realm=house.origin_realm,
         auth_application_id=CREDIT_CONTROL,
         cc_request_type=request.cc_request_type,
         cc_request_number=request.cc_request_number,
-        services=() if alone else tuple(services),
-        cc_session_failover=house.session_failover if first else None,
-        granted=alone.granted if alone else None,
-        final_unit=alone.final_unit if alone else None,
-        failure_handling=house.failure_handling if first else None,
-        validity_time_s=alone.validity_time_s if alone else None,
+        services=tuple(services),
+        cc_session_failover=house.session_failover if is_first else None,
+        failure_handling=house.failure_handling if is_first else None,
         proxy_infos=request.proxy_infos,
+    )
+    return answer if request.services or not services else _at_command_level(answer, services[0])
+
+
+def _at_command_level(answer: CreditControlAnswer, service: Mscc) -> CreditControlAnswer:
+    """Say of the only service what it got where its request asked: in the command itself."""
+    return replace(
+        answer,
+        services=(),
+        result_code=service.result_code,
+        granted=service.granted,
+        final_unit=service.final_unit,
+        validity_time_s=service.validity_time_s,
     )
 
 
-def _service(house: House, quirks: Quirks, service: Mscc, grants: list[Grant], at: int) -> Mscc:
+def _service(house: House, quirks: Quirks, service: Mscc, grants: tuple[Grant, ...], at: int) -> Mscc:
     """Answer for one service. What it asked in several units it gets in those that there are."""
-    given = [grant for grant in grants if grant.refusal is None]
-    if not given:
-        refused = grants[0].refusal if grants else None
-        return _no_service(service, RESULT_CODE[refused] if refused else ResultCode.SUCCESS)
-    final = any(grant.final for grant in given)
-    validity_s = max((min([grant.valid_until for grant in given]) - at) // 1000, 1)
-    if final and quirks.recheck_s is not None:
-        validity_s = min(validity_s, quirks.recheck_s)
-    # Of a last quota every octet may be used: coming back early brings nothing.
-    thresholds = {} if final else {grant.unit: min(grant.threshold, _MAX_U32) or None for grant in given}
+    total = time_s = specific = volume_left = time_left = until = None
+    final = False
+    for grant in grants:
+        if grant.refusal is not None:
+            continue
+        until = grant.valid_until if until is None else min(until, grant.valid_until)
+        final = final or grant.final
+        if grant.unit == "octets":
+            total, volume_left = grant.octets, min(grant.threshold, _MAX_U32) or None
+        elif grant.unit == "seconds":
+            time_s, time_left = min(grant.octets, _MAX_U32), min(grant.threshold, _MAX_U32) or None
+        else:
+            specific = grant.octets
+    if until is None:
+        return Mscc(
+            service_ids=service.service_ids, rating_group=service.rating_group, result_code=_why_not(service, grants)
+        )
+    validity_s = max((until - at) // 1000, 1)
+    if final:
+        # Every octet of a last quota may be used: coming back early brings nothing.
+        volume_left = time_left = None
+        validity_s = validity_s if quirks.recheck_s is None else min(validity_s, quirks.recheck_s)
     return Mscc(
-        granted=_units(given),
+        granted=Units(total=total, time_s=time_s, service_specific=specific),
         service_ids=service.service_ids,
         rating_group=service.rating_group,
         validity_time_s=validity_s,
         result_code=ResultCode.SUCCESS,
         final_unit=house.final_unit if final and quirks.told_final else None,
-        time_quota_threshold_s=thresholds.get("seconds"),
-        volume_quota_threshold=thresholds.get("octets"),
+        time_quota_threshold_s=time_left,
+        volume_quota_threshold=volume_left,
         quota_holding_time_s=house.holding_s,
     )
+
+
+def _why_not(service: Mscc, grants: tuple[Grant, ...]) -> ResultCode:
+    """Return the Result-Code of a service that gets nothing: it asked for nothing, for what is not sold here, or in vain."""
+    if not grants:
+        return ResultCode.SUCCESS if service.requested is None else ResultCode.RATING_FAILED
+    assert grants[0].refusal is not None, "only a service without a grant gets nothing"
+    return RESULT_CODE[grants[0].refusal]
 
 
 def _units(grants: list[Grant]) -> Units:
@@ -107,10 +136,6 @@ def _units(grants: list[Grant]) -> Units:
         time_s=None if seconds is None else min(seconds, _MAX_U32),
         service_specific=sizes.get("units"),
     )
-
-
-def _no_service(service: Mscc, code: ResultCode) -> Mscc:
-    return Mscc(service_ids=service.service_ids, rating_group=service.rating_group, result_code=code)
 
 
 def refusal(house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
@@ -159,25 +184,3 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
         check_balance_result=balance if action is Action.CHECK else None,
         proxy_infos=request.proxy_infos,
     )
-
-
-def services_of(request: CreditControlRequest) -> tuple[Mscc, ...]:
-    """Return the services of a request; a single one may stand at command level (RFC 8506 §5.1)."""
-    if request.services or (request.requested is None and not request.used):
-        return request.services
-    return (Mscc(requested=request.requested, used=request.used),)
-
-
-def at_command_level(request: CreditControlRequest) -> bool:
-    return not request.services and (request.requested is not None or bool(request.used))
-
-
-def units_asked(requested: Units | None) -> list[tuple[Unit, int | None]]:
-    """Return the units asked for, each with how many: octets where it is left open; none where only money is asked for."""
-    if requested is None:
-        return []
-    octets, seconds, specific = requested.octets, requested.time_s, requested.service_specific
-    if seconds is None and specific is None:
-        return [("octets", octets)] if octets is not None or requested.money is None else []
-    named: list[tuple[Unit, int | None]] = [("octets", octets), ("seconds", seconds), ("units", specific)]
-    return [(unit, amount) for unit, amount in named if amount is not None]

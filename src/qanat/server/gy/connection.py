@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from qanat.server.gy.quirks import DEFAULT, PROFILES, Quirks
-from qanat.wire.diameter.messages import CreditControlRequest
-from qanat.wire.diameter.peer import Close, Deliver, Opened, Peer, Refused, Send, TurnedAway, WakeAt
+from qanat.wire.diameter.messages import CreditControlRequest, Message
+from qanat.wire.diameter.peer import Close, Opened, Peer, Refused, Send, TurnedAway, WakeAt
 from qanat.wire.diameter.states import State
 from qanat.wire.diameter.values import DisconnectCause
 
@@ -58,8 +58,8 @@ class Connection(asyncio.Protocol):
             return
         serve = self._front.serve
         for action in self._peer.receive(data, self._front.clock.now()):
-            if type(action) is Deliver and type(action.message) is CreditControlRequest:
-                serve(self, action.message)
+            if type(action) is CreditControlRequest:
+                serve(self, action)
             else:
                 self._do(action)
         self._flush()
@@ -120,8 +120,8 @@ class Connection(asyncio.Protocol):
         match action:
             case Send(octets):
                 self.send(octets)
-            case Deliver(message):
-                self._front.deliver(self, message)
+            case Message():
+                self._front.deliver(self, action)
             case WakeAt(at):
                 self._front.wake_at(at, self)
             case Opened(origin_host, origin_realm, _):

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, Final
 
 import structlog
+from msgspec import Struct
 
 from qanat.clock import Clock
 from qanat.errors import Fault
@@ -31,7 +32,7 @@ from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
 from qanat.store.store import Store
 from qanat.units import Instant, Millis
-from qanat.wire.diameter.encode import encode, encode_error
+from qanat.wire.diameter.encode import encode, encode_answer, encode_as
 from qanat.wire.diameter.messages import (
     CREDIT_CONTROL,
     ERROR,
@@ -50,23 +51,21 @@ from qanat.wire.diameter.results import ResultCode, is_protocol_error
 _log: Final = structlog.get_logger("gy")
 
 
-class Asked:
+class Asked(Struct, eq=False):
     """One request under way: the decision about it, and who waits for that to be durable."""
 
-    __slots__ = ("connection", "front", "owner", "request", "since")
-
-    def __init__(self, front: Front, connection: Connection, request: CreditControlRequest, since: float) -> None:
-        self.front = front
-        self.connection = connection
-        self.request = request
-        self.since = since
-        self.owner: Owner | None = None
+    front: Front
+    connection: Connection
+    request: CreditControlRequest
+    since: float
+    owner: Owner | None = None
+    """Whose session it is, where the request names nobody and we found out."""
 
     def __call__(self, work: Work) -> CreditControlAnswer:
         return translate.answer(work, self.front.house, self.connection.quirks, self.request, self.owner)
 
     def settled(self, result: Any) -> None:
-        self.front.answer(self, result.result_code, encode(result))
+        self.front.answer(self, result.result_code, encode_answer(result))
 
     def failed(self, error: Exception) -> None:
         self.front.failed(self, error)
@@ -78,6 +77,10 @@ class Front:
     def __init__(self, store: Store, clock: Clock, settings: Settings, roster: Roster, chance: Random) -> None:
         self.clock = clock
         self.settings = settings.gy
+        self._at_once = self.settings.at_once
+        self._realm = self.settings.origin_realm
+        self._hosts = (None, self.settings.origin_host)
+        """What requests for us say that they are for: most, that is, since case does not matter."""
         self.house = house_of(settings)
         self.roster = roster
         self.teller = Teller(self, store)
@@ -88,7 +91,8 @@ class Front:
         self._chance = chance
         self._connections: set[Connection] = set()
         self._most = connections_within(self.settings.connections)
-        self._under_way: OrderedDict[Asked, None] = OrderedDict()
+        self._under_way: OrderedDict[Asked, Connection] = OrderedDict()
+        """By age, each with where its answer goes."""
         self._stuck = False
         self._alarms: list[tuple[Instant, int, Connection]] = []
         self._order = count()
@@ -102,34 +106,36 @@ class Front:
 
     def serve(self, connection: Connection, request: CreditControlRequest) -> None:
         """Decide a request; its answer goes out when that is durable."""
-        if self._stuck or len(self._under_way) >= self.settings.at_once:
+        if self._stuck or len(self._under_way) >= self._at_once:
             self._refuse(connection, request, ResultCode.TOO_BUSY, "too many requests are under way")
             return
-        if request.destination_realm != self.settings.origin_realm or request.destination_host is not None:
+        if request.destination_realm != self._realm or request.destination_host not in self._hosts:
             astray = self._astray(request)
             if astray is not None:
                 self._refuse(connection, request, *astray)
                 return
         if request.origin_host != connection.last_asked:
-            connection.last_asked = request.origin_host
-            # Behind a relay it is the gateway that has quirks, where we know it.
-            known = request.origin_host if self.roster.knows(request.origin_host) else connection.origin_host
-            connection.quirks = self.roster.quirks_of(known)
-            self.teller.route(request.origin_host, request.origin_realm, connection)
+            self._hear(connection, request)
         asked = Asked(self, connection, request, self._loop.time())
-        self._under_way[asked] = None
+        self._under_way[asked] = connection
         if translate.names_nobody(request):
             self.start(self._find_first(asked))
         else:
             self._store.submit(asked, asked)
 
+    def _hear(self, connection: Connection, request: CreditControlRequest) -> None:
+        """Note who speaks on a connection now. Behind a relay it is the gateway that has quirks, where we know it."""
+        host = connection.last_asked = request.origin_host
+        connection.quirks = self.roster.quirks_of(host if self.roster.knows(host) else connection.origin_host)
+        self.teller.route(host, request.origin_realm, connection)
+
     def answer(self, asked: Asked, result_code: int, octets: bytes) -> None:
         """Answer a request, unless it was told already to go elsewhere."""
         self._stuck = False
-        if asked in self._under_way:
-            del self._under_way[asked]
+        connection = self._under_way.pop(asked, None)
+        if connection is not None:
             self.results[result_code] += 1
-            asked.connection.send(octets)
+            connection.send(octets)
 
     def failed(self, asked: Asked, error: Exception) -> None:
         if isinstance(error, Fault):
@@ -205,7 +211,7 @@ class Front:
             error_message=sentence,
             proxy_infos=getattr(request, "proxy_infos", ()),
         )
-        return encode_error(answer, command=request.command, application=request.application)
+        return encode_as(answer, command=request.command, application=request.application)
 
     def _goodbye(self, request: SessionTerminationRequest) -> SessionTerminationAnswer:
         return SessionTerminationAnswer(

@@ -13,8 +13,8 @@ from typing import Final
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
+from qanat.languages import LANGUAGES, TAGS
 from qanat.server.web import figures, static
-from qanat.server.web.language import LANGUAGES, TAGS
 from qanat.system import fresh_token
 
 _FIRST: Final = (

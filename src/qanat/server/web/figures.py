@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from qanat.server.web.language import Language, Say
+from qanat.languages import Language
+from qanat.server.web.language import Say
 from qanat.units import Unit, format_count, format_money, format_size
 
 _ELEMENT = Markup('<data value="{value}" title="{exact}">{short}</data>')

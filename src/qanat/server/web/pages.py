@@ -41,6 +41,8 @@ from qanat.server.web.visit import Visit, begin, cookie_name, give
 from qanat.wire.agent import Problem
 
 Handle = Callable[[Visit], Awaitable[Response]]
+Again = Callable[[Visit, Problem], Awaitable[Response]]
+"""Shows a page again, with what was refused on it."""
 _FORM_LIMIT: Final = 65_536
 _REASONS: Final = {
     404: ("no_such_path", "There is nothing at {path}."),

@@ -6,19 +6,20 @@ from typing import Final, cast
 
 from starlette.responses import Response
 
+from qanat.languages import LANGUAGES
 from qanat.registry.access import Role
 from qanat.server.http.views.common import Done
 from qanat.server.http.views.people import CallerView, SignedIn, SubscriberView
+from qanat.server.web import passwords
 from qanat.server.web.api import Api, Turned
 from qanat.server.web.forms import local_path, read_fields
-from qanat.server.web.language import LANGUAGES, later
+from qanat.server.web.language import later
 from qanat.server.web.menu import HOME
 from qanat.server.web.pages import Page, ask_again, explain, redirect, render
 from qanat.server.web.visit import LOOKS, Visit, as_visitor, give, remember
 
-_WHAT_FITS: Final = {
+_WHAT_FITS: Final = passwords.WHAT_FITS | {
     "name": later("A name has letters, digits and . _ - @, and begins with a letter or digit."),
-    "password": later("A password has 8 to 256 characters."),
     "display_name": later("What others call you has at most 200 characters."),
 }
 

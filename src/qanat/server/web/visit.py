@@ -16,11 +16,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from qanat.languages import Language, choose
 from qanat.registry.access import Role
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.people import CallerView
 from qanat.server.web.api import Api, SignedOut
-from qanat.server.web.language import Language, Say, choose, speak
+from qanat.server.web.language import Say, speak
 from qanat.system import fresh_token
 from qanat.units import Instant
 

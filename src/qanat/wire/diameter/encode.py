@@ -1,7 +1,7 @@
 """Writing messages: one writer for each field, compiled from the grammar, and a memory for what repeats.
 
 An answer repeats most of the answer before it: same host, same result, same grant. So groups are frozen and their
-octets remembered, and of a credit-control answer everything is, except what names its request.
+octets remembered, and of a credit-control answer everything is, except what names its request: that is filled in.
 Source: RFC 6733 §3, §4.1; the order of AVPs is the order of fields in ``messages``.
 """
 
@@ -10,45 +10,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct as Record
 from msgspec.structs import astuple
 
 from qanat.wire.diameter import leaves
 from qanat.wire.diameter.avp import PADDINGS, Avp, Kind
+from qanat.wire.diameter.dictionary import BY_NAME
 from qanat.wire.diameter.grammar import COMPILED, Slot
 from qanat.wire.diameter.groups import Group, Mscc
 from qanat.wire.diameter.header import HEADER, HEADER_OCTETS, MAX_MESSAGE_OCTETS, VERSION
-from qanat.wire.diameter.messages import CreditControlAnswer, ErrorAnswer, Message
+from qanat.wire.diameter.messages import CREDIT_CONTROL, CreditControlAnswer, ErrorAnswer, Message
 
 _NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.ENUM: "i"}
 
 FieldWriter = Callable[[Any], bytes]
 
 _VERSION: Final = VERSION << 24
+_BEGINNING: Final = Struct("!III")
 
 
 def encode(message: Message) -> bytes:
     """Return the octets of a message. Raises ValueError or OverflowError for values its AVPs cannot carry."""
     if type(message) is CreditControlAnswer:
-        return _encode_answer(message)
-    assert type(message) is not ErrorAnswer, "an error answer is written by encode_error: it needs its request's header"
-    return _framed(message, message.command, message.application)
+        return encode_answer(message)
+    assert type(message) is not ErrorAnswer, "an error answer is written by encode_as: it needs its request's header"
+    return encode_as(message, command=message.command, application=message.application)
 
 
-def encode_error(answer: ErrorAnswer, *, command: int, application: int) -> bytes:
-    """Return the octets of the answer to a request that could not be read or served."""
-    return _framed(answer, command, application)
-
-
-def _framed(message: Message, command: int, application: int) -> bytes:
+def encode_as(message: Message, *, command: int, application: int) -> bytes:
+    """Return the octets of a message, field by field, under this header: an error answer has its request's."""
     flags, hop_by_hop, end_to_end, *values = astuple(message)
     body = _fields(_WRITERS[type(message)], values)
     length = HEADER_OCTETS + len(body)
-    if length > MAX_MESSAGE_OCTETS:
-        raise ValueError(f"a message of {length} octets is longer than {MAX_MESSAGE_OCTETS}, the longest sent")
+    _check_length(length)
     return HEADER.pack(_VERSION | length, flags << 24 | command, application, hop_by_hop, end_to_end) + body
+
+
+def _check_length(octets: int) -> None:
+    if octets > MAX_MESSAGE_OCTETS:
+        raise ValueError(f"a message of {octets} octets is longer than {MAX_MESSAGE_OCTETS}, the longest sent")
 
 
 def _fields(writers: tuple[FieldWriter, ...], values: Any) -> bytes:
@@ -109,42 +111,48 @@ _WRITERS: Final = {made: _writers(made) for made in COMPILED}
 
 # The answer to a credit-control request, of which there are more than of all others together
 
-_START: Final = Struct("!IIIIIII").pack
-_NUMBER: Final = _WRITERS[CreditControlAnswer][6]
+_ANSWER_WRITERS: Final = _WRITERS[CreditControlAnswer]
+_SESSION_ID: Final = BY_NAME["Session-Id"]
+_NUMBER_HEADER: Final = BY_NAME["CC-Request-Number"].header(4)
 _ANSWER_FIELDS: Final = CreditControlAnswer.__struct_fields__
-assert _ANSWER_FIELDS[3] == "session_id", "the slices of _encode_answer go around these three"
-assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "the slices of _encode_answer go around these three"
+assert _ANSWER_FIELDS[:4] == ("flags", "hop_by_hop", "end_to_end", "session_id"), "encode_answer counts on these places"
+assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "encode_answer counts on these places"
 
 
-def _encode_answer(answer: CreditControlAnswer) -> bytes:
+class _Form(NamedTuple):
+    """An answer with blanks: ``pack`` puts the pieces that stay the same and what names the request side by side."""
+
+    pack: Callable[..., bytes]
+    header: bytes
+    """Up to the identifiers."""
+    session_header: bytes
+    middle: bytes
+    """From behind Session-Id to the value of CC-Request-Number."""
+    after: bytes
+    """What stands behind the services."""
+
+
+def encode_answer(answer: CreditControlAnswer) -> bytes:
+    """Return the octets of the answer to a credit-control request. Raises as ``encode`` does."""
     fields = astuple(answer)
-    flags, hop_by_hop, end_to_end, session_id = fields[:4]
-    before, services, rest = _before(*fields[4:9]), _services(*fields[10]), fields[11:]
-    after = b"" if rest == _NOTHING_MORE else _after(*rest)
-    name = session_id.encode()
-    octets = len(name)
-    length = 40 + (octets + 3 & ~3) + len(before) + len(services) + len(after)
-    if length > MAX_MESSAGE_OCTETS:
-        raise ValueError(f"an answer of {length} octets is longer than {MAX_MESSAGE_OCTETS}, the longest sent")
-    start = _START(_VERSION | length, flags << 24 | 272, 4, hop_by_hop, end_to_end, 263, 0x40000008 + octets)
-    return b"".join((start, name, PADDINGS[octets & 3], before, _NUMBER(fields[9]), services, after))
-
-
-_NOTHING_MORE: Final = COMPILED[CreditControlAnswer].blank[8:]
-
-
-@lru_cache(maxsize=4096)
-def _before(*values: Any) -> bytes:
-    """Return what stands between Session-Id and CC-Request-Number."""
-    return _fields(_WRITERS[CreditControlAnswer][1:6], values)
+    name, services = fields[3].encode(), _services(fields[10])
+    pack, header, session_header, middle, after = _form(len(name), len(services), fields[0], fields[4:9], fields[11:])
+    return pack(header, fields[1], fields[2], session_header, name, middle, fields[9], services, after)
 
 
 @lru_cache(maxsize=8192)
-def _services(*services: Mscc) -> bytes:
-    return _WRITERS[CreditControlAnswer][7](services)
+def _services(services: tuple[Mscc, ...]) -> bytes:
+    return _ANSWER_WRITERS[7](services)
 
 
 @lru_cache(maxsize=4096)
-def _after(*values: Any) -> bytes:
-    """Return what stands after the services."""
-    return _fields(_WRITERS[CreditControlAnswer][8:], values)
+def _form(name: int, services: int, flags: int, before: tuple[Any, ...], rest: tuple[Any, ...]) -> _Form:
+    """Return the form for a name and services of so many octets; ``before`` and ``rest`` stand around number and services."""
+    session_header = _SESSION_ID.header(name)
+    middle = _fields(_ANSWER_WRITERS[1:6], before) + _NUMBER_HEADER
+    after = _fields(_ANSWER_WRITERS[8:], rest)
+    # Session-Id is padded by its format, since what is too short for "s" is filled up with zeros.
+    shape = Struct(f"!12sII8s{name + 3 & ~3}s{len(middle)}sI{services}s{len(after)}s")
+    _check_length(shape.size)
+    header = _BEGINNING.pack(_VERSION | shape.size, flags << 24 | CreditControlAnswer.command, CREDIT_CONTROL)
+    return _Form(shape.pack, header, session_header, middle, after)

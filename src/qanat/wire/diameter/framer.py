@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from qanat.wire.diameter.header import HEADER_OCTETS, check_frame
+from struct import Struct
+from typing import Final
+
+from qanat.wire.diameter.header import BEGINNINGS, HEADER_OCTETS, fault_of
 from qanat.wire.diameter.results import Unframeable
+
+_word: Final = Struct("!I").unpack_from
 
 
 class Framer:
@@ -11,7 +16,6 @@ class Framer:
 
     def __init__(self) -> None:
         self._pending = b""
-        self._wanted = HEADER_OCTETS
         self.fault: Unframeable | None = None
         """Set once the stream cannot be divided any more; what comes after is dropped."""
         self.torn = b""
@@ -27,20 +31,16 @@ class Framer:
         pending = self._pending + octets if self._pending else octets
         messages: list[bytes] = []
         start, end = 0, len(pending)
-        while end - start >= self._wanted:
-            word = int.from_bytes(pending[start : start + 4], "big")
-            length = word & 0xFFFFFF
-            try:
-                check_frame(word)
-            except Unframeable as fault:
-                self.fault, self.torn = fault, pending[start : start + HEADER_OCTETS]
-                self._pending = b""
-                return messages
-            if end - start < length:
-                self._wanted = length
+        while end - start >= HEADER_OCTETS:
+            (word,) = _word(pending, start)
+            if word not in BEGINNINGS:
+                self.fault, self.torn = fault_of(word), pending[start : start + HEADER_OCTETS]
+                start = end
                 break
-            messages.append(pending[start : start + length])
-            start += length
-            self._wanted = HEADER_OCTETS
+            stop = start + (word & 0xFFFFFF)
+            if stop > end:
+                break
+            messages.append(pending[start:stop])
+            start = stop
         self._pending = pending[start:]
         return messages

@@ -15,6 +15,8 @@ MAX_MESSAGE_OCTETS: Final = 1 << 18
 
 HEADER: Final = Struct("!IIIII")
 VERSION: Final = 1
+BEGINNINGS: Final = range(VERSION << 24 | HEADER_OCTETS, (VERSION << 24 | MAX_MESSAGE_OCTETS) + 1, 4)
+"""The first words that a message may have: version 1, and a length in fours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ def read_header(octets: bytes) -> Header:
             result_code=ResultCode.INVALID_MESSAGE_LENGTH,
         )
     version_length, flags_command, application, hop_by_hop, end_to_end = HEADER.unpack_from(octets)
+    if version_length not in BEGINNINGS:
+        raise fault_of(version_length)
     length = version_length & 0xFFFFFF
-    check_frame(version_length)
     if length != len(octets):
         raise Malformed(
             f"the header says {length} octets and {len(octets)} came", result_code=ResultCode.INVALID_MESSAGE_LENGTH
@@ -61,15 +64,12 @@ def read_header(octets: bytes) -> Header:
     )
 
 
-def check_frame(version_length: int) -> None:
-    """Check the first four octets: version 1, and a length that can be. Raises Unframeable."""
-    length = version_length & 0xFFFFFF
-    if version_length >> 24 != VERSION:
-        raise Unframeable(
-            f"version {version_length >> 24} is not spoken here, only 1", result_code=ResultCode.UNSUPPORTED_VERSION
-        )
-    if length < HEADER_OCTETS or length & 3 or length > MAX_MESSAGE_OCTETS:
-        raise Unframeable(
-            f"no message is {length} octets long: 20 to {MAX_MESSAGE_OCTETS}, in fours",
-            result_code=ResultCode.INVALID_MESSAGE_LENGTH,
-        )
+def fault_of(version_length: int) -> Unframeable:
+    """Return what is wrong with a first word that is none of ``BEGINNINGS``."""
+    version, length = version_length >> 24, version_length & 0xFFFFFF
+    if version != VERSION:
+        return Unframeable(f"version {version} is not spoken here, only 1", result_code=ResultCode.UNSUPPORTED_VERSION)
+    return Unframeable(
+        f"no message is {length} octets long: 20 to {MAX_MESSAGE_OCTETS}, in fours",
+        result_code=ResultCode.INVALID_MESSAGE_LENGTH,
+    )

@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple, cast
 
 from msgspec import Struct as Record
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from qanat.wire.diameter.avp import Kind
 from qanat.wire.diameter.dictionary import BY_NAME
@@ -98,13 +98,28 @@ def _expression(value: Any, constants: list[Any]) -> str:
     """Write the expression that makes ``value`` again, with names in place of holes and constants."""
     if isinstance(value, Hole):
         return value.expression
-    if isinstance(value, Record):
-        made = _constant(type(value), constants)
-        fields = (getattr(value, field) for field in value.__struct_fields__)
-        return f"{made}({','.join(_expression(one, constants) for one in fields)})"
+    if value is None or value == ():
+        return repr(value)
+    if not _has_hole(value):
+        return _constant(value, constants)
     if isinstance(value, tuple):
         return f"({''.join(_expression(one, constants) + ',' for one in value)})"
-    return "None" if value is None else _constant(value, constants)
+    made = _constant(type(value), constants)
+    return f"{made}({','.join(_expression(one, constants) for one in _arguments(value))})"
+
+
+def _has_hole(value: Any) -> bool:
+    if isinstance(value, Record):
+        value = astuple(value)
+    return isinstance(value, Hole) or (isinstance(value, tuple) and any(map(_has_hole, value)))
+
+
+def _arguments(record: Record) -> list[Any]:
+    """Return the fields to make a record from: those at its end that hold their default are left out."""
+    fields, defaults = list(astuple(record)), list(record.__struct_defaults__)
+    while defaults and fields[-1] is defaults.pop():
+        fields.pop()
+    return fields
 
 
 def _constant(value: Any, constants: list[Any]) -> str:

@@ -19,6 +19,9 @@ Writer = Callable[[Any], bytes]
 
 _NTP_TO_UNIX_S: Final = 2_208_988_800
 _ERA_S: Final = 1 << 32
+_TOP: Final = 1 << 31
+_BEGINS_S: Final = _TOP - _NTP_TO_UNIX_S
+"""When the Time format begins, in Unix time: 20 January 1968, the first second whose top bit is set."""
 
 
 class WrongLength(Exception):
@@ -27,8 +30,7 @@ class WrongLength(Exception):
 
 def instant_of(ntp_s: int) -> Instant:
     """Read the Time format: seconds since 1900, and after the roll-over of February 2036 since then (RFC 5905 §6)."""
-    era = 0 if ntp_s & 0x80000000 else _ERA_S
-    return Instant((ntp_s + era - _NTP_TO_UNIX_S) * 1000)
+    return Instant(((ntp_s ^ _TOP) + _BEGINS_S) * 1000)
 
 
 def ntp_of(instant: Instant) -> int:

@@ -10,9 +10,10 @@ requests by hop-by-hop identifier.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from qanat.units import SECOND, Instant, Millis, later
 from qanat.wire.diameter.codec import Decoder
@@ -52,20 +53,11 @@ WATCHDOG_LEAST: Final = Millis(6 * SECOND)
 JITTER: Final = Millis(2 * SECOND)
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """A request to serve, or the answer to one of ours."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The peer is known and shares an application. ``origin_state_id`` grown since last time: its sessions are lost."""
 
     origin_host: str
@@ -73,8 +65,7 @@ class Opened:
     origin_state_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(Struct, frozen=True):
     """The peer was not accepted: unknown (3010, to be shown to the operator), or nothing in common."""
 
     origin_host: str
@@ -82,26 +73,24 @@ class TurnedAway:
     result_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A message could not be read; a request among them has been answered already."""
 
     fault: Malformed
 
 
-@dataclass(frozen=True, slots=True)
-class WakeAt:
+class WakeAt(Struct, frozen=True):
     """Call ``tick`` then. Replaces the one before."""
 
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     reason: str
 
 
-Action = Send | Deliver | Opened | TurnedAway | Refused | WakeAt | Close
+Action = Message | Send | Opened | TurnedAway | Refused | WakeAt | Close
+"""A message is to be delivered: a request to serve, or the answer to one of ours."""
 Capabilities = CapabilitiesExchangeRequest | CapabilitiesExchangeAnswer
 
 
@@ -153,15 +142,16 @@ class Peer:
     def receive(self, octets: bytes, now: Instant) -> list[Action]:
         """Take what arrived on the connection."""
         actions: list[Action] = []
+        decode, quiet_until = self._decoder.decode, later(now, self._watchdog)
         for whole in self._framer.feed(octets):
             try:
-                message = self._decoder.decode(whole)
+                message = decode(whole)
             except Malformed as fault:
                 actions += self._happen(Event.MALFORMED, now, _Given(fault=fault, octets=whole))
                 continue
             if self.state is State.OPEN and type(message) not in _BETWEEN_NEIGHBOURS:
-                actions.append(Deliver(message))  # what the table says too, without asking it for every request
-                self._deadline = later(now, self._watchdog)
+                actions.append(message)  # what the table says too, without asking it for every request
+                self._deadline = quiet_until
             else:
                 actions += self._happen(self._event(message), now, _Given(message=message))
         if self._framer.fault is not None:
@@ -275,7 +265,7 @@ class Peer:
 
     def _deliver(self, given: _Given) -> list[Action]:
         assert given.message is not None, "traffic is a message"
-        return [Deliver(given.message)]
+        return [given.message]
 
     def _refuse(self, given: _Given) -> list[Action]:
         assert given.fault is not None, "what is refused has a fault"

@@ -7,7 +7,7 @@ number), as far as the request can be walked. Source: RFC 6733 §7.2, §6.2.
 from __future__ import annotations
 
 from qanat.wire.diameter.dictionary import BY_NAME
-from qanat.wire.diameter.encode import encode_error
+from qanat.wire.diameter.encode import encode_as
 from qanat.wire.diameter.header import HEADER, HEADER_OCTETS
 from qanat.wire.diameter.messages import ERROR, PROXIABLE, REQUEST, ErrorAnswer
 from qanat.wire.diameter.results import Malformed, is_protocol_error
@@ -40,7 +40,7 @@ def refuse(octets: bytes, fault: Malformed, *, origin_host: str, origin_realm: s
         failed_avps=(_FAILED_AVP.encode(fault.failed_avp),) if fault.failed_avp else (),
         proxy_infos=proxies,
     )
-    return encode_error(answer, command=word & 0xFFFFFF, application=application)
+    return encode_as(answer, command=word & 0xFFFFFF, application=application)
 
 
 def _text(payload: bytes | None) -> str | None:

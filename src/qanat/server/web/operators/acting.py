@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,12 +10,9 @@ from starlette.responses import Response
 
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
-from qanat.server.web.pages import redirect
+from qanat.server.web.pages import Again, redirect
 from qanat.server.web.people.fields import text
 from qanat.server.web.visit import Visit
-from qanat.wire.agent import Problem
-
-Again = Callable[[Visit, Problem], Awaitable[Response]]
 
 
 async def act(

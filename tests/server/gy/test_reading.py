@@ -1,0 +1,92 @@
+"""What a request says, in the words of credit control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qanat.charging.credit_control import Ask, Use
+from qanat.charging.session import Event
+from qanat.server.gy.quirks import PROFILES
+from qanat.server.gy.reading import most_used, read
+from qanat.units import Octets
+from qanat.wire.diameter.groups import Mscc, Units
+from qanat.wire.diameter.messages import CreditControlRequest
+from qanat.wire.diameter.values import CcRequestType, ReportingReason
+
+STRICT, HINTS = PROFILES["strict"], PROFILES["open5gs"]
+WANTED, COUNT = Units(total=1_000), st.integers(0, 2**53)
+
+
+def asked(*services: Mscc, kind: CcRequestType = CcRequestType.UPDATE, **more: Any) -> CreditControlRequest:
+    return CreditControlRequest(
+        *(0xC0, 1, 2, "gw;1;1", "gw.test", "test", "qanat.test", 4, "32251@3gpp.org", kind, 7),
+        services=services,
+        **more,
+    )
+
+
+def test_an_ordinary_update_ends_the_quota_before_and_asks_for_the_next() -> None:
+    said = read(asked(Mscc(requested=WANTED, used=(Units(input=20, output=300),), rating_group=1)), STRICT)
+    assert said.event is Event.INTERMEDIATE
+    assert said.uses == (Use(octets=Octets(320), rating_group=1, ends=True),)
+    assert said.asks == (Ask(rating_group=1, wanted=Octets(1_000)),)
+    assert [count for _, count in said.awaiting] == [1]
+
+
+@given(st.lists(st.tuples(COUNT, COUNT, COUNT), max_size=4))
+def test_reports_of_one_service_count_together_each_unit_by_itself(reports: list[tuple[int, int, int]]) -> None:
+    used = tuple(Units(total=total, time_s=time_s, service_specific=units) for total, time_s, units in reports)
+    uses = read(asked(Mscc(used=used)), STRICT).uses
+    octets, seconds, units = [sum(column) for column in zip(*reports, strict=True)] or (0, 0, 0)
+    assert sum(use.octets for use in uses if use.unit == "octets") == octets
+    assert sum(use.octets for use in uses if use.unit == "seconds") == seconds
+    assert sum(use.octets for use in uses if use.unit == "units") == units
+    assert most_used(uses) == max(octets, seconds, units)
+
+
+def test_every_unit_asked_for_is_an_ask_of_its_own() -> None:
+    said = read(asked(Mscc(requested=Units(total=9, time_s=0, service_specific=3)), Mscc(requested=Units())), STRICT)
+    assert [(ask.unit, ask.wanted) for ask in said.asks] == [
+        ("octets", 9),
+        ("seconds", None),
+        ("units", 3),
+        ("octets", None),
+    ]
+    assert [count for _, count in said.awaiting] == [3, 1]
+
+
+def test_what_a_gateway_always_requests_is_no_more_than_a_hint_but_in_an_event_it_is_the_price() -> None:
+    service = Mscc(requested=WANTED)
+    assert [ask.wanted for ask in read(asked(service), HINTS).asks] == [None]
+    assert [ask.wanted for ask in read(asked(service, kind=CcRequestType.EVENT), HINTS).asks] == [1_000]
+
+
+def test_who_asks_for_money_only_asks_for_nothing_that_is_sold_here() -> None:
+    said = read(asked(Mscc(requested=Units(money=b""))), STRICT)
+    assert (said.asks, [count for _, count in said.awaiting]) == ((), [0])
+
+
+def test_a_final_request_asks_for_nothing_and_no_service_waits() -> None:
+    said = read(asked(Mscc(requested=WANTED, used=(Units(total=5),)), kind=CcRequestType.TERMINATION), STRICT)
+    assert (said.asks, said.awaiting) == ((), ())
+    assert said.uses == (Use(octets=Octets(5), ends=False),)
+
+
+@pytest.mark.parametrize("reason", ReportingReason)
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_quota_is_given_up_for_three_reasons_said_in_either_place(reason: ReportingReason, inside: bool) -> None:
+    used = Units(total=5, reporting_reasons=(reason,) if inside else ())
+    service = Mscc(used=(used,), reporting_reasons=() if inside else (reason,))
+    given_up = {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
+    assert read(asked(service), STRICT).uses[0].ends is (reason in given_up)
+
+
+def test_a_single_service_may_stand_at_command_level() -> None:
+    inside = read(asked(Mscc(requested=WANTED, used=(Units(total=5),))), STRICT)
+    beside = read(asked(requested=WANTED, used=(Units(total=5),)), STRICT)
+    assert inside == beside
+    assert read(asked(), STRICT).awaiting == ()

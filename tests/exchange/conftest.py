@@ -6,9 +6,9 @@ import pytest
 from tests.exchange.world import World
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+@pytest.fixture(params=[True, False], ids=["in one commit", "by post"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    made = World(one_commit=request.param)
     yield made
     made.deliver()
     assert made.desk.audit().problems == []

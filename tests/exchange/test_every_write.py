@@ -33,7 +33,7 @@ USED = 1_200
 GRANTED = 1_000
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "machines"])
 @pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
 def test_a_trade_ends_right_whichever_write_fails(kind: str, after: bool, tmp_path: Path) -> None:
     """Whoever was told of a failure repeats itself; at the end everything has happened once."""

@@ -29,9 +29,11 @@ amounts = st.integers(1, 1_500)
 
 
 class Exchange(RuleBasedStateMachine):
+    one_commit = True
+
     @initialize()
     def begin(self) -> None:
-        self.world = World()
+        self.world = World(one_commit=self.one_commit)
         self.gateways: list[Gateway] = []
         self.orders: list[SupplyOrder] = []
         self.rows: list[tuple[Gateway, UsageRow]] = []
@@ -184,5 +186,13 @@ class Exchange(RuleBasedStateMachine):
         return self.world.decide(partial(parcels_of, owner=owner))
 
 
-Exchange.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None, derandomize=True)
+class ByPost(Exchange):
+    """On a database of several machines."""
+
+    one_commit = False
+
+
+for machine in (Exchange, ByPost):
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
 TestExchange = Exchange.TestCase
+TestExchangeByPost = ByPost.TestCase

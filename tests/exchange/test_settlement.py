@@ -215,7 +215,7 @@ def test_a_trade_within_one_operator_clears_nothing(world: World) -> None:
     gateway.pass_(100)
     gateway.finish()
     world.deliver()
-    assert world.account(subscriber_owner("anna"), "obtained") == 100
+    assert world.obtained("anna") == 100
     assert not [entry for _, _, one in world.desk.entries for entry in one.put if isinstance(entry, ClearingRecord)]
 
 

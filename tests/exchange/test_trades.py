@@ -55,6 +55,46 @@ def test_what_passed_is_the_suppliers_and_at_the_end_the_demander_has_obtained_i
     assert order_of(market, gateway).given == 400
 
 
+def ended(world: World) -> World:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000)
+    gateway = online(world, "bob", to="alice")
+    gateway.pass_(400)
+    gateway.finish()
+    return world
+
+
+def in_the_post(world: World) -> list[str]:
+    return [parcel.act for parcel in world.decide(partial(parcels_of, owner=subscriber_owner("alice")))]
+
+
+def test_where_one_commit_holds_both_pages_the_decision_that_ends_a_trade_books_it() -> None:
+    world = ended(World(one_commit=True))
+    assert in_the_post(world) == []
+    assert (world.given("alice"), world.obtained("bob")) == (400, 400)
+    assert world.desk.audit().problems == []
+
+
+def test_on_several_machines_a_trade_is_booked_by_post_once() -> None:
+    world = ended(World(one_commit=False))
+    assert in_the_post(world) == ["given", "obtained from"]
+    assert (world.given("alice"), world.obtained("bob")) == (0, 0)
+    world.deliver()
+    assert (world.given("alice"), world.obtained("bob")) == (400, 400)
+
+
+def test_what_is_booked_while_something_is_in_the_post_goes_behind_it() -> None:
+    """As after a copy from several machines to one."""
+    world = ended(World(one_commit=False))
+    world.desk.one_commit = True
+    ended(world)
+    assert in_the_post(world) == ["given", "obtained from", "given"]
+    world.deliver()
+    ended(world)
+    assert in_the_post(world) == []
+    assert (world.given("alice"), world.obtained("bob")) == (1_200, 1_200)
+
+
 def test_a_session_is_granted_the_smaller_of_order_and_supplier_to_the_last_octet(world: World) -> None:
     world.buy("alice", 1_500)
     world.offer("alice", 9_000)

@@ -16,6 +16,7 @@ from qanat.charging.quota import Policy
 from qanat.clock import ManualClock
 from qanat.exchange import identity
 from qanat.exchange.booking import receive
+from qanat.exchange.obligations import PairAccounts
 from qanat.exchange.orders import SupplyOrder, find_supply, open_supply
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade, find_trade
@@ -63,9 +64,9 @@ def public(name: str) -> str:
 class World:
     """Alice, anna, bob and bella each have a terminal ``trm-…``; carol and carl have base stations ``bst-…``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_commit: bool = True) -> None:
         self.clock = ManualClock()
-        self.desk = Desk(self.clock)
+        self.desk = Desk(self.clock, one_commit=one_commit)
         self._orders = 0
         self._trades = 0
         for operator in sorted(set(OPERATORS.values())):
@@ -160,10 +161,14 @@ class World:
         return found.balance if found else 0
 
     def given(self, name: str) -> int:
-        return -self.account(subscriber_owner(name), "given")
+        return -self._exchanged(f"given/{name}")
 
     def obtained(self, name: str) -> int:
-        return self.account(subscriber_owner(name), "obtained")
+        return self._exchanged(f"obtained/{name}")
+
+    def _exchanged(self, id: str) -> int:
+        pairs = [pair for owner in self.desk.owners() for pair in self.desk.all(PairAccounts, owner)]
+        return sum(balance.amount for pair in pairs for balance in pair.balances if balance.id == id)
 
     def bucket_octets(self, name: str) -> int:
         accounts = self.desk.all(Account, subscriber_owner(name))

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from qanat.clock import ManualClock
-from qanat.exchange.obligations import owe, pair_owner
+from qanat.exchange.obligations import Obligation, owe, pair_owner
 from qanat.ids import Owner, shard_of
 from qanat.ledger.audit import Auditor
 from qanat.ledger.book import Account
@@ -111,9 +111,12 @@ def test_the_audit_finds_value_in_transit_that_no_parcel_carries(desk: Desk) -> 
 
 def test_the_audit_finds_a_position_that_its_obligations_do_not_make() -> None:
     desk = Desk(ManualClock())
-    story = partial(owe, id="o", debtor="bob", creditor="alice", unit="octets", amount=5, since=Instant(1))
-    desk.decide(story)
+    pair = pair_owner("alice", "bob")
+    new = Obligation(
+        owner=pair, id="o", debtor="bob", creditor="alice", unit="octets", amount=5, left=5, since=Instant(1)
+    )
+    desk.decide(partial(owe, new=new))
     assert desk.audit().problems == []
-    found = damaged(desk, Entry(drop=[("obligation", pair_owner("alice", "bob"), "o")]))
+    found = damaged(desk, Entry(drop=[("obligation", pair, "o")]))
     assert "octets/alice holds 5, its obligations 0" in found
     assert "octets/bob holds -5, its obligations 0" in found

@@ -26,20 +26,26 @@ MIGRATED = "migrated"
 """A database with empty tables, of which others are copied."""
 
 
+class MachinesLog(MemoryLog):
+    """In memory, and as if its shards were on several machines: what concerns two of them goes by post."""
+
+    one_commit = False
+
+
 class Database:
     """A database that outlives the stores opened on it, as one does that was killed and started again."""
 
     def __init__(self, kind: str, path: Path, postgres: OwnPostgres | None = None) -> None:
         self.kind = kind
         self.path = path / "qanat.db"
-        self._memory = MemoryLog()
+        self._memory = MachinesLog() if kind == "machines" else MemoryLog()
         self._postgres = postgres
         self._address = migrated_database(postgres) if postgres else ""
 
     def log(self) -> Log:
         if self._postgres:
             return PostgresLog(self._address)
-        return self._memory if self.kind == "memory" else SqliteLog(self.path, busy_ms=50)
+        return SqliteLog(self.path, busy_ms=50) if self.kind == "sqlite" else self._memory
 
     def another(self, path: Path) -> Database:
         """Make an empty one of the same kind."""
@@ -68,6 +74,10 @@ class FailingLog:
         self._after = after
         self._appends_only = appends_only
         self.failed = False
+
+    @property
+    def one_commit(self) -> bool:
+        return self._log.one_commit
 
     def shard_of(self, owner: Owner) -> Shard:
         return self._log.shard_of(owner)

@@ -55,10 +55,10 @@ async def count_accounts(database: str) -> int:
 
 
 async def _write(database: str, file_limit: int) -> None:
-    store = await open_store(database, SystemClock())
     if file_limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    store = await open_store(database, SystemClock())
     done = 0
     while True:
         try:

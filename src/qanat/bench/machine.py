@@ -12,7 +12,10 @@ from typing import Final
 
 import msgspec
 
+from qanat.store import sqlite_writer
+
 _SYNCS: Final = 400
+_WRITES: Final = sqlite_writer.__name__.encode()
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +36,24 @@ def describe(folder: Path) -> Machine:
 
 
 def rss_mb() -> int:
-    """Return the resident memory of this process now, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    """Return the resident memory of this process and of those that write for it, in MB."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in (os.getpid(), *_writers()))
     return pages * resource.getpagesize() // 1_000_000
 
 
 def cpu_s() -> float:
-    """Return the processor time of this process so far, all threads, user and system."""
-    return time.process_time()
+    """Return the processor time of this process and of those that write for it, all threads, user and system."""
+    return time.process_time() + sum(_run_ns(pid) for pid in _writers()) / 1e9
+
+
+def _writers() -> list[int]:
+    """Return the children that write to a database of ours."""
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    return [int(pid) for pid in children if _WRITES in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _run_ns(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def _fsync_rate(folder: Path) -> int:

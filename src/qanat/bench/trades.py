@@ -1,9 +1,9 @@
-"""``qanat bench trades``: trades end, and what follows on the pages of three others goes there through transit.
+"""``qanat bench trades``: trades end, and what each comes to is booked on the pages of those it concerns.
 
 Client and store are one process, as in ``bench ledger``. Trades that ran are written first: people trade within circles, in
 both directions, at base stations and under operators of their own. Measured is what the end of each sets off, until it is
 durable on every page: the supplier has given, the demander has obtained, what is owed is booked and offset, the operators
-have their clearing record, the base station knows. At the end given is obtained, to the octet, and nothing is under way.
+have their clearing record. At the end given is obtained, to the octet, and nothing is under way.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import Final
 
 from qanat.bench.figures import Figures, figures
 from qanat.bench.machine import cpu_s, rss_mb
-from qanat.exchange.booking import EXCHANGED, book_trade
+from qanat.exchange.booking import book_trade
+from qanat.exchange.obligations import EXCHANGED
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Event, Trade, TradeLink, end, find_trade
 from qanat.ids import Owner
+from qanat.ledger.transit import Parcel, parcels_of
 from qanat.ledger.work import Work
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
-from qanat.server.trading import deliver
+from qanat.server.trading import carry
 from qanat.store.store import Store, open_store
-from qanat.system import SystemClock, fresh_id
+from qanat.system import SystemClock, fresh_id, tune
 from qanat.units import Octets
 
 CIRCLE: Final = 5
@@ -46,6 +48,7 @@ class _Load:
 
 async def bench_trades(database: str, *, trades: int, in_flight: int, subscribers: int) -> Figures:
     """End so many trades, so many of them at once. Raises StoreFault."""
+    tune()
     store = await open_store(database, SystemClock())
     try:
         ran = _trades(fresh_id("bench"), trades, subscribers)
@@ -64,16 +67,17 @@ async def bench_trades(database: str, *, trades: int, in_flight: int, subscriber
 async def _end_next(load: _Load) -> None:
     for trade in load.waiting:
         begun = time.perf_counter()
-        await load.store.decide(partial(_end, trade=trade))
-        await deliver(load.store, trade.owner)
+        posted = await load.store.decide(partial(_end, trade=trade))
+        await carry(load.store, posted)
         load.latencies.append(time.perf_counter() - begun)
         load.octets += trade.counted
 
 
-def _end(work: Work, trade: Trade) -> None:
+def _end(work: Work, trade: Trade) -> tuple[Parcel, ...]:
     ran = find_trade(work, trade.supplier, trade.id)
     assert ran is not None, f"trade {trade.id} was written before"
     book_trade(work, end(work, ran, Event.FINAL))
+    return parcels_of(work, trade.owner)
 
 
 def _trades(run: str, count: int, subscribers: int) -> list[Trade]:

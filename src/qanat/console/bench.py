@@ -75,7 +75,7 @@ def ledger(
 def trades(
     *, trades: int, subscribers: int, in_flight: int, database: str | None, postgres: bool, as_json: bool
 ) -> None:
-    """Trades that end: given and obtained through transit between shards, what is owed, offset and cleared."""
+    """Trades that end: what was given and obtained is booked, what is owed is offset, and operators clear."""
     import uvloop  # noqa: PLC0415 - as above
 
     from qanat.bench.trades import bench_trades  # noqa: PLC0415 - as above

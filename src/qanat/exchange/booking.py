@@ -1,9 +1,10 @@
 """Booking: at the end of a trade its supplier has given N octets and its demander has obtained them.
 
-The first half is one entry in the supplier's shard: *given* against transit, the operators' clearing record, and a parcel
-for each page on which something follows: the demander obtains, the pair's obligation is booked and offset, the base
-station's excess becomes its debt. Each parcel takes effect once (``ledger.transit``). Usage that is reported after the
-end is booked as a further piece, so bookings of a trade always add up to what was counted.
+Two pages have to know: the supplier's, where the trade is marked as booked and the operators' clearing record is put beside
+it, and the pair's, where giving, obtaining and what is owed for it are one booking (``obligations``). Where one commit holds
+both, both are one decision. Where it does not, or something waits in the post already, the second is a parcel, which takes
+effect once (``ledger.transit``). Usage that is reported after the end is booked as a further piece, so bookings of a trade
+always add up to what was counted.
 Source: S5 (B6, B7).
 """
 
@@ -12,40 +13,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
-from qanat.exchange import obligations
+from qanat.exchange import obligations, older
 from qanat.exchange.clearing import ClearingRecord, clearing_owner, open_period
 from qanat.exchange.disputes import receive_copy, reconcile
+from qanat.exchange.obligations import Obligation
 from qanat.exchange.prices import OCTET_FOR_OCTET
-from qanat.exchange.trades import KEPT, Trade, count_obtained, receive_leaving
-from qanat.ids import Owner
+from qanat.exchange.trades import Trade, count_obtained, receive_leaving
 from qanat.ledger import book
-from qanat.ledger.book import Account
-from qanat.ledger.transit import Parcel, arrives, send, unpack
-from qanat.ledger.work import Record, Work
+from qanat.ledger.transit import Parcel, arrives, parcels_of, send, unpack
+from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.wallets import wallet_of, wallet_too_small
-from qanat.units import Instant, MinorUnits, Octets, format_money, later
-
-EXCHANGED: Final = "exchanged-octets"
-"""The unit in which giving and obtaining are paired. The traffic itself was posted on the supplier's buckets before."""
+from qanat.units import MinorUnits, Octets, format_money
 
 Facts = dict[str, int | str]
-
-
-class TradeShare(Record, frozen=True, kw_only=True):
-    """On the demander's page: what a trade brought."""
-
-    supplier: str
-    base_station: str
-    octets: Octets
-    unit: str
-    amount: int
-    opened_at: Instant
-    booked_at: Instant
 
 
 class Piece(NamedTuple):
@@ -60,17 +46,13 @@ def book_trade(work: Work, trade: Trade) -> Trade:
     assert not trade.running, f"trade {trade.id} is booked when it has ended, not before"
     reconcile(work, trade)
     piece = _piece(trade)
-    if trade.bookings and not piece.octets:
+    if not piece.octets:
         return trade
     booked = replace(trade, booked=trade.counted, bookings=trade.bookings + 1)
     work.put(booked)
-    parcels = [_obtained_by(booked, piece)]
-    if piece.octets:
-        obligations.link(work, trade.supplier, trade.demander)
-        parcels.append(_owed_for(booked, piece))
-        if len({trade.supplier_operator, trade.demander_operator, trade.station_operator}) > 1:
-            work.put(_cleared(work, booked, piece))
-    send(work, *parcels, source=_own(work, trade.owner, "given"))
+    if len({trade.supplier_operator, trade.demander_operator, trade.station_operator}) > 1:
+        work.put(_cleared(work, booked, piece))
+    _exchange(work, booked, piece)
     return booked
 
 
@@ -112,41 +94,30 @@ def receive(work: Work, parcels: Iterable[Parcel]) -> None:
             work.act = f"{parcel.act} received"
 
 
+def _exchange(work: Work, trade: Trade, piece: Piece) -> None:
+    """Let the demander have obtained what the supplier gave, at once where that can be one commit."""
+    owed = _owed_for(work, trade, piece)
+    is_first = obligations.link(work, trade.supplier, trade.demander)
+    told = [_news_for_demander(trade, piece)] if is_first or trade.demand else []
+    if work.one_commit and not parcels_of(work, trade.owner):
+        work.need([owed.owner, *(parcel.target for parcel in told)])
+        obligations.owe(work, owed)
+        for parcel in told:
+            _obtained(work, parcel)
+    else:
+        facts: Facts = msgspec.to_builtins(owed)
+        send(work, Parcel(sender=trade.owner, target=owed.owner, act="given", facts=facts), *told)
+
+
+def _given(work: Work, parcel: Parcel) -> None:
+    obligations.owe(work, msgspec.convert(parcel.facts, Obligation))
+
+
 def _obtained(work: Work, parcel: Parcel) -> None:
     facts = parcel.facts
-    unpack(work, parcel, _own(work, parcel.target, "obtained"))
-    count_obtained(work, parcel.target, str(facts["demand"]), Octets(parcel.amount))
-    if not parcel.amount:
-        return
     obligations.link(work, name_of(parcel.target), str(facts["supplier"]))
-    held = work.get(TradeShare, parcel.target, str(facts["trade"]))
-    work.put(
-        TradeShare(
-            owner=parcel.target,
-            id=str(facts["trade"]),
-            supplier=str(facts["supplier"]),
-            base_station=str(facts["base_station"]),
-            octets=Octets(parcel.amount + (held.octets if held else 0)),
-            unit=str(facts["unit"]),
-            amount=int(facts["amount"]) + (held.amount if held else 0),
-            opened_at=Instant(int(facts["opened_at"])),
-            booked_at=work.now,
-            due=later(work.now, KEPT),
-        )
-    )
-
-
-def _owed(work: Work, parcel: Parcel) -> None:
-    facts = parcel.facts
-    obligations.owe(
-        work,
-        id=str(facts["id"]),
-        debtor=str(facts["demander"]),
-        creditor=str(facts["supplier"]),
-        unit=str(facts["unit"]),
-        amount=int(facts["amount"]),
-        since=Instant(int(facts["ended_at"])),
-    )
+    if facts["demand"]:
+        count_obtained(work, parcel.target, str(facts["demand"]), Octets(int(facts["octets"])))
 
 
 def _excess(work: Work, parcel: Parcel) -> None:
@@ -173,9 +144,11 @@ def _paid_off(work: Work, parcel: Parcel) -> None:
 
 
 RECEIVE: Final[dict[str, Callable[[Work, Parcel], None]]] = {
-    "obtained": _obtained,
+    "given": _given,
+    "obtained from": _obtained,
+    "obtained": older.obtained,
+    "owed": older.owed,
     "left": receive_leaving,
-    "owed": _owed,
     "excess": _excess,
     "dispute": receive_copy,
     "paid": _paid,
@@ -192,31 +165,27 @@ def _piece(trade: Trade) -> Piece:
     return Piece(octets, amount)
 
 
-def _obtained_by(trade: Trade, piece: Piece) -> Parcel:
-    facts: Facts = {
-        "trade": trade.id,
-        "supplier": trade.supplier,
-        "demand": trade.demand,
-        "base_station": trade.base_station,
-        "unit": trade.price.unit,
-        "amount": piece.amount,
-        "opened_at": trade.opened_at,
-    }
-    target = subscriber_owner(trade.demander)
-    return Parcel(sender=trade.owner, target=target, act="obtained", unit=EXCHANGED, amount=piece.octets, facts=facts)
+def _owed_for(work: Work, trade: Trade, piece: Piece) -> Obligation:
+    return Obligation(
+        owner=obligations.pair_owner(trade.supplier, trade.demander),
+        id=_name(trade),
+        debtor=trade.demander,
+        creditor=trade.supplier,
+        unit=trade.price.unit,
+        amount=piece.amount,
+        left=piece.amount,
+        since=trade.ended_at or work.now,
+        octets=piece.octets,
+        base_station=trade.base_station,
+        opened_at=trade.opened_at,
+        booked_at=work.now,
+    )
 
 
-def _owed_for(trade: Trade, piece: Piece) -> Parcel:
-    facts: Facts = {
-        "id": _name(trade),
-        "demander": trade.demander,
-        "supplier": trade.supplier,
-        "unit": trade.price.unit,
-        "amount": piece.amount,
-        "ended_at": trade.ended_at or 0,
-    }
-    pair = obligations.pair_owner(trade.supplier, trade.demander)
-    return Parcel(sender=trade.owner, target=pair, act="owed", facts=facts)
+def _news_for_demander(trade: Trade, piece: Piece) -> Parcel:
+    """Return what the demander's own page must know: with whom there is something between, and of its demand order."""
+    facts: Facts = {"supplier": trade.supplier, "demand": trade.demand, "octets": piece.octets}
+    return Parcel(sender=trade.owner, target=subscriber_owner(trade.demander), act="obtained from", facts=facts)
 
 
 def _cleared(work: Work, trade: Trade, piece: Piece) -> ClearingRecord:
@@ -244,7 +213,3 @@ def _cleared(work: Work, trade: Trade, piece: Piece) -> ClearingRecord:
 def _name(trade: Trade) -> str:
     """Return the name of a trade's last booking."""
     return f"{trade.id}:{trade.bookings}"
-
-
-def _own(work: Work, owner: Owner, role: book.Role) -> Account:
-    return work.get(Account, owner, role) or Account(owner=owner, id=role, role=role, unit=EXCHANGED)

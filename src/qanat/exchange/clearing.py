@@ -7,12 +7,13 @@ one after it that is still open. Once a period is closed no record joins it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from qanat.ids import Owner, shard_of
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import Instant, Octets, format_instant
+from qanat.units import DAY, Instant, Octets, format_instant
 
 CARRIED: Final = "carried-octets"
 """What a base station's operator forwarded for the demander's operator."""
@@ -71,7 +72,12 @@ def clearing_owner(id: str, beside: Owner) -> Owner:
 
 
 def period_of(at: Instant) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m")
+    return _period_of_day(at // DAY)
+
+
+@lru_cache(maxsize=64)
+def _period_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY / 1000, UTC).strftime("%Y-%m")
 
 
 def after(period: str) -> str:

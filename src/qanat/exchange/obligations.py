@@ -1,24 +1,30 @@
 """Obligations: who owes whom, and the offset: what somebody supplied pays for what it receives later, oldest first.
 
 All that stands between two people is kept on the page of the pair, so that both always see the same, and an offset is one
-decision. A position account says the net of it, the obligations say what it consists of; the audit holds one against the
-other. Octets are offset against octets, a currency against the same currency.
+decision. What one has given the other has obtained: both accounts are on that page, and so is what is owed for it. A
+position account says the net of that, the obligations say what it consists of; the audit holds one against the other. Octets
+are offset against octets, a currency against the same currency.
 Source: the second document's background (two-way metering, reverse deduction).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from qanat.ids import Owner
-from qanat.ledger.book import Account, transfer
-from qanat.ledger.work import Posting, Record, Work
-from qanat.registry.names import subscriber_owner
-from qanat.units import DAY, Instant, Millis, later
+from qanat.ledger.book import Account
+from qanat.ledger.work import Balance, Posting, Record, Work
+from qanat.registry.names import name_of, subscriber_owner
+from qanat.units import DAY, Instant, Millis, Octets, later
 
+EXCHANGED: Final = "exchanged-octets"
+"""The unit in which giving and obtaining are paired. The traffic itself was posted on the supplier's buckets before."""
+_ACCOUNTS: Final = "accounts"
 _PAID_KEPT: Final = Millis(400 * DAY)
 """How long statements show what is paid."""
 
@@ -27,21 +33,64 @@ class PairLink(Record, frozen=True, kw_only=True):
     """On a subscriber's page, named after the other: there is something between them."""
 
 
+class Paid(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """So much of an obligation was paid with an older one in the other direction, or with money."""
+
+    paid_with: str
+    amount: int
+    at: Instant
+
+
 class Obligation(Record, frozen=True, kw_only=True):
+    """What one booking of a trade, named ``trade:booking``, or too large a payment left behind."""
+
     debtor: str
     creditor: str
     unit: str
     amount: int
     left: int
     since: Instant
+    octets: Octets = Octets(0)
+    """What the debtor obtained for it."""
+    base_station: str = ""
+    opened_at: Instant = Instant(0)
+    booked_at: Instant = Instant(0)
+    paid: tuple[Paid, ...] = ()
+    """How it became smaller, with money or with older ones; what a younger one was paid with stands in that one only."""
+
+    @property
+    def trade(self) -> str:
+        return self.id.rpartition(":")[0]
 
     @property
     def positions(self) -> tuple[Posting, ...]:
         return ((_position_id(self.unit, self.creditor), self.left), (_position_id(self.unit, self.debtor), -self.left))
 
 
+class PairAccounts(Record, frozen=True, kw_only=True):
+    """The accounts of a pair, all in one record: each stands opposite to one of the other's."""
+
+    given: dict[str, int] = {}
+    """By who gave it: octets, which the other obtained."""
+    owed: dict[str, int] = {}
+    """By unit: what the second, in the order of names, owes the first; negative, what it is owed."""
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        first, second = sides = _sides(self.owner)
+        found: list[Balance] = []
+        for giver, octets in self.given.items():
+            other = sides[giver == first]
+            found.append(Balance(f"given/{giver}", "given", EXCHANGED, -octets))
+            found.append(Balance(f"obtained/{other}", "obtained", EXCHANGED, octets))
+        for unit, amount in self.owed.items():
+            found.append(Balance(_position_id(unit, first), "position", f"owed-{unit}", amount))
+            found.append(Balance(_position_id(unit, second), "position", f"owed-{unit}", -amount))
+        return tuple(found)
+
+
 class Offset(Record, frozen=True, kw_only=True):
-    """So much of a new obligation was paid with an older one in the other direction, or with money."""
+    """A part of an obligation as statements show it. Versions before kept these beside the obligations."""
 
     obligation: str
     paid_with: str
@@ -66,22 +115,17 @@ def pair_owner(one: str, other: str) -> Owner:
     return Owner(f"pair/{first}~{second}")
 
 
-def owe(work: Work, *, id: str, debtor: str, creditor: str, unit: str, amount: int, since: Instant) -> None:
-    """Book an obligation and offset it against what the creditor owes, oldest first."""
-    if not amount:
-        return
-    page = pair_owner(debtor, creditor)
-    _move(work, page, unit=unit, debtor=debtor, creditor=creditor, amount=amount)
-    new = Obligation(
-        owner=page, id=id, debtor=debtor, creditor=creditor, unit=unit, amount=amount, left=amount, since=since
-    )
-    for old in open_obligations(work, debtor=creditor, creditor=debtor, unit=unit):
-        part = min(new.left, old.left)
+def owe(work: Work, new: Obligation) -> None:
+    """Book what was given, obtained and is owed for it, and offset that against what the creditor owes, oldest first."""
+    paid, left = [], new.amount
+    for old in open_obligations(work, debtor=new.creditor, creditor=new.debtor, unit=new.unit):
+        part = min(left, old.left)
         if part:
-            new = _reduce(work, new, part)
             _reduce(work, old, part)
-            _note(work, page, obligation=new.id, paid_with=old.id, unit=unit, amount=part)
-    work.put(new)
+            paid.append(Paid(old.id, part, work.now))
+            left -= part
+    _post(work, new.owner, creditor=new.creditor, unit=new.unit, amount=new.amount, octets=new.octets)
+    work.put(replace(new, left=left, paid=tuple(paid), due=None if left else later(work.now, _PAID_KEPT)))
 
 
 def pay_off(work: Work, *, id: str, debtor: str, creditor: str, unit: str, amount: int) -> None:
@@ -91,15 +135,20 @@ def pay_off(work: Work, *, id: str, debtor: str, creditor: str, unit: str, amoun
     for old in open_obligations(work, debtor=debtor, creditor=creditor, unit=unit):
         part = min(left, old.left)
         if part:
-            _reduce(work, old, part)
-            _note(work, page, obligation=old.id, paid_with=id, unit=unit, amount=part)
-            _move(work, page, unit=unit, debtor=creditor, creditor=debtor, amount=part)
+            _reduce(work, old, part, Paid(id, part, work.now))
             left -= part
-    owe(work, id=id, debtor=creditor, creditor=debtor, unit=unit, amount=left, since=work.now)
+    _post(work, page, creditor=debtor, unit=unit, amount=amount - left)
+    if left:
+        back = Obligation(
+            owner=page, id=id, debtor=creditor, creditor=debtor, unit=unit, amount=left, left=left, since=work.now
+        )
+        owe(work, back)
 
 
 def open_obligations(work: Work, *, debtor: str, creditor: str, unit: str) -> list[Obligation]:
-    """Return what the debtor still owes the creditor, oldest first."""
+    """Return what the debtor still owes the creditor, oldest first: nothing unless it owes on balance, as all is offset."""
+    if net_owed(work, debtor=debtor, creditor=creditor, unit=unit) <= 0:
+        return []
     found = [
         obligation
         for obligation in work.all(Obligation, pair_owner(debtor, creditor))
@@ -110,15 +159,18 @@ def open_obligations(work: Work, *, debtor: str, creditor: str, unit: str) -> li
 
 def net_owed(work: Work, *, debtor: str, creditor: str, unit: str) -> int:
     """Return what the debtor owes on balance; negative when it is the other way round."""
-    position = work.get(Account, pair_owner(debtor, creditor), _position_id(unit, creditor))
-    return position.balance if position else 0
+    page = pair_owner(debtor, creditor)
+    owed = _accounts(work, page).owed.get(unit, 0)
+    return owed if creditor == _sides(page)[0] else -owed
 
 
-def link(work: Work, subscriber: str, other: str) -> None:
-    """Note with a subscriber that there is something between it and another. Repeating changes nothing."""
+def link(work: Work, subscriber: str, other: str) -> bool:
+    """Note with a subscriber that there is something between it and another; False if it was noted before."""
     page = subscriber_owner(subscriber)
-    if work.get(PairLink, page, other) is None:
+    is_new = work.get(PairLink, page, other) is None
+    if is_new:
         work.put(PairLink(owner=page, id=other))
+    return is_new
 
 
 def partners(work: Work, subscriber: str) -> list[str]:
@@ -133,46 +185,72 @@ def statement(work: Work, subscriber: str) -> list[Statement]:
 
 def _statement_with(work: Work, subscriber: str, other: str) -> Statement:
     page = pair_owner(subscriber, other)
-    obligations = sorted(work.all(Obligation, page), key=lambda obligation: (obligation.since, obligation.id))
-    units = sorted({obligation.unit for obligation in obligations})
+    owed = [obligation for obligation in work.all(Obligation, page) if obligation.amount]
+    owed.sort(key=lambda obligation: (obligation.since, obligation.id))
+    offsets = [offset for obligation in owed for offset in _offsets(obligation)] + work.all(Offset, page)
+    units = sorted({obligation.unit for obligation in owed})
     return Statement(
         other=other,
         net={unit: net_owed(work, debtor=other, creditor=subscriber, unit=unit) for unit in units},
-        obligations=obligations,
-        offsets=sorted(work.all(Offset, page), key=lambda offset: (offset.at, offset.id)),
+        obligations=owed,
+        offsets=sorted(offsets, key=lambda offset: (offset.at, offset.id)),
     )
 
 
-def _reduce(work: Work, obligation: Obligation, amount: int) -> Obligation:
+def _offsets(obligation: Obligation) -> Iterator[Offset]:
+    for part in obligation.paid:
+        yield Offset(
+            owner=obligation.owner,
+            id=f"{obligation.id}~{part.paid_with}",
+            obligation=obligation.id,
+            paid_with=part.paid_with,
+            unit=obligation.unit,
+            amount=part.amount,
+            at=part.at,
+        )
+
+
+def _reduce(work: Work, obligation: Obligation, amount: int, *paid: Paid) -> None:
     left = obligation.left - amount
     assert left >= 0, f"{amount} were to be paid on obligation {obligation.id}, {obligation.left} are left"
-    reduced = replace(obligation, left=left, due=None if left else later(work.now, _PAID_KEPT))
-    work.put(reduced)
-    return reduced
+    due = None if left else later(work.now, _PAID_KEPT)
+    work.put(replace(obligation, left=left, paid=obligation.paid + paid, due=due))
 
 
-def _note(work: Work, page: Owner, *, obligation: str, paid_with: str, unit: str, amount: int) -> None:
-    work.put(
-        Offset(
-            owner=page,
-            id=f"{obligation}~{paid_with}",
-            obligation=obligation,
-            paid_with=paid_with,
-            unit=unit,
-            amount=amount,
-            at=work.now,
-            due=later(work.now, _PAID_KEPT),
-        )
-    )
+def _post(work: Work, page: Owner, *, creditor: str, unit: str, amount: int, octets: int = 0) -> None:
+    """Add to what the creditor gave and the other obtained, and to what the other owes for it."""
+    first, second = _sides(page)
+    is_first = creditor == first
+    debtor = second if is_first else first
+    held = _accounts(work, page)
+    owed, given = held.owed, held.given
+    if amount:
+        owed = {**owed, unit: owed.get(unit, 0) + (amount if is_first else -amount)}
+        work.post(page, _position_id(unit, creditor), amount)
+        work.post(page, _position_id(unit, debtor), -amount)
+    if octets:
+        given = {**given, creditor: given.get(creditor, 0) + octets}
+        work.post(page, f"given/{creditor}", -octets)
+        work.post(page, f"obtained/{debtor}", octets)
+    work.put(replace(held, owed=owed, given=given))
+    for older in work.all(Account, page):
+        work.drop(older)
 
 
-def _move(work: Work, page: Owner, *, unit: str, debtor: str, creditor: str, amount: int) -> None:
-    transfer(work, _position(work, page, unit, debtor), _position(work, page, unit, creditor), amount)
+def _accounts(work: Work, page: Owner) -> PairAccounts:
+    """Return a pair's accounts; versions before kept positions apart, which are taken over."""
+    held = work.get(PairAccounts, page, _ACCOUNTS)
+    if held is None:
+        first = _sides(page)[0]
+        older = [account for account in work.all(Account, page) if account.id.endswith(f"/{first}")]
+        owed = {account.id.rpartition("/")[0]: account.balance for account in older}
+        held = PairAccounts(owner=page, id=_ACCOUNTS, owed=owed)
+    return held
 
 
-def _position(work: Work, page: Owner, unit: str, name: str) -> Account:
-    id = _position_id(unit, name)
-    return work.get(Account, page, id) or Account(owner=page, id=id, role="position", unit=f"owed-{unit}")
+def _sides(page: Owner) -> tuple[str, str]:
+    first, _, second = name_of(page).partition("~")
+    return first, second
 
 
 def _position_id(unit: str, name: str) -> str:

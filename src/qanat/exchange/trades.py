@@ -326,6 +326,8 @@ def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> 
 
 def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Trade:
     """Change what is promised, on the trade and in its order's sum."""
+    if promised == trade.promised:
+        return trade
     changed = replace(trade, promised=promised)
     if changed.outstanding != trade.outstanding:
         order = order_of(work, trade)

@@ -8,12 +8,13 @@ against the parcels under way, and each unit's total against zero.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from qanat.ids import Shard
 from qanat.ledger.book import GUARDED, Account
 from qanat.ledger.transit import Outbox, Parcel, Receipt
-from qanat.ledger.work import Entry, Record, kind_name
+from qanat.ledger.work import Balance, Entry, Record, kind_name
 
 _PROBLEMS_SHOWN = 100
 
@@ -57,14 +58,17 @@ class Auditor:
 
     def verdict(self) -> Verdict:
         accounts = [record for record in self.records.values() if isinstance(record, Account)]
-        self._check_balances(accounts)
+        balances = {
+            f"{record.owner}:{balance.id}": balance for record in self.records.values() for balance in record.balances
+        }
+        self._check_balances(balances)
         self._check_reservations(accounts)
-        self._check_positions(accounts)
-        self._check_transit(accounts)
-        totals = self._check_totals(accounts)
+        self._check_positions(balances)
+        self._check_transit(balances.values())
+        totals = self._check_totals(balances.values())
         return Verdict(
             balanced=not self.problems,
-            accounts=len(accounts),
+            accounts=len(balances),
             entries=self.entries,
             problems=self.problems[:_PROBLEMS_SHOWN],
             totals=totals,
@@ -72,20 +76,16 @@ class Auditor:
 
     def _drop(self, key: tuple[str, str, str]) -> None:
         gone = self.records.pop(tuple(key), None)  # type: ignore[arg-type]
-        if isinstance(gone, Account) and (gone.balance or gone.reserved):
+        # Versions before kept a pair's positions apart: what takes one over takes its postings over, too.
+        if isinstance(gone, Account) and (gone.balance or gone.reserved) and gone.role != "position":
             self._found(f"account {gone.label} was dropped with {gone.balance} on it")
 
-    def _check_balances(self, accounts: list[Account]) -> None:
-        known = {account.label for account in accounts}
-        for account in accounts:
-            if account.balance != self._sums[account.label]:
-                self._found(
-                    f"account {account.label} holds {account.balance}, its postings {self._sums[account.label]}"
-                )
-            if account.role in GUARDED and account.available < 0:
-                self._found(f"account {account.label} is overdrawn by {-account.available}")
+    def _check_balances(self, balances: Mapping[str, Balance]) -> None:
+        for label, balance in balances.items():
+            if balance.amount != self._sums[label]:
+                self._found(f"account {label} holds {balance.amount}, its postings {self._sums[label]}")
         for label, total in self._sums.items():
-            if total and label not in known:
+            if total and label not in balances:
                 self._found(f"account {label} has postings of {total} and does not exist")
 
     def _check_reservations(self, accounts: list[Account]) -> None:
@@ -94,27 +94,27 @@ class Auditor:
             for id, octets in record.reservations:
                 held[f"{record.owner}:{id}"] += octets
         for account in accounts:
+            if account.role in GUARDED and account.available < 0:
+                self._found(f"account {account.label} is overdrawn by {-account.available}")
             if account.reserved != held[account.label]:
                 self._found(
                     f"account {account.label} has {account.reserved} reserved, sessions hold {held[account.label]}"
                 )
 
-    def _check_positions(self, accounts: list[Account]) -> None:
+    def _check_positions(self, balances: Mapping[str, Balance]) -> None:
         explained: Counter[str] = Counter()
         for record in self.records.values():
             for id, amount in record.positions:
                 explained[f"{record.owner}:{id}"] += amount
-        for account in accounts:
-            if account.role == "position" and account.balance != explained[account.label]:
-                self._found(
-                    f"account {account.label} holds {account.balance}, its obligations {explained[account.label]}"
-                )
+        for label, balance in balances.items():
+            if balance.role == "position" and balance.amount != explained[label]:
+                self._found(f"account {label} holds {balance.amount}, its obligations {explained[label]}")
 
-    def _check_transit(self, accounts: list[Account]) -> None:
+    def _check_transit(self, balances: Iterable[Balance]) -> None:
         under_way: Counter[str] = Counter()
-        for account in accounts:
-            if account.role == "transit":
-                under_way[account.unit] += account.balance
+        for balance in balances:
+            if balance.role == "transit":
+                under_way[balance.unit] += balance.amount
         for record in self.records.values():
             for parcel in record.parcels if isinstance(record, Outbox) else ():
                 if not self._has_arrived(parcel):
@@ -127,12 +127,12 @@ class Auditor:
         receipt = self.records.get((kind_name(Receipt), parcel.target, parcel.sender))
         return isinstance(receipt, Receipt) and receipt.seq >= parcel.seq
 
-    def _check_totals(self, accounts: list[Account]) -> dict[str, int]:
+    def _check_totals(self, balances: Iterable[Balance]) -> dict[str, int]:
         units: Counter[str] = Counter()
         totals: Counter[str] = Counter()
-        for account in accounts:
-            units[account.unit] += account.balance
-            totals[f"{account.unit} {account.role}"] += account.balance
+        for balance in balances:
+            units[balance.unit] += balance.amount
+            totals[f"{balance.unit} {balance.role}"] += balance.amount
         for unit, total in units.items():
             if total:
                 self._found(f"all balances in {unit} sum to {total}, not to zero")

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from qanat.ids import Owner, shard_of
 from qanat.ledger.history import mark_hour
-from qanat.ledger.work import Record, Work
+from qanat.ledger.work import Balance, Record, Work
 from qanat.units import MAX_OCTETS, MAX_PUBLIC_OCTETS, Instant, MinorUnits, Octets, Unit
 
 Role = Literal[
@@ -66,6 +66,10 @@ class Account(Record, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         return f"{self.owner}:{self.id}"
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        return (Balance(self.id, self.role, self.unit, self.balance),)
 
     def expired(self, now: Instant) -> bool:
         return self.expires_at is not None and self.expires_at <= now

@@ -8,8 +8,8 @@ that replaying entries needs no rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,6 +18,15 @@ from qanat.units import Instant
 
 Posting = tuple[str, int]
 """An account, written ``owner:id``, and what was added to its balance."""
+
+
+class Balance(NamedTuple):
+    """What an account holds."""
+
+    id: str
+    role: str
+    unit: str
+    amount: int
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag=str.lower):
@@ -32,6 +41,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
     def label(self) -> str:
         """What a person would look for in a list."""
         return self.id
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """The accounts that this record is the image of."""
+        return ()
 
     @property
     def reservations(self) -> tuple[Posting, ...]:
@@ -71,11 +85,11 @@ _NO_RECORDS: Final[Mapping[str, Record]] = {}
 
 
 class NotLoaded(Exception):
-    """A decision needs the page of an owner that is not in memory. The store loads it and decides again."""
+    """A decision needs pages that are not in memory. The store loads them and decides again."""
 
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
-        self.owner = owner
+    def __init__(self, *owners: Owner) -> None:
+        super().__init__(*owners)
+        self.owners = owners
 
 
 class Work:
@@ -84,10 +98,12 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "act", "now", "octets_used")
+    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "_postings", "act", "now", "octets_used", "one_commit")
 
-    def __init__(self, page_of: Callable[[Owner], Page], now: Instant) -> None:
+    def __init__(self, page_of: Callable[[Owner], Page], now: Instant, *, one_commit: bool) -> None:
         self.now = now
+        self.one_commit = one_commit
+        """Whether entries in several shards are committed together at no more cost than apart."""
         self.act = ""
         self.octets_used = 0
         """What the entries post as usage."""
@@ -95,6 +111,7 @@ class Work:
         self._pages: dict[Owner, Page] = {}
         self._blank: dict[Owner, Page] = {}
         self._changes: list[_Change] = []
+        self._postings: list[tuple[Owner, str, int]] = []
 
     def records(self, kind: type[R], owner: Owner) -> Mapping[str, R]:
         """Return the records of a kind that an owner has, by id, as this decision sees them. Raises NotLoaded."""
@@ -114,6 +131,17 @@ class Work:
         """Return every record of an owner. Raises NotLoaded."""
         return [record for records in self._page(owner).values() for record in records.values()]
 
+    def need(self, owners: Iterable[Owner]) -> None:
+        """Raise NotLoaded for all of these pages that are not in memory, so that they are loaded together."""
+        missing: list[Owner] = []
+        for owner in owners:
+            try:
+                self._page(owner)
+            except NotLoaded:
+                missing.append(owner)
+        if missing:
+            raise NotLoaded(*missing)
+
     def put(self, record: Record, *, posted: int = 0) -> None:
         """Let an image replace the record's last one; ``posted`` was added to the balance of an account.
 
@@ -126,6 +154,10 @@ class Work:
         id = record.id
         self._changes.append((records, records.get(id), record, posted))
         records[id] = record
+
+    def post(self, owner: Owner, id: str, amount: int) -> None:
+        """Say what was added to one of several accounts that an image holds."""
+        self._postings.append((owner, id, amount))
 
     def drop(self, record: Record) -> None:
         """Forget a record. An account is dropped only when it is empty."""
@@ -153,6 +185,8 @@ class Work:
                 entry.put.append(record)
             elif last is None:
                 entry.drop.append((kind_name(type(record)), owner, id))
+        for owner, id, amount in self._postings:
+            _entry_of(entries, shard_of(owner)).postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:

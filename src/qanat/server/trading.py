@@ -56,13 +56,21 @@ async def interrogate(
         refused = await _count(store, base_station, message.report)
         if refused is not None:
             return refused
-    answer = await store.decide(
-        partial(translate.counted_interrogation, policy=policy, base_station=base_station, message=message)
-    )
+    answer, posted = await store.decide(partial(_answer, policy=policy, base_station=base_station, message=message))
     if isinstance(answer, Refused):
         return answer
     confirmed = await store.decide(lambda work: translate.confirm(work, base_station, message.report))
+    await carry(store, posted)
     return confirmed if isinstance(confirmed, Refused) else replace(answer, acked=confirmed.acked)
+
+
+def _answer(
+    work: Work, policy: Policy, base_station: str, message: Interrogation
+) -> tuple[InterrogationAnswer | Refused, tuple[Parcel, ...]]:
+    """Answer, and tell what the end of a trade has put in the post, which is not left to the next sweep."""
+    answer = translate.counted_interrogation(work, policy, base_station, message)
+    ended = trade_at(work, base_station, message.session) if message.kind == "final" else None
+    return answer, parcels_of(work, ended.owner) if ended is not None else ()
 
 
 async def _count(store: Decider, base_station: str, report: UsageReport) -> Refused | None:
@@ -77,17 +85,17 @@ async def _count(store: Decider, base_station: str, report: UsageReport) -> Refu
 
 async def deliver(store: Decider, owner: Owner) -> int:
     """Deliver the parcels in a page's outbox and return how many there were. Raises StoreFault: repeating is safe."""
-    return await _deliver(store, lambda work: parcels_of(work, owner))
+    parcels = await store.decide(lambda work: parcels_of(work, owner))
+    await carry(store, parcels)
+    return len(parcels)
 
 
-async def _deliver(store: Decider, find: Callable[[Work], tuple[Parcel, ...]]) -> int:
-    """Deliver all that one page has in the post."""
-    parcels = await store.decide(find)
+async def carry(store: Decider, parcels: tuple[Parcel, ...]) -> None:
+    """Deliver all that one page has in the post, if anything. Raises StoreFault: repeating is safe."""
     if parcels:
         last = parcels[-1]
         await store.decide_all(partial(receive, parcels=part) for part in _by_page(parcels))
         await store.decide(lambda work: delivered(work, last.sender, up_to=last.seq))
-    return len(parcels)
 
 
 def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
@@ -95,16 +103,6 @@ def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
     for parcel in parcels:
         pages.setdefault(parcel.target, []).append(parcel)
     return list(pages.values())
-
-
-async def book_now(store: Decider, base_station: str, trade: str) -> None:
-    """Deliver what the end of a trade has put in the post, rather than leave it to the next sweep."""
-
-    def find(work: Work) -> tuple[Parcel, ...]:
-        ended = trade_at(work, base_station, trade)
-        return parcels_of(work, ended.owner) if ended is not None else ()
-
-    await _deliver(store, find)
 
 
 async def sweep_owner(store: Decider, owner: Owner) -> int:

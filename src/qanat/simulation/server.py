@@ -42,8 +42,15 @@ class Busy:
 class WatchedDesk(Desk):
     """A desk whose disk may be full, with the auditor beside it."""
 
-    def __init__(self, clock: Clock, truth: Truth, entries: Iterable[tuple[Shard, int, Entry]] = ()) -> None:
-        super().__init__(clock, entries)
+    def __init__(
+        self,
+        clock: Clock,
+        truth: Truth,
+        entries: Iterable[tuple[Shard, int, Entry]] = (),
+        *,
+        one_commit: bool = True,
+    ) -> None:
+        super().__init__(clock, entries, one_commit=one_commit)
         self.is_full = False
         self._truth = truth
 

@@ -129,20 +129,18 @@ class Truth:
                 amounts[label] += amount
             self._sums.update(amounts)
             for record in entry.put:
+                for balance in record.balances:
+                    label = f"{record.owner}:{balance.id}"
+                    units[balance.unit] += amounts[label]
+                    if balance.amount != self._sums[label]:
+                        sums = self._sums[label]
+                        raise Discrepancy(f"account {label} says {balance.amount}, its postings {sums}")
                 if isinstance(record, Account):
-                    units[record.unit] += amounts[record.label]
-                    self._check_account(record)
+                    _check_guarded(record)
             for owner in {record.owner: None for record in entry.put if isinstance(record, Session | Account)}:
                 _check_reservations(desk, owner)
         if any(units.values()):
             raise Discrepancy(f"one decision moved {dict(units)}, which is not nothing")
-
-    def _check_account(self, account: Account) -> None:
-        if account.balance != self._sums[account.label]:
-            sums = self._sums[account.label]
-            raise Discrepancy(f"account {account.label} says {account.balance}, its postings {sums}")
-        if account.role in GUARDED and not account.balance >= account.reserved >= 0:
-            raise Discrepancy(f"account {account.label} holds {account.balance} with {account.reserved} reserved")
 
     # At the end
 
@@ -187,6 +185,11 @@ class Truth:
         still_open = [session.id for session in desk.all(Session, owner) if session.state is State.OPEN]
         if stuck or still_open:
             raise Discrepancy(f"{owner}: still reserved on {stuck}, still open {still_open} after every deadline")
+
+
+def _check_guarded(account: Account) -> None:
+    if account.role in GUARDED and not account.balance >= account.reserved >= 0:
+        raise Discrepancy(f"account {account.label} holds {account.balance} with {account.reserved} reserved")
 
 
 def _check_reservations(desk: Desk, owner: Owner) -> None:

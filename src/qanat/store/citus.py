@@ -46,6 +46,7 @@ async def open_postgres(address: str) -> PostgresLog:
 
 class CitusLog(PostgresLog):
     say = _SAY
+    one_commit = False
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         asked = list(shards)

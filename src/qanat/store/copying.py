@@ -70,8 +70,7 @@ def divide(entry: Entry, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entr
     owners: dict[str, Owner] = {}
     for record in entry.put:
         part_of(record.owner).put.append(record)
-        if isinstance(record, Account):
-            owners[record.label] = record.owner
+        owners.update((f"{record.owner}:{balance.id}", record.owner) for balance in record.balances)
     for key in entry.drop:
         kind, owner, id = key
         part_of(owner).drop.append(key)

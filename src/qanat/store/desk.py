@@ -20,8 +20,12 @@ R = TypeVar("R", bound=Record)
 
 
 class Desk:
-    def __init__(self, clock: Clock, entries: Iterable[tuple[Shard, int, Entry]] = ()) -> None:
+    def __init__(
+        self, clock: Clock, entries: Iterable[tuple[Shard, int, Entry]] = (), *, one_commit: bool = True
+    ) -> None:
         self.clock = clock
+        self.one_commit = one_commit
+        """False lets it stand for a database of several machines: what concerns two shards goes by post."""
         self.entries: list[tuple[Shard, int, Entry]] = []
         self._heads: dict[Shard, int] = {}
         self._pages: dict[Owner, Page] = {}
@@ -29,7 +33,7 @@ class Desk:
             self._keep(shard, entry)
 
     def decide(self, decision: Callable[[Work], T]) -> T:
-        work = Work(self._page_of, self.clock.now())
+        work = Work(self._page_of, self.clock.now(), one_commit=self.one_commit)
         try:
             result = decision(work)
             self.append({shard: decode_entry(encode(entry)) for shard, entry in work.entries(shard_of).items()})

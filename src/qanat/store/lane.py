@@ -9,7 +9,7 @@ lost batch fails with it and memory starts afresh from what is durable. Between 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -143,13 +143,13 @@ class Lane:
         The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
         is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
         """
-        try:
-            if self._closed or not self._ready.is_set():
-                result, changed = await self._decide_when_ready(decision)
-            else:
-                result, changed = self._decide(decision)
-        except NotLoaded:
+        if self._closed or not self._ready.is_set():
             result, changed = await self._decide_when_ready(decision)
+        else:
+            try:
+                result, changed = self._decide(decision)
+            except NotLoaded as miss:
+                result, changed = await self._decide_when_ready(decision, miss.owners)
         if self._is_true_at_once(changed=changed):
             return result
         awaited = _Awaited()
@@ -163,8 +163,8 @@ class Lane:
             return
         try:
             result, _ = self._decide(decision)
-        except NotLoaded:
-            self._submit_when_ready(decision, waiter)
+        except NotLoaded as miss:
+            self._submit_when_ready(decision, waiter, miss.owners)
         except Exception as error:  # the decision's own, for its waiter
             waiter.failed(error)
         else:
@@ -205,13 +205,13 @@ class Lane:
 
     # -- deciding
 
-    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter) -> None:
-        task = asyncio.create_task(self._again(Ticket(decision, waiter)))
+    def _submit_when_ready(self, decision: Decision[Any], waiter: Waiter, missed: tuple[Owner, ...] = ()) -> None:
+        task = asyncio.create_task(self._again(Ticket(decision, waiter), missed))
         self._loading.add(task)
         task.add_done_callback(self._loading.discard)
 
-    async def _decide_when_ready(self, decision: Decision[T]) -> tuple[T, bool]:
-        """Decide, loading the pages it takes; these stay in memory until it is done."""
+    async def _decide_when_ready(self, decision: Decision[T], missed: tuple[Owner, ...] = ()) -> tuple[T, bool]:
+        """Decide, loading the pages it takes, those it missed first; these stay in memory until it is done."""
         loaded: list[Owner] = []
         try:
             while True:
@@ -219,19 +219,22 @@ class Lane:
                     raise StoreFault("the store is closing; ask again when the server is back")
                 if not self._ready.is_set():
                     await self._ready.wait()
+                if missed:
+                    for owner in missed:
+                        self._pages.pin(owner)
+                    loaded += missed
+                    await self._load(missed)
                 try:
                     return self._decide(decision)
                 except NotLoaded as miss:
-                    self._pages.pin(miss.owner)
-                    loaded.append(miss.owner)
-                    await self._load(miss.owner)
+                    missed = miss.owners
         finally:
             if loaded:
                 self._pages.unpin(loaded)
 
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
-        work = Work(self._page_of, self._clock.now())
+        work = Work(self._page_of, self._clock.now(), one_commit=self._log.one_commit)
         try:
             result = decision(work)
             entries = work.entries(self._log.shard_of)
@@ -247,9 +250,9 @@ class Lane:
         batch.octets_used += work.octets_used
         return result, bool(bodies)
 
-    async def _load(self, owner: Owner) -> None:
-        self.figures.loads += 1
-        await self._loader.load(owner)
+    async def _load(self, owners: Collection[Owner]) -> None:
+        self.figures.loads += len(owners)
+        await self._loader.load(owners)
 
     def _newer(self) -> list[Images]:
         """The images that the rows may not have yet, oldest first."""
@@ -346,9 +349,9 @@ class Lane:
             else:
                 ticket.waiter.failed(fault)
 
-    async def _again(self, ticket: Ticket) -> None:
+    async def _again(self, ticket: Ticket, missed: tuple[Owner, ...] = ()) -> None:
         try:
-            ticket.result, _ = await self._decide_when_ready(ticket.decision)
+            ticket.result, _ = await self._decide_when_ready(ticket.decision, missed)
         except Exception as error:  # the decision's own, or the store's
             ticket.waiter.failed(error)
         else:

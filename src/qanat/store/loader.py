@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from qanat.errors import StoreFault
 from qanat.ids import Owner
@@ -25,14 +25,19 @@ class Loader:
         self._missed: dict[Owner, asyncio.Future[None]] = {}
         self._reading: asyncio.Task[None] | None = None
 
-    async def load(self, owner: Owner) -> None:
-        """Read a page; it may be missing still when rows were written meanwhile: ask again then. Raises StoreFault."""
+    async def load(self, owners: Iterable[Owner]) -> None:
+        """Read pages; they may be missing still when rows were written meanwhile: ask again then. Raises StoreFault."""
+        reads = [self._read_of(owner) for owner in owners]
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        for read in reads:
+            await asyncio.shield(read)
+
+    def _read_of(self, owner: Owner) -> asyncio.Future[None]:
         read = self._missed.get(owner)
         if read is None:
             read = self._missed[owner] = asyncio.get_running_loop().create_future()
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
-        await asyncio.shield(read)
+        return read
 
     async def _read(self) -> None:
         while self._missed:

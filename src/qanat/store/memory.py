@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.work import Record
@@ -12,6 +13,8 @@ from qanat.units import Instant
 
 
 class MemoryLog:
+    one_commit: ClassVar[bool] = True
+
     def __init__(self) -> None:
         self._entries: dict[tuple[Shard, int], EntryRow] = {}
         self._heads: dict[Shard, int] = {}

@@ -57,6 +57,11 @@ class Taken(Fault):
 class Log(Protocol):
     """A database. Every method but ``shard_of`` may raise StoreFault; what it interrupted was not committed."""
 
+    @property
+    def one_commit(self) -> bool:
+        """Whether a commit of several shards' entries costs no more than of one's, because one machine holds them."""
+        ...
+
     def shard_of(self, owner: Owner) -> Shard: ...
 
     def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:

@@ -8,11 +8,11 @@ import msgspec
 
 from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
-from qanat.exchange.booking import TradeShare
 from qanat.exchange.clearing import ClearingRecord, Period
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.identity import Identity, IdentityLink
-from qanat.exchange.obligations import Obligation, Offset, PairLink
+from qanat.exchange.obligations import Obligation, Offset, PairAccounts, PairLink
+from qanat.exchange.obtained import TradeShare
 from qanat.exchange.orders import Circle, DemandOrder, PasscodeLink, SupplyOrder
 from qanat.exchange.trades import Trade, TradeLink, Visit
 from qanat.ledger.book import Account
@@ -59,6 +59,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Offset,
     Operator,
     Outbox,
+    PairAccounts,
     PairLink,
     PasscodeLink,
     Period,

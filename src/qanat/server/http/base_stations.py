@@ -98,8 +98,6 @@ async def trade_interrogation(request: Request) -> Response:
         return await refuse(services, outcome, who=base_station_owner(station), session=message.session)
     if outcome.refusal is not None:
         services.metrics.refusals.labels(outcome.refusal.reason).inc()
-    if message.kind == "final":
-        await trading.book_now(services.store, station, message.session)
     return _json(outcome, 200)
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from qanat.errors import StoreFault
 from qanat.exchange import booking, identity, obligations, orders
-from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
+from qanat.exchange.obtained import obtained
 from qanat.exchange.offers import offers_for
 from qanat.exchange.orders import Circle, DemandOrder, SupplyOrder
 from qanat.exchange.prices import Price
@@ -200,9 +200,9 @@ async def list_own_trades(name: Subject, request: Request, caller: AnyCaller) ->
 
     def decide(work: Work, one: Subscriber) -> TradesView:
         given = sorted(work.all(Trade, one.owner), key=lambda trade: trade.opened_at)
-        obtained = sorted(work.all(TradeShare, one.owner), key=lambda share: share.opened_at)
         return TradesView(
-            given=[TradeView.of(trade) for trade in given], obtained=[ObtainedView.of(share) for share in obtained]
+            given=[TradeView.of(trade) for trade in given],
+            obtained=[ObtainedView.of(share) for share in obtained(work, one.id)],
         )
 
     return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)

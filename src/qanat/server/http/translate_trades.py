@@ -25,7 +25,8 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session, State
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
-from qanat.exchange.booking import TradeShare, book_trade, report_excess
+from qanat.exchange.booking import book_trade, report_excess
+from qanat.exchange.obtained import obtained
 from qanat.exchange.orders import SupplyOrder, expire_supply, stop_supply
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner, QuotaId, SessionId
@@ -265,8 +266,10 @@ def _trade_of_terminal(work: Work, terminal: Terminal, id: str) -> Trade | None:
     """Return a trade of this terminal: the one it was admitted to last, or one that was booked before."""
     demander = subscriber_owner(terminal.subscriber)
     visit = work.get(trades.Visit, demander, terminal.id)
-    share = work.get(TradeShare, demander, id)
-    supplier = visit.supplier if visit and visit.trade == id else share.supplier if share else ""
+    if visit is not None and visit.trade == id:
+        supplier = visit.supplier
+    else:
+        supplier = next((share.supplier for share in obtained(work, terminal.subscriber) if share.id == id), "")
     trade = trades.find_trade(work, supplier, id)
     return trade if trade is not None and trade.terminal == terminal.id else None
 

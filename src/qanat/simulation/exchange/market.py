@@ -47,7 +47,7 @@ class Done(Awaitable[T]):
 class Market:
     """Answers base stations; whatever it answers is durable. Raises StoreFault when it died or its disk is full."""
 
-    def __init__(self, clock: Clock, policy: Policy, tally: Tally) -> None:
+    def __init__(self, clock: Clock, policy: Policy, tally: Tally, *, one_commit: bool) -> None:
         self.is_up = True
         self.dies_after: int | None = None
         """So many more decisions."""
@@ -56,11 +56,11 @@ class Market:
         self._tally = tally
         self._trades = 0
         self._truth = Truth(tally)
-        self.desk = WatchedDesk(clock, self._truth)
+        self.desk = WatchedDesk(clock, self._truth, one_commit=one_commit)
 
     def restart(self) -> None:
         """Begin again with nothing but the entries that were committed."""
-        self.desk = WatchedDesk(self._clock, self._truth, self.desk.entries)
+        self.desk = WatchedDesk(self._clock, self._truth, self.desk.entries, one_commit=self.desk.one_commit)
         self.is_up, self.dies_after = True, None
 
     def decide(self, decision: Callable[[Work], T]) -> Done[T]:
@@ -92,10 +92,7 @@ class Market:
         return _said(run(_awaited(self.decide(decision))))
 
     def interrogate(self, station: str, message: Interrogation) -> InterrogationAnswer | Problem:
-        answer = run(trading.interrogate(self, self._policy, station, message))
-        if message.kind == "final" and isinstance(answer, InterrogationAnswer):
-            run(trading.book_now(self, station, message.session))
-        return _said(answer)
+        return _said(run(trading.interrogate(self, self._policy, station, message)))
 
     def report(self, station: str, message: UsageReport) -> UsageConfirmation | Problem:
         return _said(run(trading.take_usage(self, station, message)))

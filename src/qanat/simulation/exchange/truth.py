@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from qanat.charging.session import Session
 from qanat.charging.session import State as SessionState
 from qanat.exchange.disputes import Dispute, agrees
+from qanat.exchange.obligations import PairAccounts
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.transit import parcels_of
-from qanat.registry.names import subscriber_owner
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy
 from qanat.store.desk import Desk
@@ -68,8 +68,9 @@ class ExchangeTruth:
             self._check_trade(trade)
         for owner in desk.owners():
             self._check_page(desk, owner)
-        self._check_both_sides(desk, trades.values())
         accounts = [account for owner in desk.owners() for account in desk.all(Account, owner)]
+        pairs = [pair for owner in desk.owners() for pair in desk.all(PairAccounts, owner)]
+        self._check_both_sides(pairs, trades.values())
         on_its_way = sum(account.balance for account in accounts if account.role == "transit")
         if on_its_way:
             raise Discrepancy(f"{on_its_way} are in transit, and nothing is in the post")
@@ -110,14 +111,17 @@ class ExchangeTruth:
         if any(not self._may_be_over[trade] for trade in disputed):
             raise Discrepancy(f"{owner}: disputes about {disputed} in a world of honest meters")
 
-    def _check_both_sides(self, desk: Desk, trades: Iterable[Trade]) -> None:
+    def _check_both_sides(self, pairs: list[PairAccounts], trades: Iterable[Trade]) -> None:
         given: Counter[str] = Counter()
         obtained: Counter[str] = Counter()
         for trade in trades:
             given[trade.supplier] += trade.counted
             obtained[trade.demander] += trade.counted
-        for sums, account, sign in ((given, "given", -1), (obtained, "obtained", 1)):
+        booked: Counter[str] = Counter()
+        for pair in pairs:
+            booked.update({balance.id: balance.amount for balance in pair.balances})
+        for sums, role, sign in ((given, "given", -1), (obtained, "obtained", 1)):
             for name, octets in sums.items():
-                held = desk.get(Account, subscriber_owner(name), account)
-                if sign * (held.balance if held else 0) != octets:
-                    raise Discrepancy(f"{name} has {account} {octets}, and the books say {held}", terminal=name)
+                if sign * booked[f"{role}/{name}"] != octets:
+                    held = booked[f"{role}/{name}"]
+                    raise Discrepancy(f"{name} has {role} {octets}, and the books say {held}", terminal=name)

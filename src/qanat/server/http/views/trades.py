@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from qanat.exchange.booking import TradeShare
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.obligations import Statement
+from qanat.exchange.obtained import TradeShare
 from qanat.exchange.trades import Trade
 from qanat.server.http.views.common import Listed, when
 from qanat.server.http.views.orders import PriceView

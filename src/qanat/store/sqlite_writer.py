@@ -1,0 +1,181 @@
+"""What writes to a SQLite file: a process that does one job after another, each in one durable commit.
+
+Rows are written many with a statement. It is started by the scribe, hears from it over its standard input, which is a
+socket, answers every job in order, and ends when the scribe does, by whatever cause.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from io import BufferedReader
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from qanat.errors import Fault
+from qanat.ids import Shard
+from qanat.store.port import EntryRow, RecordRow, Taken
+from qanat.store.sqlite_link import connect, faults
+from qanat.system import tune
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+HEAD: Final = 4
+"""Octets before each message on the socket, with its length."""
+_STEPS: Final = (256, 64, 16, 4, 1)
+"""How many rows a statement takes: few sizes, so that each is prepared once."""
+_ONE_INSERT: Final = _STEPS[0]
+"""Entries that one statement appends at most."""
+_KEEP_PLACE: Final = (
+    " ON CONFLICT (shard, owner, kind, id) DO UPDATE SET body = excluded.body "
+    "WHERE label = excluded.label AND due IS excluded.due"
+)
+"""Leaves both indexes alone, which is half the work of a row; where label or due are others now it does nothing."""
+_MOVE: Final = (
+    " ON CONFLICT (shard, owner, kind, id) "
+    "DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body"
+)
+_REACHED: Final = (
+    "INSERT INTO watermark (shard, seq) VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq"
+)
+_kind: Final = attrgetter("kind")
+
+
+class Job(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is to be written in one commit."""
+
+    entries: Sequence[EntryRow] = ()
+    rows: Sequence[RecordRow] = ()
+    watermarks: dict[Shard, int] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How a job ended; without a fault it is durable."""
+
+    fault: str = ""
+    taken: bool = False
+
+
+_DONE: Final = Outcome()
+_jobs: Final = msgspec.msgpack.Decoder(Job)
+
+
+def framed(message: Job | Outcome) -> bytes:
+    """Return a message as it goes over the socket."""
+    octets = msgspec.msgpack.encode(message)
+    return len(octets).to_bytes(HEAD, "big") + octets
+
+
+class Writer:
+    """Does jobs; opens the file with the first."""
+
+    def __init__(self, path: Path, busy_ms: int) -> None:
+        self._path = path
+        self._busy_ms = busy_ms
+        self._connection: sqlite3.Connection | None = None
+
+    def do(self, job: Job) -> Outcome:
+        """Do all of a job, or nothing and say why."""
+        try:
+            self._connection = self._connection or connect(self._path, self._busy_ms)
+            with faults(self._path):
+                _do(self._connection, job)
+        except Fault as fault:
+            return Outcome(str(fault), isinstance(fault, Taken))
+        return _DONE
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _do(connection: sqlite3.Connection, job: Job) -> None:
+    if job.rows or job.watermarks or len(job.entries) > _ONE_INSERT:
+        _in_one(connection, lambda: _write(connection, job))
+    elif job.entries:  # one statement is a transaction of its own
+        connection.execute(_insert_many(len(job.entries)), _flat(job.entries))
+
+
+def _in_one(connection: sqlite3.Connection, write: Callable[[], None]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        write()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write(connection: sqlite3.Connection, job: Job) -> None:
+    for part in _in_steps(job.entries):
+        connection.execute(_insert_many(len(part)), _flat(part))
+    kept = sorted((row for row in job.rows if row.body is not None), key=_kind)  # of a kind all move or none, mostly
+    for rows in _in_steps(kept):
+        insert = "INSERT INTO record (shard, owner, kind, id, label, due, body)" + _values(len(rows), 7)
+        if connection.execute(insert + _KEEP_PLACE, _flat(rows)).rowcount < len(rows):
+            connection.execute(insert + _MOVE, _flat(rows))
+    for gone in _in_steps([row[:4] for row in job.rows if row.body is None]):
+        connection.execute(
+            f"DELETE FROM record WHERE (shard, owner, kind, id) IN ({_values(len(gone), 4)})",  # noqa: S608 - only its length varies
+            _flat(gone),
+        )
+    connection.executemany(_REACHED, list(job.watermarks.items()))
+
+
+def _in_steps(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    place = 0
+    while place < len(rows):
+        step = next(step for step in _STEPS if step <= len(rows) - place)
+        yield rows[place : place + step]
+        place += step
+
+
+def _flat(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [value for row in rows for value in row]
+
+
+@lru_cache(_ONE_INSERT)
+def _insert_many(entries: int) -> str:
+    return "INSERT INTO entry (shard, seq, at, act, body)" + _values(entries, 5)
+
+
+@lru_cache(_ONE_INSERT)
+def _values(rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f" VALUES {', '.join([row] * rows)}"
+
+
+def main() -> None:
+    """Do what comes over the standard input until that ends. Signals to the whole group are the server's to answer."""
+    path, busy_ms = sys.argv[1:]
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked_to_stop, signal.SIG_IGN)
+    tune()
+    writer = Writer(Path(path), int(busy_ms))
+    line = socket.socket(fileno=sys.stdin.fileno())
+    with suppress(ConnectionError):  # whoever asked was killed
+        for job in _jobs_from(line.makefile("rb")):
+            line.sendall(framed(writer.do(job)))
+    writer.close()
+
+
+def _jobs_from(incoming: BufferedReader) -> Iterator[Job]:
+    while len(head := incoming.read(HEAD)) == HEAD:
+        length = int.from_bytes(head, "big")
+        octets = incoming.read(length)
+        if len(octets) < length:
+            return
+        yield _jobs.decode(octets)
+
+
+if __name__ == "__main__":
+    main()

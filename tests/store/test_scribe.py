@@ -1,0 +1,177 @@
+"""The process that writes: lost and replaced, fed more than a socket holds, and gone when whoever started it is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.store.deciding import fund
+from tests.store.logs import run
+
+from qanat.clock import ManualClock
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
+from qanat.store.migrate import migrate_sqlite
+from qanat.store.port import EntryRow, RecordRow, Taken
+from qanat.store.scribe import Scribe
+from qanat.store.sqlite import SqliteLog
+from qanat.store.sqlite_writer import Job
+from qanat.store.store import Store
+from qanat.units import Instant
+
+
+def entry(seq: int, body: str = "{}") -> EntryRow:
+    return EntryRow(Shard(0), seq, Instant(0), "tried", body)
+
+
+async def scribe_of(path: Path) -> Scribe:
+    migrate_sqlite(path)
+    return Scribe(path, busy_ms=50)
+
+
+async def heads(path: Path) -> dict[Shard, int]:
+    log = SqliteLog(path)
+    try:
+        return await log.heads()
+    finally:
+        await log.close()
+
+
+def test_jobs_are_done_in_the_order_in_which_they_were_handed_over(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await asyncio.gather(*(scribe.write(Job(entries=[entry(seq)])) for seq in range(1, 40)))
+        with pytest.raises(Taken):
+            await scribe.write(Job(entries=[entry(39)]))
+        await scribe.stop()
+        assert await heads(tmp_path / "q.db") == {0: 39}
+
+    run(story)
+
+
+def test_what_is_handed_over_is_done_before_it_stops_and_nobody_need_wait(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        for seq in range(1, 10):
+            scribe.write(Job(entries=[entry(seq)]))
+        await scribe.stop()
+        assert await heads(tmp_path / "q.db") == {0: 9}
+
+    run(story)
+
+
+def test_more_than_the_socket_holds_goes_over_in_pieces(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        bodies = [str(seq) * 200_000 for seq in range(1, 10)]
+        jobs = [scribe.write(Job(entries=[entry(seq, body)])) for seq, body in enumerate(bodies, 1)]
+        await asyncio.gather(*jobs)
+        await scribe.stop()
+        log = SqliteLog(tmp_path / "q.db")
+        assert [row.body for row in await log.tail()] == bodies
+        await log.close()
+
+    run(story)
+
+
+def test_a_killed_process_is_a_fault_for_what_waited_and_the_next_job_has_another(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await scribe.write(Job(entries=[entry(1)]))
+        first = scribe.pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        waiting = [scribe.write(Job(entries=[entry(seq)])) for seq in (2, 3)]
+        os.kill(first, signal.SIGKILL)
+        for job in waiting:
+            with pytest.raises(StoreFault, match="successor"):
+                await job
+        await scribe.write(Job(entries=[entry(2)]))
+        assert scribe.pid != first
+        await scribe.stop()
+        assert await heads(tmp_path / "q.db") == {0: 2}
+
+    run(story)
+
+
+def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        done = 0
+        for _ in range(4):
+            begun = [asyncio.ensure_future(store.decide(fund(f"s{done + place}", 10))) for place in range(9)]
+            os.kill(process_that_writes(tmp_path / "q.db"), signal.SIGKILL)
+            ended = await asyncio.gather(*begun, return_exceptions=True)
+            assert all(isinstance(one, StoreFault | None) for one in ended), ended
+            done += 9
+            await store.decide(fund(f"after{done}", 10))
+        verdict = await store.audit()
+        assert verdict.problems == []
+        await store.close()
+
+    run(story)
+
+
+def process_that_writes(path: Path) -> int:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
+
+
+def test_a_job_of_which_a_part_can_not_be_done_leaves_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        row = RecordRow(Shard(0), Owner("o"), "account", "b", "o:b", None, "{}")
+        await scribe.write(Job(entries=[entry(1)]))
+        with pytest.raises(Taken):
+            await scribe.write(Job(entries=[entry(2), entry(1)], rows=[row], watermarks={Shard(0): 2}))
+        await scribe.stop()
+        log = SqliteLog(tmp_path / "q.db")
+        assert await log.heads() == {0: 1}
+        assert await log.load([Owner("o")]) == []
+        await log.close()
+
+    run(story)
+
+
+def test_asked_to_stop_with_the_whole_group_it_goes_on_until_its_server_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await scribe.write(Job(entries=[entry(1)]))
+        assert scribe.pid is not None
+        for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(scribe.pid, asked)
+        await scribe.write(Job(entries=[entry(2)]))
+        await scribe.stop()
+
+    run(story)
+
+
+_STARTER = """
+import asyncio, sys
+from pathlib import Path
+from qanat.store.scribe import Scribe
+from qanat.store.sqlite_writer import Job
+async def main():
+    scribe = Scribe(Path(sys.argv[1]), 50)
+    await scribe.write(Job())
+    print(scribe.pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
+    migrate_sqlite(tmp_path / "q.db")
+    command = [sys.executable, "-c", _STARTER, str(tmp_path / "q.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        ended = os.pidfd_open(int(server.stdout.readline()))
+        server.kill()
+    assert select.select([ended], [], [], 30)[0], "the process outlived its server"
+    os.close(ended)

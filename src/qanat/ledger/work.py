@@ -185,8 +185,11 @@ class Work:
                 entry.put.append(record)
             elif last is None:
                 entry.drop.append((kind_name(type(record)), owner, id))
-        for owner, id, amount in self._postings:
-            _entry_of(entries, shard_of(owner)).postings.append((f"{owner}:{id}", amount))
+        for posted_to, id, amount in self._postings:
+            if posted_to != owner:
+                owner = posted_to
+                entry = _entry_of(entries, shard_of(owner))
+            entry.postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:

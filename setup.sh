@@ -49,3 +49,4 @@ if [ ! -e "$stamp" ] || ! cmp -s "$stamp" requirements-dev.txt; then
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
     cp requirements-dev.txt "$stamp"
 fi
+.venv/bin/python -m compileall -q src # also where PYTHONDONTWRITEBYTECODE is set: every command starts sooner

@@ -35,6 +35,17 @@ def test_the_agent_loads_nothing_of_the_server_nor_of_the_other_commands(tmp_pat
     assert not loaded & {"httpx2", "rich", "fastapi", "starlette", "sqlalchemy", "alembic", "structlog", "uvicorn"}
 
 
+def test_a_server_on_a_file_loads_nothing_of_postgresql_of_migrations_or_for_people(tmp_path: Path) -> None:
+    """Its address is of no machine (RFC 5737), so it ends when everything but its listener stands."""
+    command = [sys.executable, "-c", LOADED, "serve", "--data", str(tmp_path), "--http", "192.0.2.1:80"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"})
+    assert "can't listen on 192.0.2.1:80" in done.stderr
+    assert (tmp_path / "qanat.db").exists()
+    loaded = set(done.stdout.split())
+    assert {"fastapi", "uvicorn"} <= loaded
+    assert not loaded & {"alembic", "sqlalchemy", "asyncpg", "rich"}
+
+
 WITHOUT_TLS = """
 import sys
 from qanat.console.lazy import absent

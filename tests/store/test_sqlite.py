@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,10 +19,11 @@ from tests.store.writing import count_accounts, killed_after, writer
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ledger.book import Account
-from qanat.store.migrate import migrate_sqlite
+from qanat.store.migrate import HEAD, migrate_sqlite
 from qanat.store.schema import metadata
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store, open_store
+from qanat.store.upgrade import upgrade_sqlite
 
 
 @pytest.mark.parametrize("acknowledged", [7, 210, 1400])
@@ -98,6 +102,28 @@ def test_sessions_of_an_older_database_are_told_apart_by_whether_they_are_live(t
     migrate_sqlite(path)
     assert older.execute("SELECT label FROM record ORDER BY id").fetchall() == [("live/s1",), ("over/s2",)]
     older.close()
+
+
+def test_a_new_file_is_what_all_migrations_make_of_an_empty_one(tmp_path: Path) -> None:
+    migrate_sqlite(tmp_path / "new.db")
+    upgrade_sqlite(tmp_path / "upgraded.db")
+    new, upgraded = (_content(tmp_path / name) for name in ("new.db", "upgraded.db"))
+    assert new == upgraded
+    assert f"INSERTINTO\"alembic_version\"VALUES('{HEAD}');" in new
+
+
+def test_a_start_on_a_new_or_a_current_file_loads_no_migrations(tmp_path: Path) -> None:
+    start = "import sys; from pathlib import Path; from qanat.store.migrate import migrate_sqlite as start"
+    said = "start(Path(sys.argv[1])); start(Path(sys.argv[1])); print('alembic' in sys.modules)"
+    command = [sys.executable, "-c", f"{start}; {said}", str(tmp_path / "q.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"})
+    assert done.stdout == "False\n"
+
+
+def _content(path: Path) -> list[str]:
+    """Return its statements without spaces."""
+    with closing(sqlite3.connect(path)) as file:
+        return ["".join(statement.split()) for statement in file.iterdump()]
 
 
 def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``make docs``: the pages of docs/reference/ that are printed from code. A test holds them against it."""
+"""``make docs``: the pages of docs/reference/ that are printed from code, and one file of SQL. A test holds them against it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from qanat.console.main import main
 from qanat.exchange.trades import TRANSITIONS as TRADE
 from qanat.refusals import WORDS
 from qanat.server import settings
+from qanat.store.migrate import NEW_FILE
+from qanat.store.upgrade import new_file
 
 ROOT: Final = Path(__file__).parents[3]
 
@@ -26,6 +28,7 @@ def pages() -> dict[Path, str]:
         Path("docs/reference/states.md"): "".join(_states()),
         Path("docs/reference/commands.md"): "".join(_commands()),
         Path("docs/qanat.toml"): settings.as_toml(),
+        NEW_FILE.relative_to(ROOT): new_file(),
     }
 
 

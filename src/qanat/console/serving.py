@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from qanat.console.lazy import absent
 from qanat.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def serve(config: Path | None, **given: str | None) -> None:
     """Run the server until SIGTERM. Prints one line `ready http=HOST:PORT` once it listens."""
     if not __debug__:
         raise click.ClickException("The server does not run under python -O: its assertions guard the books.")
-    from qanat.server import main  # noqa: PLC0415 - the server's imports cost half a second
+    with absent("rich"):  # structlog would load it to print errors, which are text here before they are logged
+        from qanat.server import main  # noqa: PLC0415 - the server's imports cost most of a second
 
     flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
     try:

@@ -186,8 +186,11 @@ class Work:
                 put.append(record)
             elif last is None:
                 drop.append((kind_name(type(record)), owner, id))
-        for owner, id, amount in self._postings:
-            _lists_of(entries, shard_of(owner))[0].append((f"{owner}:{id}", amount))
+        for posted_to, id, amount in self._postings:
+            if posted_to != owner:
+                owner = posted_to
+                postings, put, drop = _lists_of(entries, shard_of(owner))
+            postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:

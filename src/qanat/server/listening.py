@@ -19,7 +19,8 @@ def bind(listen: str, flag: str, *, beside: bool = False) -> socket.socket:
     """
     host, port = host_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Named, for asyncio sends at once only where it is told that it is TCP; else an answer's body waits 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if beside:

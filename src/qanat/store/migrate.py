@@ -1,74 +1,57 @@
-"""Migrations: bring a database to the schema of this version, in one transaction, at every start.
+"""At every start: is a database of this version's schema? Mostly it is, or it is a new file, whose tables are known.
 
-A migration that fails half-way leaves the database as it was.
+Only another one is handed to ``upgrade``, whose libraries cost a start half a second.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
-
-from qanat.errors import StoreFault
-
-_HERE: Final = Path(__file__).parent / "migrations"
-_TRIES: Final = 5
-"""Servers that start at the same moment may get into each other's way; whoever was second finds the work done."""
+HEAD: Final = "0002"
+"""The last migration in ``migrations/versions``."""
+NEW_FILE: Final = Path(__file__).parent / "migrations" / "new_file.sql"
+"""What all migrations make of an empty SQLite file; printed from them by ``make docs``."""
+_REVISION: Final = "SELECT version_num FROM alembic_version"
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Migrate a SQLite file, new or old. Repeating does nothing. Raises StoreFault; nothing was changed then."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None})
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    """Bring a SQLite file, new or old, to this version. Repeating does nothing. Raises StoreFault; nothing was changed then."""
+    if not _is_ready(path):
+        from qanat.store.upgrade import upgrade_sqlite  # noqa: PLC0415 - see above
+
+        upgrade_sqlite(path)
+
+
+async def migrate_postgres(revision: str | None, connect: Callable[[], Awaitable[Any]], name: str) -> None:
+    """Bring a PostgreSQL database at a ``revision`` to this version, as above; any number of servers may try at once."""
+    if revision != HEAD:
+        from qanat.store.upgrade import upgrade_postgres  # noqa: PLC0415 - see above
+
+        await upgrade_postgres(connect, name)
+
+
+def _is_ready(path: Path) -> bool:
+    """Return whether a file is of this version, or was empty and now is. What is wrong with one, ``upgrade`` tells."""
     try:
-        with engine.begin() as connection:
-            migrate(connection)
-    except SQLAlchemyError as error:
-        raise StoreFault(f"the database {path} could not be migrated: {error}; nothing was changed") from error
-    finally:
-        engine.dispose()
+        with closing(sqlite3.connect(path, isolation_level=None)) as file:
+            if _is_empty(file):
+                _fill(file)
+            return bool(file.execute(_REVISION).fetchone() == (HEAD,))
+    except sqlite3.Error:
+        return False
 
 
-async def migrate_postgres(connect: Callable[[], Awaitable[Any]], name: str) -> None:
-    """Migrate a PostgreSQL database as above, through connections that ``connect`` makes; any number may try at once."""
-    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
-    try:
-        for last in (False,) * (_TRIES - 1) + (True,):
-            try:
-                await _migrate_once(engine)
-            except (SQLAlchemyError, CommandError) as error:
-                if last:
-                    raise StoreFault(
-                        f"the database {name} could not be migrated: {error}; nothing was changed"
-                    ) from error
-            else:
-                return
-    finally:
-        await engine.dispose()
+def _fill(file: sqlite3.Connection) -> None:
+    file.execute("BEGIN IMMEDIATE")
+    if _is_empty(file):  # another server may have been here first
+        for statement in NEW_FILE.read_text(encoding="utf-8").split(";\n"):
+            file.execute(statement)
+    file.execute("COMMIT")
 
 
-async def _migrate_once(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.run_sync(migrate)
-
-
-def migrate(connection: Connection) -> None:
-    """Upgrade within the caller's transaction. Raises StoreFault for a database of a later version."""
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    config.attributes["connection"] = connection
-    have = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if have is not None and have not in known:
-        raise StoreFault(f"the database is of a later version of Qanat (schema {have}): update Qanat to open it")
-    command.upgrade(config, "head")
+def _is_empty(file: sqlite3.Connection) -> bool:
+    return not file.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

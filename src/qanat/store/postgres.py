@@ -99,11 +99,12 @@ class PostgresLog:
         """Bring the database to this version's schema. Raises BadInput for an address that is none, StoreFault."""
         link = Link(address, "opener")
         encoding = await link.run(lambda connection: connection.fetchval("SHOW server_encoding"))
+        revision = await link.run(_revision)
         await link.close()
         if encoding != "UTF8":
             cure = "make one with createdb -E UTF8 -T template0 NAME"
             raise StoreFault(f"the database {named(address)} keeps text as {encoding}, names need UTF8: {cure}")
-        await migrate_postgres(lambda: connect(address, statement_timeout="0"), named(address))
+        await migrate_postgres(revision, lambda: connect(address, statement_timeout="0"), named(address))
         return cls(address)
 
     def __init__(self, address: str) -> None:
@@ -216,6 +217,13 @@ class PostgresLog:
 
     async def _read(self, sql: str, *arguments: Any) -> list[Any]:
         return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
+
+
+async def _revision(connection: Connection) -> str | None:
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return None
+    found: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return found
 
 
 async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:

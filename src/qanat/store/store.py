@@ -16,7 +16,6 @@ from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
-from qanat.store.citus import open_postgres
 from qanat.store.lane import Figures, Lane, Waiter
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
@@ -151,6 +150,8 @@ async def open_log(url: str) -> Log:
     if url.startswith("sqlite:///"):
         return SqliteLog(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
+        from qanat.store.citus import open_postgres  # noqa: PLC0415 - PostgreSQL's libraries cost a start 50 ms
+
         return await open_postgres(url)
     raise BadInput(
         f"{url!r} is no database address: write sqlite:///path/to/file, postgresql://user@host/name or memory:",

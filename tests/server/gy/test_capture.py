@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.server.gy.gateway import Gateway, accepted, funded, mscc, plain, used
 from tests.server.live import Live, live_server, settings_for
 from tests.tshark import complaints, tshark
 
+from qanat.lab.waiting import until
 from qanat.wire.diameter import profiles
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.messages import (
@@ -30,6 +32,7 @@ from qanat.wire.diameter.profiles import u32
 
 MISSING = shutil.which("dumpcap") is None or not can_make_namespaces()
 EMPTY = "001010000000002"
+_THE_END = b"nothing passes behind this"
 
 
 @contextmanager
@@ -41,9 +44,18 @@ def captured(path: Path) -> Iterator[None]:
         assert dumping.poll() is None, "dumpcap ended before it began"
     try:
         yield
+        _mark_the_end()
+        until(lambda: _THE_END in path.read_bytes(), "the capture has the last packet", within_s=20)
     finally:
         dumping.terminate()
         dumping.communicate(timeout=20)
+
+
+def _mark_the_end() -> None:
+    """What the kernel still holds when a capture is stopped is lost: so something passes that can be waited for."""
+    with socket.socket(type=socket.SOCK_DGRAM) as itself:
+        itself.bind(("127.0.0.1", 0))
+        itself.sendto(_THE_END, itself.getsockname())
 
 
 def told(gateway: Gateway, live: Live) -> Any:

@@ -52,21 +52,13 @@ def make_app(services: Services) -> ASGIApp:
         watching.router,
         live.router,
     ):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # included, each would be made ready a second time, in 100 ms
     for path, endpoint in (("/livez", _alive), ("/readyz", _ready), ("/metrics", _metrics)):
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
     _handle_failures(app)
     with_agent_routes(app)
     rest = with_console(app, services)
-    _settle(app)
     return Shield(_hot_first(app, rest), settings=services.settings.http, under_way=services.under_way)
-
-
-def _settle(app: FastAPI) -> None:
-    """Have every route made ready now: FastAPI would do so when the first request looks for its own, 100 ms later."""
-    nowhere = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
-    for route in app.router.routes:
-        route.matches(nowhere)
 
 
 def _hot_first(people: FastAPI, rest: ASGIApp) -> ASGIApp:

@@ -50,9 +50,10 @@ def book_trade(work: Work, trade: Trade) -> Trade:
         return trade
     booked = replace(trade, booked=trade.counted, bookings=trade.bookings + 1)
     work.put(booked)
-    if len({trade.supplier_operator, trade.demander_operator, trade.station_operator}) > 1:
-        work.put(_cleared(work, booked, piece))
-    _exchange(work, booked, piece)
+    owed = _owed_for(work, booked, piece)
+    if not trade.supplier_operator == trade.demander_operator == trade.station_operator:
+        work.put(_cleared(work, booked, owed))
+    _exchange(work, booked, owed)
     return booked
 
 
@@ -94,11 +95,10 @@ def receive(work: Work, parcels: Iterable[Parcel]) -> None:
             work.act = f"{parcel.act} received"
 
 
-def _exchange(work: Work, trade: Trade, piece: Piece) -> None:
+def _exchange(work: Work, trade: Trade, owed: Obligation) -> None:
     """Let the demander have obtained what the supplier gave, at once where that can be one commit."""
-    owed = _owed_for(work, trade, piece)
-    is_first = obligations.link(work, trade.supplier, trade.demander)
-    told = [_news_for_demander(trade, piece)] if is_first or trade.demand else []
+    is_first = obligations.link(work, owed.creditor, owed.debtor)
+    told = [_news_for_demander(trade, owed)] if is_first or trade.demand else []
     if work.one_commit and not parcels_of(work, trade.owner):
         work.need([owed.owner, *(parcel.target for parcel in told)])
         obligations.owe(work, owed)
@@ -166,11 +166,12 @@ def _piece(trade: Trade) -> Piece:
 
 
 def _owed_for(work: Work, trade: Trade, piece: Piece) -> Obligation:
+    supplier, demander = trade.supplier, trade.demander
     return Obligation(
-        owner=obligations.pair_owner(trade.supplier, trade.demander),
-        id=_name(trade),
-        debtor=trade.demander,
-        creditor=trade.supplier,
+        owner=obligations.pair_owner(supplier, demander),
+        id=f"{trade.id}:{trade.bookings}",
+        debtor=demander,
+        creditor=supplier,
         unit=trade.price.unit,
         amount=piece.amount,
         left=piece.amount,
@@ -182,34 +183,29 @@ def _owed_for(work: Work, trade: Trade, piece: Piece) -> Obligation:
     )
 
 
-def _news_for_demander(trade: Trade, piece: Piece) -> Parcel:
+def _news_for_demander(trade: Trade, owed: Obligation) -> Parcel:
     """Return what the demander's own page must know: with whom there is something between, and of its demand order."""
-    facts: Facts = {"supplier": trade.supplier, "demand": trade.demand, "octets": piece.octets}
+    facts: Facts = {"supplier": owed.creditor, "demand": trade.demand, "octets": owed.octets}
     return Parcel(sender=trade.owner, target=subscriber_owner(trade.demander), act="obtained from", facts=facts)
 
 
-def _cleared(work: Work, trade: Trade, piece: Piece) -> ClearingRecord:
+def _cleared(work: Work, trade: Trade, owed: Obligation) -> ClearingRecord:
     return ClearingRecord(
-        owner=clearing_owner(_name(trade), trade.owner),
-        id=_name(trade),
+        owner=clearing_owner(owed.id, trade.owner),
+        id=owed.id,
         period=open_period(work, work.now),
         trade=trade.id,
         booking=trade.bookings,
         supplier_operator=trade.supplier_operator,
         demander_operator=trade.demander_operator,
         station_operator=trade.station_operator,
-        supplier=trade.supplier,
-        demander=trade.demander,
+        supplier=owed.creditor,
+        demander=owed.debtor,
         base_station=trade.base_station,
-        octets=piece.octets,
-        unit=trade.price.unit,
-        amount=piece.amount,
+        octets=owed.octets,
+        unit=owed.unit,
+        amount=owed.amount,
         opened_at=trade.opened_at,
         booked_at=work.now,
         cause=trade.cause,
     )
-
-
-def _name(trade: Trade) -> str:
-    """Return the name of a trade's last booking."""
-    return f"{trade.id}:{trade.bookings}"

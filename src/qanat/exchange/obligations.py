@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -75,9 +75,17 @@ class PairAccounts(Record, frozen=True, kw_only=True):
     owed: dict[str, int] = {}
     """By unit: what the second, in the order of names, owes the first; negative, what it is owed."""
 
+    def is_first(self, name: str) -> bool:
+        return self.owner.startswith(f"pair/{name}~")
+
+    def net(self, unit: str, *, creditor: str) -> int:
+        """Return what the creditor is owed on balance."""
+        owed = self.owed.get(unit, 0)
+        return owed if self.is_first(creditor) else -owed
+
     @property
     def balances(self) -> tuple[Balance, ...]:
-        first, second = sides = _sides(self.owner)
+        first, second = sides = name_of(self.owner).split("~")
         found: list[Balance] = []
         for giver, octets in self.given.items():
             other = sides[giver == first]
@@ -87,6 +95,11 @@ class PairAccounts(Record, frozen=True, kw_only=True):
             found.append(Balance(_position_id(unit, first), "position", f"owed-{unit}", amount))
             found.append(Balance(_position_id(unit, second), "position", f"owed-{unit}", -amount))
         return tuple(found)
+
+
+class _Sides(NamedTuple):
+    creditor: str
+    debtor: str
 
 
 class Offset(Record, frozen=True, kw_only=True):
@@ -117,51 +130,42 @@ def pair_owner(one: str, other: str) -> Owner:
 
 def owe(work: Work, new: Obligation) -> None:
     """Book what was given, obtained and is owed for it, and offset that against what the creditor owes, oldest first."""
+    accounts = _accounts(work, new.owner)
     paid, left = [], new.amount
-    for old in open_obligations(work, debtor=new.creditor, creditor=new.debtor, unit=new.unit):
+    for old in _still_open(work, accounts, debtor=new.creditor, creditor=new.debtor, unit=new.unit):
         part = min(left, old.left)
         if part:
             _reduce(work, old, part)
             paid.append(Paid(old.id, part, work.now))
             left -= part
-    _post(work, new.owner, creditor=new.creditor, unit=new.unit, amount=new.amount, octets=new.octets)
+    between = _Sides(creditor=new.creditor, debtor=new.debtor)
+    _post(work, accounts, between, unit=new.unit, amount=new.amount, octets=new.octets)
     work.put(replace(new, left=left, paid=tuple(paid), due=None if left else later(work.now, _PAID_KEPT)))
 
 
 def pay_off(work: Work, *, id: str, debtor: str, creditor: str, unit: str, amount: int) -> None:
     """Book a payment against what the debtor owes, oldest first. What is too much is owed back."""
-    page = pair_owner(debtor, creditor)
+    accounts = _accounts(work, pair_owner(debtor, creditor))
     left = amount
-    for old in open_obligations(work, debtor=debtor, creditor=creditor, unit=unit):
+    for old in _still_open(work, accounts, debtor=debtor, creditor=creditor, unit=unit):
         part = min(left, old.left)
         if part:
             _reduce(work, old, part, Paid(id, part, work.now))
             left -= part
-    _post(work, page, creditor=debtor, unit=unit, amount=amount - left)
+    _post(work, accounts, _Sides(creditor=debtor, debtor=creditor), unit=unit, amount=amount - left)
     if left:
-        back = Obligation(
-            owner=page, id=id, debtor=creditor, creditor=debtor, unit=unit, amount=left, left=left, since=work.now
+        page, now = accounts.owner, work.now
+        owe(
+            work,
+            Obligation(
+                owner=page, id=id, debtor=creditor, creditor=debtor, unit=unit, amount=left, left=left, since=now
+            ),
         )
-        owe(work, back)
-
-
-def open_obligations(work: Work, *, debtor: str, creditor: str, unit: str) -> list[Obligation]:
-    """Return what the debtor still owes the creditor, oldest first: nothing unless it owes on balance, as all is offset."""
-    if net_owed(work, debtor=debtor, creditor=creditor, unit=unit) <= 0:
-        return []
-    found = [
-        obligation
-        for obligation in work.all(Obligation, pair_owner(debtor, creditor))
-        if obligation.left and (obligation.debtor, obligation.creditor, obligation.unit) == (debtor, creditor, unit)
-    ]
-    return sorted(found, key=lambda obligation: (obligation.since, obligation.id))
 
 
 def net_owed(work: Work, *, debtor: str, creditor: str, unit: str) -> int:
     """Return what the debtor owes on balance; negative when it is the other way round."""
-    page = pair_owner(debtor, creditor)
-    owed = _accounts(work, page).owed.get(unit, 0)
-    return owed if creditor == _sides(page)[0] else -owed
+    return _accounts(work, pair_owner(debtor, creditor)).net(unit, creditor=creditor)
 
 
 def link(work: Work, subscriber: str, other: str) -> bool:
@@ -217,22 +221,31 @@ def _reduce(work: Work, obligation: Obligation, amount: int, *paid: Paid) -> Non
     work.put(replace(obligation, left=left, paid=obligation.paid + paid, due=due))
 
 
-def _post(work: Work, page: Owner, *, creditor: str, unit: str, amount: int, octets: int = 0) -> None:
-    """Add to what the creditor gave and the other obtained, and to what the other owes for it."""
-    first, second = _sides(page)
-    is_first = creditor == first
-    debtor = second if is_first else first
-    held = _accounts(work, page)
-    owed, given = held.owed, held.given
+def _still_open(work: Work, accounts: PairAccounts, *, debtor: str, creditor: str, unit: str) -> list[Obligation]:
+    """Return what the debtor still owes, oldest first: nothing unless it owes on balance, since what can be is offset."""
+    if accounts.net(unit, creditor=creditor) <= 0:
+        return []
+    found = [
+        one
+        for one in work.records(Obligation, accounts.owner).values()
+        if one.left and one.debtor == debtor and one.unit == unit
+    ]
+    return sorted(found, key=lambda obligation: (obligation.since, obligation.id))
+
+
+def _post(work: Work, accounts: PairAccounts, between: _Sides, *, unit: str, amount: int, octets: int = 0) -> None:
+    """Add to what the creditor gave and the debtor obtained, and to what is owed for it."""
+    page, owed, given = accounts.owner, accounts.owed, accounts.given
+    creditor, debtor = between
     if amount:
-        owed = {**owed, unit: owed.get(unit, 0) + (amount if is_first else -amount)}
+        owed = {**owed, unit: owed.get(unit, 0) + (amount if accounts.is_first(creditor) else -amount)}
         work.post(page, _position_id(unit, creditor), amount)
         work.post(page, _position_id(unit, debtor), -amount)
     if octets:
         given = {**given, creditor: given.get(creditor, 0) + octets}
         work.post(page, f"given/{creditor}", -octets)
         work.post(page, f"obtained/{debtor}", octets)
-    work.put(replace(held, owed=owed, given=given))
+    work.put(replace(accounts, owed=owed, given=given))
     for older in work.all(Account, page):
         work.drop(older)
 
@@ -241,16 +254,12 @@ def _accounts(work: Work, page: Owner) -> PairAccounts:
     """Return a pair's accounts; versions before kept positions apart, which are taken over."""
     held = work.get(PairAccounts, page, _ACCOUNTS)
     if held is None:
-        first = _sides(page)[0]
-        older = [account for account in work.all(Account, page) if account.id.endswith(f"/{first}")]
-        owed = {account.id.rpartition("/")[0]: account.balance for account in older}
-        held = PairAccounts(owner=page, id=_ACCOUNTS, owed=owed)
+        held = PairAccounts(owner=page, id=_ACCOUNTS)
+        for older in work.all(Account, page):
+            unit, _, name = older.id.rpartition("/")
+            if held.is_first(name):
+                held = replace(held, owed={**held.owed, unit: older.balance})
     return held
-
-
-def _sides(page: Owner) -> tuple[str, str]:
-    first, _, second = name_of(page).partition("~")
-    return first, second
 
 
 def _position_id(unit: str, name: str) -> str:

@@ -257,7 +257,7 @@ def count(
 
 def end(work: Work, trade: Trade, event: Event) -> Trade:
     """End a trade. What the base station has ended itself it may not add to; after silence, late reports are taken."""
-    if event is Event.FINAL:
+    if event is Event.FINAL and trade.promised:
         trade = take_back(work, trade, tuple(trade.promised))
     return step(work, trade, event)
 
@@ -283,9 +283,10 @@ def step(work: Work, trade: Trade, event: Event) -> Trade:
     if trade.state is State.RECALLED:
         station = base_station_owner(trade.base_station)
         send(work, Parcel(sender=trade.owner, target=station, act="left", facts={"trade": trade.id}))
-    trade = replace(trade, state=after)
     if after is State.ENDED:
-        trade = replace(trade, ended_at=work.now, cause=event.value, due=later(work.now, KEPT))
+        trade = replace(trade, state=after, ended_at=work.now, cause=event.value, due=later(work.now, KEPT))
+    else:
+        trade = replace(trade, state=after)
     work.put(trade)
     return trade
 

@@ -68,7 +68,8 @@ def send(work: Work, *parcels: Parcel, source: Account | None = None) -> None:
 
 def parcels_of(work: Work, owner: Owner) -> tuple[Parcel, ...]:
     """Return what a page has in the post, in the order in which it was sent."""
-    return _outbox(work, owner).parcels
+    outbox = work.get(Outbox, owner, _OUTBOX)
+    return () if outbox is None else outbox.parcels
 
 
 def arrives(work: Work, parcel: Parcel) -> bool:

@@ -107,8 +107,8 @@ def subscriber_by_imsi(work: Work, imsi: str) -> Subscriber | Refused:
 
 def _charged(work: Work, holder: Owner) -> Subscriber | None:
     """Return the subscriber who is charged for what this holder does; None for a SIM nobody has."""
-    name = name_of(holder)
-    if not holder.startswith("iccid/"):
+    kind, _, name = holder.partition("/")
+    if kind != "iccid":
         return work.get(Subscriber, holder, name)
     profile = work.get(SimProfile, holder, name)
     return find_subscriber(work, profile.subscriber) if profile else None

@@ -5,6 +5,7 @@ A retransmission charged again is in ``test_decisions``, kill -9 in ``test_kill`
 
 from __future__ import annotations
 
+import pytest
 from tests.server.gy.gateway import Gateway, balance, funded, mscc, plain, used, wants
 from tests.server.live import Live
 
@@ -58,10 +59,12 @@ def test_volumes_beyond_32_bits_are_counted_exactly(live: Live, smf: Gateway) ->
     assert balance(live)[2] == 2**40 + 2**41 + 2
 
 
-def test_a_report_that_cannot_be_is_refused_and_counts_nothing(live: Live, pgw: Gateway) -> None:
+@pytest.mark.parametrize("reports", [1, 3])
+def test_a_report_that_cannot_be_is_refused_and_counts_nothing(live: Live, pgw: Gateway, reports: int) -> None:
+    """Three reports of the largest count together do not fit into 64 bits."""
     pgw.profile = plain(mscc(wants()))
     pgw.ask("I")
-    pgw.profile = plain(mscc(wants(), used(2**64 - 1)))
+    pgw.profile = plain(mscc(wants(), *[used(2**64 - 1)] * reports))
     answer = pgw.ask("U")
     assert (answer.result_code, len(answer.failed_avps)) == (5004, 1)
     assert balance(live)[2] == 0

@@ -74,6 +74,13 @@ def test_the_last_seconds_are_granted_in_part_and_final_and_then_there_are_none(
     assert balance(live) == (10**9, 0, 0)
 
 
+def test_a_report_is_plausible_if_each_of_its_units_is(live: Live, pgw: Gateway) -> None:
+    ask(pgw, "I", mscc(wants(1_000)))
+    both = avp(USED, u64("CC-Total-Octets", 2**53 - 1), u32("CC-Time", 2**32 - 1))
+    assert ask(pgw, "U", mscc(both)).result_code == 2001
+    assert balance(live)[2] == 2**53 - 1
+
+
 def test_services_of_different_units_live_in_one_request(live: Live, pgw: Gateway) -> None:
     bought(live, "talk", seconds=3_600)
     bought(live, "letters", units=50)

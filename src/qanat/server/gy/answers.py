@@ -27,6 +27,8 @@ from qanat.wire.diameter.values import (
 )
 
 _MAX_U32: Final = 2**32 - 1
+_FIRST: Final = Event.FIRST
+_SUCCESS: Final = ResultCode.SUCCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def granted(
     house: House, quirks: Quirks, request: CreditControlRequest, said: Said, told: Answer
 ) -> CreditControlAnswer:
     """Tell each service what it got."""
-    is_first = said.event is Event.FIRST
+    is_first = said.event is _FIRST
     services, place = [], 0
     for service, asks in said.awaiting:
         grants = told.grants[place : place + asks]
@@ -57,7 +59,7 @@ def granted(
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
         session_id=request.session_id,
-        result_code=ResultCode.SUCCESS,
+        result_code=_SUCCESS,
         origin_host=house.origin_host,
         origin_realm=house.origin_realm,
         auth_application_id=CREDIT_CONTROL,
@@ -112,7 +114,7 @@ def _service(house: House, quirks: Quirks, service: Mscc, grants: tuple[Grant, .
         service_ids=service.service_ids,
         rating_group=service.rating_group,
         validity_time_s=validity_s,
-        result_code=ResultCode.SUCCESS,
+        result_code=_SUCCESS,
         final_unit=house.final_unit if final and quirks.told_final else None,
         time_quota_threshold_s=time_left,
         volume_quota_threshold=volume_left,
@@ -164,7 +166,7 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
             granted=_units([grant]) if debited else None,
             service_ids=service.service_ids,
             rating_group=service.rating_group,
-            result_code=ResultCode.SUCCESS,
+            result_code=_SUCCESS,
         )
         for service, grant in zip(request.services, told.grants, strict=False)
     )
@@ -173,7 +175,7 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
         session_id=request.session_id,
-        result_code=ResultCode.SUCCESS,
+        result_code=_SUCCESS,
         origin_host=house.origin_host,
         origin_realm=house.origin_realm,
         auth_application_id=CREDIT_CONTROL,

@@ -28,6 +28,8 @@ from qanat.wire.diameter.groups import SubscriptionId
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, RequestedAction, SubscriptionIdType
 
+_ONCE: Final = Event.ONCE
+_IMSI: Final = SubscriptionIdType.IMSI
 _ACTIONS: Final = {
     RequestedAction.DIRECT_DEBITING: Action.DEBIT,
     RequestedAction.REFUND_ACCOUNT: Action.REFUND,
@@ -52,7 +54,7 @@ def answer(
     if implausible is not None:
         return _refused(work, house, request, implausible, subscriber.owner)
     asked = _interrogation(request, said, subscriber)
-    if said.event is Event.ONCE:
+    if said.event is _ONCE:
         return _event(work, house, request, asked)
     told = interrogate(work, house.policy, asked)
     if told.refusal is not None or [grant for grant in told.grants if grant.refusal is not None]:
@@ -74,7 +76,7 @@ def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) 
     first: Refused | None = None
     names = request.subscribers
     for name in names if len(names) == 1 else sorted(names, key=_not_by_imsi):
-        if name.kind is SubscriptionIdType.IMSI:
+        if name.kind is _IMSI:
             found = subscriber_by_imsi(work, name.data)
         elif name.kind is SubscriptionIdType.E164:
             found = subscriber_by_msisdn(work, name.data.removeprefix("+"))
@@ -93,7 +95,7 @@ def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) 
 
 
 def _not_by_imsi(name: SubscriptionId) -> bool:
-    return name.kind is not SubscriptionIdType.IMSI
+    return name.kind is not _IMSI
 
 
 def _interrogation(request: CreditControlRequest, said: Said, subscriber: Subscriber) -> Interrogation:

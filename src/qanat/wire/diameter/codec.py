@@ -22,7 +22,6 @@ MAX_ALIKE: Final = 8
 """Layouts that share a key and are compared in turn."""
 LEARN_EVERY: Final = 128
 
-_bits: Final = int.from_bytes
 _key: Final = itemgetter(slice(8), slice(20, 28))
 """Length, flags, command and the header of the first AVP, which is Session-Id: enough to tell most shapes apart."""
 
@@ -40,13 +39,12 @@ class Decoder:
         """Read one whole message. Raises Malformed with what to answer."""
         alike = self._layouts.get(_key(octets))
         if alike is not None:
-            bits = _bits(octets, "big")
-            for mask, fixed, unpack, build in alike:
-                if bits & mask == fixed:
-                    try:
+            try:
+                for pieces, fixed, unpack, build in alike:
+                    if pieces(octets) == fixed:
                         return build(*unpack(octets))
-                    except (UnicodeDecodeError, StructError):
-                        break  # the walk says what is wrong with it
+            except (UnicodeDecodeError, StructError):
+                pass  # the walk says what is wrong with it
         return self._read_new(octets)
 
     def _read_new(self, octets: bytes) -> Message:

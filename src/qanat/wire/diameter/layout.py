@@ -1,8 +1,8 @@
-"""Layouts: messages of a shape seen before are read with one comparison, one ``Struct`` and one expression.
+"""Layouts: messages of a shape seen before are read with one comparison, two ``Struct`` and one expression.
 
 A shape is everything about a message except its *holes*: the octets of free values (identifiers, amounts, times,
-addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared, bit for bit, under a
-mask learned from a message that the walk has read. So a layout cannot misread: what it accepts differs from a message
+addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared with a message that the
+walk has read. So a layout cannot misread: what it accepts differs from a message
 the walk accepted only in octets that the walk does not judge. Text is decoded again each time; what is no UTF-8 goes
 back to the walk for its verdict.
 """
@@ -41,19 +41,22 @@ class Hole(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """``build(*unpack(octets))`` reads every message whose bits under ``mask`` are ``fixed``."""
+    """``build(*unpack(octets))`` reads every message whose ``pieces(octets)`` are ``fixed``.
 
-    mask: int
-    fixed: int
+    Raises StructError for a message of another length than the one it was learnt from.
+    """
+
+    pieces: Callable[[bytes], tuple[bytes, ...]]
+    fixed: tuple[bytes, ...]
     unpack: Callable[[bytes], tuple[Any, ...]]
     build: Callable[..., Message]
 
 
 class _Learner:
-    """Watches a walk: leaves a Hole in each field whose value is free, and clears the mask there."""
+    """Watches a walk: leaves a Hole in each field whose value is free, and notes which octets are not compared."""
 
-    def __init__(self, octets: bytes) -> None:
-        self.mask = bytearray(b"\xff" * len(octets))
+    def __init__(self) -> None:
+        self.free: list[tuple[int, int]] = []
         self.holes = [Hole(12, 4, "I", "v0"), Hole(16, 4, "I", "v1")]
         self.ignored(12, 20)
 
@@ -69,20 +72,18 @@ class _Learner:
         return hole
 
     def ignored(self, data: int, stop: int) -> None:
-        end = stop + 3 & ~3
-        self.mask[data:end] = bytes(end - data)
+        self.free.append((data, stop + 3 & ~3))
 
 
 def learn(octets: bytes) -> Layout:
     """Walk a message and return its layout. Raises Malformed, as the walk does."""
-    learner = _Learner(octets)
+    learner = _Learner()
     prototype = replace(walk(octets, learner), hop_by_hop=learner.holes[0], end_to_end=learner.holes[1])
     constants: list[Any] = [instant_of]
     expression = _expression(prototype, constants)
     build = _maker(len(constants), len(learner.holes), expression)(*constants)
-    mask = int.from_bytes(learner.mask, "big")
-    fixed = int.from_bytes(octets, "big") & mask
-    return Layout(mask, fixed, _unpacker(learner.holes, len(octets)), build)
+    pieces = _cutter(learner.free, len(octets))
+    return Layout(pieces, pieces(octets), _unpacker(learner.holes, len(octets)), build)
 
 
 @lru_cache(maxsize=256)
@@ -125,6 +126,15 @@ def _arguments(record: Record) -> list[Any]:
 def _constant(value: Any, constants: list[Any]) -> str:
     constants.append(value)
     return f"c{len(constants) - 1}"
+
+
+def _cutter(free: list[tuple[int, int]], length: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """Return what takes the pieces between free octets out of a message of exactly this length."""
+    parts, at = ["!"], 0
+    for start, stop in free:
+        parts.append(f"{start - at}s{stop - start}x")
+        at = stop
+    return Struct(f"{''.join(parts)}{length - at}s").unpack
 
 
 def _unpacker(holes: list[Hole], length: int) -> Callable[[bytes], tuple[Any, ...]]:

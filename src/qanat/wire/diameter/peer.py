@@ -51,6 +51,7 @@ WATCHDOG: Final = Millis(30 * SECOND)
 """Tw, RFC 3539 §3.4.1; each interval is moved by up to two seconds either way."""
 WATCHDOG_LEAST: Final = Millis(6 * SECOND)
 JITTER: Final = Millis(2 * SECOND)
+_OPEN: Final = State.OPEN
 
 
 class Send(Struct, frozen=True):
@@ -149,7 +150,7 @@ class Peer:
             except Malformed as fault:
                 actions += self._happen(Event.MALFORMED, now, _Given(fault=fault, octets=whole))
                 continue
-            if self.state is State.OPEN and type(message) not in _BETWEEN_NEIGHBOURS:
+            if self.state is _OPEN and type(message) not in _BETWEEN_NEIGHBOURS:
                 actions.append(message)  # what the table says too, without asking it for every request
                 self._deadline = quiet_until
             else:

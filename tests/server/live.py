@@ -38,7 +38,7 @@ class Live:
         """Where Diameter is listened for."""
         self.clock = clock
         self.token = token
-        self.http = httpx2.Client(base_url=url, trust_env=False, timeout=10)
+        self.http = httpx2.Client(base_url=url, trust_env=False, verify=False, timeout=10)
 
     def get(self, path: str, *, token: str | None = None, params: dict[str, str] | None = None) -> httpx2.Response:
         return self.http.get(path, headers=self._as(token), params=params)

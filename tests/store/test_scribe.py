@@ -103,9 +103,11 @@ def test_a_killed_process_is_a_fault_for_what_waited_and_the_next_job_has_anothe
 def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        await store.decide(fund("first", 10))
         done = 0
         for _ in range(4):
             begun = [asyncio.ensure_future(store.decide(fund(f"s{done + place}", 10))) for place in range(9)]
+            await asyncio.sleep(0)  # they are on their way
             os.kill(process_that_writes(tmp_path / "q.db"), signal.SIGKILL)
             ended = await asyncio.gather(*begun, return_exceptions=True)
             assert all(isinstance(one, StoreFault | None) for one in ended), ended

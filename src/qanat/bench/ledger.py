@@ -16,7 +16,7 @@ from qanat.bench.figures import Figures, figures
 from qanat.bench.machine import cpu_s, rss_mb
 from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
 from qanat.charging.quota import Policy
-from qanat.charging.session import Event
+from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId
 from qanat.ledger.book import Account, open_bucket
 from qanat.ledger.work import Work
@@ -51,7 +51,7 @@ async def bench_ledger(database: str, *, seconds: float, in_flight: int, subscri
         await asyncio.gather(*(store.decide(_fund(_subscriber(run, n))) for n in range(subscribers)))
         begun, cpu_before = time.perf_counter(), cpu_s()
         load = _Load(store, Policy(), subscribers, begun + seconds, run)
-        await asyncio.gather(*(_holder(load, place) for place in range(in_flight)))
+        await asyncio.gather(*(_Holder(load, place).ended for place in range(in_flight)))
         elapsed, cpu = time.perf_counter() - begun, cpu_s() - cpu_before
         return figures(
             load.latencies,
@@ -64,19 +64,48 @@ async def bench_ledger(database: str, *, seconds: float, in_flight: int, subscri
         await store.close()
 
 
-async def _holder(load: _Load, place: int) -> None:
-    """Hold one session after another until time is up; every session is ended."""
-    serial = 0
-    while time.perf_counter() < load.until:
-        owner = _subscriber(load.run, (place * 131 + serial * 17) % load.subscribers)
-        session = SessionId(f"{load.run}-{place}-{serial}")
-        serial += 1
-        for number in range(_SESSION):
-            request = _request(owner, session, number)
-            begun = time.perf_counter()
-            await load.store.decide(_asking(load.policy, request))
-            load.latencies.append(time.perf_counter() - begun)
-            load.acknowledged += request.uses[0].octets if request.uses else 0
+class _Holder:
+    """Holds one session after another until time is up; every session is ended. One request at a time, as fronts ask."""
+
+    def __init__(self, load: _Load, place: int) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._load = load
+        self._place = place
+        self._serial = -1
+        self._number = _SESSION - 1
+        self._request: Interrogation
+        self._ask_next()
+
+    def __call__(self, work: Work) -> Answer:
+        return interrogate(work, self._load.policy, self._request)
+
+    def settled(self, answer: Answer) -> None:  # noqa: ARG002 - its octets are held against the ledger at the end
+        load, uses = self._load, self._request.uses
+        load.latencies.append(time.perf_counter() - self._begun)
+        if uses:
+            load.acknowledged += uses[0].octets
+        self._ask_next()
+
+    def failed(self, error: Exception) -> None:
+        self.ended.set_exception(error)
+
+    def _ask_next(self) -> None:
+        self._number += 1
+        if self._number == _SESSION and not self._begin():
+            self.ended.set_result(None)
+            return
+        self._request = _request(self._owner, self._session, self._number)
+        self._begun = time.perf_counter()
+        self._load.store.submit(self, self)
+
+    def _begin(self) -> bool:
+        """Begin another session, if there is time left."""
+        load = self._load
+        self._serial += 1
+        self._number = 0
+        self._owner = _subscriber(load.run, (self._place * 131 + self._serial * 17) % load.subscribers)
+        self._session = SessionId(f"{load.run}-{self._place}-{self._serial}")
+        return time.perf_counter() < load.until
 
 
 def _request(owner: Owner, session: SessionId, number: int) -> Interrogation:
@@ -92,10 +121,6 @@ def _request(owner: Owner, session: SessionId, number: int) -> Interrogation:
         uses=(Use(octets=_USED, ends=True),) if number else (),
         asks=() if last else _ASK,
     )
-
-
-def _asking(policy: Policy, request: Interrogation) -> Callable[[Work], object]:
-    return lambda work: interrogate(work, policy, request)
 
 
 async def _conserved(load: _Load) -> bool:

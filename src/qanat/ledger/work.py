@@ -80,7 +80,8 @@ _Change = tuple[dict[str, Record], Record | None, Record, int]
 """Where a record lies on its page, what lay there before, the image that was put there or dropped, and what was posted to it."""
 
 
-_NO_ENTRY: Final = Entry()
+_Lists = tuple[list[Posting], list[Record], list[tuple[str, Owner, str]]]
+_NO_LISTS: Final[_Lists] = ([], [], [])
 _NO_RECORDS: Final[Mapping[str, Record]] = {}
 
 
@@ -116,12 +117,12 @@ class Work:
     def records(self, kind: type[R], owner: Owner) -> Mapping[str, R]:
         """Return the records of a kind that an owner has, by id, as this decision sees them. Raises NotLoaded."""
         page = self._pages.get(owner) or self._page(owner)
-        return page.get(kind) or _NO_RECORDS  # type: ignore[return-value]
+        return page.get(kind, _NO_RECORDS)  # type: ignore[return-value, arg-type]
 
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         """Return the record as this decision sees it. Raises NotLoaded."""
-        records = (self._pages.get(owner) or self._page(owner)).get(kind)
-        return None if records is None else records.get(id)  # type: ignore[return-value]
+        page = self._pages.get(owner) or self._page(owner)
+        return page.get(kind, _NO_RECORDS).get(id)  # type: ignore[return-value]
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""
@@ -147,10 +148,10 @@ class Work:
 
         Its page need not be in memory.
         """
-        page = self._pages.get(record.owner) or self._page_or_blank(record.owner)
-        records = page.get(type(record))
-        if records is None:
-            records = page[type(record)] = {}
+        try:
+            records = self._pages[record.owner][type(record)]
+        except KeyError:
+            records = self._page_or_blank(record.owner).setdefault(type(record), {})
         id = record.id
         self._changes.append((records, records.get(id), record, posted))
         records[id] = record
@@ -170,26 +171,26 @@ class Work:
         Of several images of one record the last one counts: it is the one that lies on the page.
         """
         entries: dict[Shard, Entry] = {}
-        owner, entry = Owner(""), _NO_ENTRY
+        owner, (postings, put, drop) = Owner(""), _NO_LISTS
         for records, _, record, posted in self._changes:
             id = record.id
             if record.owner != owner:
                 owner = record.owner
-                entry = _entry_of(entries, shard_of(owner))
+                postings, put, drop = _lists_of(entries, shard_of(owner))
             if posted:
-                entry.postings.append((f"{owner}:{id}", posted))
+                postings.append((f"{owner}:{id}", posted))
                 if id == "used":
                     self.octets_used += posted
             last = records.get(id)
             if last is record:
-                entry.put.append(record)
+                put.append(record)
             elif last is None:
-                entry.drop.append((kind_name(type(record)), owner, id))
+                drop.append((kind_name(type(record)), owner, id))
         for posted_to, id, amount in self._postings:
             if posted_to != owner:
                 owner = posted_to
-                entry = _entry_of(entries, shard_of(owner))
-            entry.postings.append((f"{owner}:{id}", amount))
+                postings, put, drop = _lists_of(entries, shard_of(owner))
+            postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:
@@ -219,8 +220,9 @@ def kind_name(kind: type[Record]) -> str:
     return kind.__name__.lower()
 
 
-def _entry_of(entries: dict[Shard, Entry], shard: Shard) -> Entry:
+def _lists_of(entries: dict[Shard, Entry], shard: Shard) -> _Lists:
+    """Return what is to be filled of a shard's entry, which is new if it is the first time."""
     entry = entries.get(shard)
     if entry is None:
         entry = entries[shard] = Entry(postings=[], put=[], drop=[])
-    return entry
+    return entry.postings, entry.put, entry.drop

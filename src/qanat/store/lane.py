@@ -109,7 +109,7 @@ class Lane:
         self._log = log
         self._clock = clock
         self._pages = Pages(pages_kept)
-        self._page_of: Callable[[Owner], Page] = self._pages
+        self._page_of: Callable[[Owner], Page] = self._pages.page_of
         self._heads: dict[Shard, int] = {}
         """The last seq given out; ``_durable`` is the last one committed."""
         self._durable: dict[Shard, int] = {}
@@ -235,20 +235,25 @@ class Lane:
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
         work = Work(self._page_of, self._clock.now(), one_commit=self._log.one_commit)
+        heads = self._heads
         try:
             result = decision(work)
             entries = work.entries(self._log.shard_of)
-            bodies = [encode(entry) for entry in entries.values()]
+            rows = [
+                EntryRow(shard, heads.get(shard, 0) + 1, work.now, work.act, encode(entry))
+                for shard, entry in entries.items()
+            ]
         except BaseException:
             work.undo()
             raise
-        batch = self._gathering
-        for (shard, entry), body in zip(entries.items(), bodies, strict=True):
-            seq = self._heads[shard] = self._heads.get(shard, 0) + 1
-            batch.rows.append(EntryRow(shard, seq, work.now, work.act, body))
-            batch.entries.append(entry)
-        batch.octets_used += work.octets_used
-        return result, bool(bodies)
+        if rows:
+            batch = self._gathering
+            for row in rows:
+                heads[row.shard] = row.seq
+            batch.rows += rows
+            batch.entries += entries.values()
+            batch.octets_used += work.octets_used
+        return result, bool(rows)
 
     async def _load(self, owners: Collection[Owner]) -> None:
         self.figures.loads += len(owners)
@@ -306,11 +311,12 @@ class Lane:
                 await batch.appended
         except Taken:
             await self._decide_again()
+            self._committing = None
         except StoreFault as fault:
             await self._lose(fault)
+            self._committing = None
         else:
             self._settle(batch)
-        self._committing = None
 
     def _begin(self) -> Batch:
         """Let the next batch gather while this one commits."""
@@ -332,6 +338,7 @@ class Lane:
         self.figures.batches += 1
         self.figures.entries += len(batch.rows)
         self.figures.octets_used += batch.octets_used
+        self._committing = None  # what those who are told ask for next may begin at once
         for ticket in batch.tickets:
             self._tell(ticket)
 

@@ -20,7 +20,8 @@ class Pages:
         self._pages: OrderedDict[Owner, Page] = OrderedDict()
         self._pinned: Counter[Owner] = Counter()
 
-    def __call__(self, owner: Owner) -> Page:
+    def page_of(self, owner: Owner) -> Page:
+        """Return an owner's page. Raises NotLoaded."""
         page = self._pages.get(owner)
         if page is None:
             raise NotLoaded(owner)

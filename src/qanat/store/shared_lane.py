@@ -113,7 +113,7 @@ class SharedLane(Lane):
 
     def _noted(self, owner: Owner) -> Page:
         self._reads.add(self._log.shard_of(owner))
-        return self._pages(owner)
+        return self._pages.page_of(owner)
 
     def _known(self, shards: Iterable[Shard]) -> dict[Shard, int]:
         return {shard: self._durable.get(shard, 0) for shard in shards}

@@ -1,65 +1,28 @@
-"""A base station between its access side, a bridge with two terminals on it, and the internet; its agent and a server."""
+"""A base station with its agent and a server that is made up; or a town, where all of it is real."""
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.base_station.scene import SERVER, Scene, build_scene
+from tests.agents.base_station.town import Town, found_town, open_town
 from tests.agents.operator import Operator
-from tests.agents.processes import Agent
-from tests.namespaces import Namespace, can_make_namespaces, join
+from tests.namespaces import can_make_namespaces
 
 from qanat.agents.base_station.enrol import enrol
-from qanat.agents.base_station.gateway import Gateway
-from qanat.agents.base_station.metered import Metered
-from qanat.agents.base_station.ruleset import key_of
 from qanat.system import SystemClock
-
-ALICE, ALICE6 = "10.50.0.2", "fd00:50::2"
-MALLORY, MALLORY6 = "10.50.0.3", "fd00:50::3"
-STATION, STATION6 = "10.50.0.1", "fd00:50::1"
-FAR, FAR6 = "10.60.0.2", "fd00:60::2"
-SERVER = "10.9.0.1"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """``br0`` is the access side, ``up0`` the uplink. The Qanat server is at 10.9.0.1, beyond the uplink."""
-
-    station: Namespace
-    alice: Namespace
-    mallory: Namespace
-    internet: Namespace
-    link_addresses: dict[str, bytes] = field(default_factory=dict)
-
-    @contextmanager
-    def gateway(self) -> Iterator[Gateway]:
-        with self.station.inside():
-            gateway = Gateway(access="br0", uplink="up0", portal_port=8910, signalling=[(ip_address(SERVER), 7443)])
-        try:
-            yield gateway
-        finally:
-            gateway.close()
-
-    def admit(self, gateway: Gateway, label: str, *addresses: str, link_address: bytes | None = None) -> Metered:
-        keys = [key_of(ip_address(each)) for each in addresses or (ALICE, ALICE6)]
-        return Metered.open(gateway, label, keys=keys, link_address=link_address or self.link_addresses["alice"])
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    if not can_make_namespaces():
-        pytest.skip("needs root, or `unshare --user --map-root-user --net --mount make test`")
-    made = build_scene()
-    yield made
-    for each in (made.station, made.alice, made.mallory, made.internet):
-        each.close()
+    _skip_without_namespaces()
+    with closing(build_scene()) as made:
+        yield made
 
 
 @pytest.fixture
@@ -88,46 +51,22 @@ def state(scene: Scene, server: FakeExchange, tmp_path: Path) -> Path:
     return folder
 
 
-@contextmanager
-def running(scene: Scene, state: Path, *more: str) -> Iterator[Agent]:
-    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state), *more)
-    try:
-        agent.wait_for("ready")
-        yield agent
-    finally:
-        if agent.process.poll() is None:
-            agent.kill()
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a town, made once by its own server and agents; every town begins with a copy."""
+    _skip_without_namespaces()
+    folder = tmp_path_factory.mktemp("founded")
+    with closing(build_scene()) as scene:
+        found_town(scene, folder)
+    return folder
 
 
-def build_scene() -> Scene:
-    station, alice, mallory, internet = (Namespace() for _ in range(4))
-    scene = Scene(station, alice, mallory, internet)
-    station.run("ip", "link", "add", "br0", "type", "bridge")
-    for name, terminal, host in (("alice", alice, 2), ("mallory", mallory, 3)):
-        _plug_in(scene, name, terminal, host)
-    for address in (f"{STATION}/24", f"{STATION6}/64"):
-        station.run("ip", "address", "add", address, "dev", "br0", *(("nodad",) if ":" in address else ()))
-    station.run("ip", "link", "set", "br0", "up")
-    join(station, "up0", internet, "far0", net=60)
-    # A real wire carries no super-packets; veth would hand them over whole.
-    internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
-    internet.run("ip", "route", "add", "10.50.0.0/24", "via", "10.60.0.1")
-    internet.run("ip", "-6", "route", "add", "fd00:50::/64", "via", "fd00:60::1")
-    internet.run("ip", "address", "add", f"{SERVER}/32", "dev", "lo")
-    station.run("ip", "route", "add", "default", "via", FAR)
-    for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-        station.set(key, 1)
-    return scene
+@pytest.fixture
+def town(scene: Scene, founded: Path, tmp_path: Path) -> Iterator[Town]:
+    with open_town(scene, Path(shutil.copytree(founded, tmp_path / "town"))) as opened:
+        yield opened
 
 
-def _plug_in(scene: Scene, name: str, terminal: Namespace, host: int) -> None:
-    scene.station.run("ip", "link", "add", name, "type", "veth", "peer", "name", "wlan0", "netns", terminal.path)
-    scene.station.run("ip", "link", "set", name, "master", "br0", "up")
-    terminal.run("ip", "link", "set", "wlan0", "gso_max_segs", "1")
-    terminal.run("ip", "address", "add", f"10.50.0.{host}/24", "dev", "wlan0")
-    terminal.run("ip", "address", "add", f"fd00:50::{host}/64", "dev", "wlan0", "nodad")
-    terminal.run("ip", "link", "set", "wlan0", "up")
-    terminal.run("ip", "route", "add", "default", "via", STATION)
-    terminal.run("ip", "-6", "route", "add", "default", "via", STATION6)
-    found = json.loads(terminal.run("ip", "-j", "link", "show", "wlan0"))[0]["address"]
-    scene.link_addresses[name] = bytes.fromhex(found.replace(":", ""))
+def _skip_without_namespaces() -> None:
+    if not can_make_namespaces():
+        pytest.skip("needs root, or `unshare --user --map-root-user --net --mount make test`")

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.agents.base_station.conftest import STATION, STATION6, Scene, running
 from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.base_station.scene import STATION, STATION6, Scene, running
 from tests.namespaces import Namespace
 
 pytestmark = [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from tests.agents.base_station.conftest import FAR, Scene
-from tests.agents.base_station.town import PORTAL, Town, download, open_town
+from tests.agents.base_station.scene import FAR, Scene
+from tests.agents.base_station.town import PORTAL, Town, download
 from tests.agents.processes import SOURCE
 from tests.server.web.browser import LOOKS, Look, Visitor, chromium, window
 from tests.traffic import until
@@ -19,12 +19,6 @@ from tests.traffic import until
 from qanat.lab.internet import make_files
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def town(scene: Scene, tmp_path: Path) -> Iterator[Town]:
-    with open_town(scene, tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
-from tests.agents.base_station.conftest import (
+from tests.agents.base_station.scene import (
     ALICE,
     ALICE6,
     FAR,

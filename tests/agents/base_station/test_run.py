@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from tests.agents.base_station.conftest import FAR, FAR6, STATION, STATION6, Scene, running
 from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.base_station.scene import FAR, FAR6, STATION, STATION6, Scene, running
 from tests.agents.processes import SOURCE
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until

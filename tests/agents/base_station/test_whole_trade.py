@@ -6,11 +6,10 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from tests.agents.base_station.conftest import FAR, Scene
-from tests.agents.base_station.town import PORTAL, URL, Town, download, open_town, qanat
+from tests.agents.base_station.scene import FAR
+from tests.agents.base_station.town import PORTAL, URL, Town, download, qanat
 from tests.agents.processes import Agent
 from tests.namespaces import Namespace, join
 from tests.traffic import flood, flows, until
@@ -18,12 +17,6 @@ from tests.traffic import flood, flows, until
 pytestmark = pytest.mark.namespaces
 
 SECOND = "http://10.51.0.1:8910"
-
-
-@pytest.fixture
-def town(scene: Scene, tmp_path: Path) -> Iterator[Town]:
-    with open_town(scene, tmp_path) as opened:
-        yield opened
 
 
 def test_three_meters_and_the_ledger_agree_on_a_trade(town: Town) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.agents.base_station.conftest import FAR, SERVER, STATION, Scene
+from tests.agents.base_station.scene import FAR, SERVER, STATION, Scene
 from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
 from tests.traffic import connected, receive
@@ -33,16 +33,10 @@ class Town:
 
     def operator(self, *words: str) -> dict[str, Any]:
         """Say something at the server and read the answer."""
-        found: dict[str, Any] = json.loads(
-            qanat(self.scene.internet, *words, "--json", "--url", URL, "--token-file", str(self.folder / "admin.token"))
-        )
-        return found
+        return operator(self.scene, self.folder, *words)
 
     def start_station(self) -> None:
-        self.station = Agent(
-            self.scene.station, "qanat.console.station", "run", "--state", str(self.folder / "station")
-        )
-        self.station.wait_for("ready")
+        self.station = started_station(self.scene, self.folder)
 
     def join(self, *, station: str = PORTAL, state: str = "alice", interface: str = "wlan0") -> Agent:
         words = ("--station", station, "--state", str(self.folder / state), "--interface", interface)
@@ -50,6 +44,18 @@ class Town:
 
     def used(self) -> int:
         return int(self.operator("balance", "--subscriber", "bob")["used"])
+
+
+def operator(scene: Scene, folder: Path, *words: str) -> dict[str, Any]:
+    token = str(folder / "admin.token")
+    found: dict[str, Any] = json.loads(qanat(scene.internet, *words, "--json", "--url", URL, "--token-file", token))
+    return found
+
+
+def started_station(scene: Scene, folder: Path) -> Agent:
+    station = Agent(scene.station, "qanat.console.station", "run", "--state", str(folder / "station"))
+    station.wait_for("ready")
+    return station
 
 
 def qanat(namespace: Namespace, *words: str) -> str:
@@ -61,40 +67,57 @@ def qanat(namespace: Namespace, *words: str) -> str:
     return done.stdout
 
 
+def found_town(scene: Scene, folder: Path) -> None:
+    """Have everybody sign up and enrol; what they keep is in ``folder`` then."""
+    with serving(scene, folder):
+        for name in ("alice", "bob", "carol"):
+            operator(scene, folder, "subscriber", "create", name)
+        operator(scene, folder, "top-up", "--subscriber", "bob", "--octets", "500MB")
+        operator(scene, folder, "sim", "make", "--count", "1")
+        code = operator(scene, folder, "station", "code", "--subscriber", "carol")["code"]
+        state = str(folder / "station")
+        words = ("--server", URL, "--code", code, "--access", "br0", "--uplink", "up0", "--state", state)
+        qanat(scene.station, "station", "enrol", *words)
+        code = operator(scene, folder, "terminal", "code", "--subscriber", "alice")["code"]
+        words = ("--server", URL, "--code", code, "--interface", "wlan0", "--state", str(folder / "alice"))
+        qanat(scene.alice, "terminal", "enrol", *words)
+
+
 @contextmanager
-def open_town(scene: Scene, tmp_path: Path) -> Iterator[Town]:
+def open_town(scene: Scene, folder: Path) -> Iterator[Town]:
+    """Start server and base station of a town that was founded; at the end its books add up."""
+    with serving(scene, folder):
+        town = Town(scene, folder, started_station(scene, folder))
+        try:
+            yield town
+            town.station.stop()
+            assert town.operator("audit")["balanced"] is True
+        finally:
+            _end(town.station.process)
+
+
+@contextmanager
+def serving(scene: Scene, folder: Path) -> Iterator[None]:
     with scene.internet.inside():
         server = subprocess.Popen(
-            [*QANAT, "serve", "--data", str(tmp_path), "--http", f"{SERVER}:7443"],
+            [*QANAT, "serve", "--data", str(folder), "--http", f"{SERVER}:7443"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, "PYTHONPATH": str(SOURCE), "QANAT_AGENTS_REPORT_INTERVAL_S": "1"},
         )
-    assert server.stdout is not None
-    assert "ready" in server.stdout.readline()
-    town = Town(scene, tmp_path, None)  # type: ignore[arg-type]  # it needs a code first
     try:
-        for name in ("alice", "bob", "carol"):
-            town.operator("subscriber", "create", name)
-        town.operator("top-up", "--subscriber", "bob", "--octets", "500MB")
-        town.operator("sim", "make", "--count", "1")
-        code = town.operator("station", "code", "--subscriber", "carol")["code"]
-        state = str(tmp_path / "station")
-        words = ("--server", URL, "--code", code, "--access", "br0", "--uplink", "up0", "--state", state)
-        qanat(scene.station, "station", "enrol", *words)
-        town.start_station()
-        code = town.operator("terminal", "code", "--subscriber", "alice")["code"]
-        words = ("--server", URL, "--code", code, "--interface", "wlan0", "--state", str(tmp_path / "alice"))
-        qanat(scene.alice, "terminal", "enrol", *words)
-        yield town
-        town.station.stop()
-        assert town.operator("audit")["balanced"] is True
+        assert server.stdout is not None
+        assert "ready" in server.stdout.readline()
+        yield
     finally:
-        for process in filter(None, (server, town.station and town.station.process)):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(20)
+        _end(server)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
 
 
 def download(scene: Scene, octets: int) -> None:

@@ -17,7 +17,7 @@ class Hand:
     """Speaks to the console like a browser with its own cookies, and like one that was tricked."""
 
     def __init__(self, live: Live) -> None:
-        self.http = httpx2.Client(base_url=live.url, trust_env=False, headers={"accept": "text/html"})
+        self.http = httpx2.Client(base_url=live.url, trust_env=False, verify=False, headers={"accept": "text/html"})
         self.live = live
 
     def get(self, path: str) -> httpx2.Response:

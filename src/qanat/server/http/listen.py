@@ -55,4 +55,15 @@ class HttpListener:
         if self._ticking is not None:
             self._ticking.cancel()  # it keeps the date, and would look for a reason to end ten times a second
             await asyncio.wait({self._ticking})
-            await self._server.shutdown(sockets=self._sockets)
+            if not await self._nothing_is_under_way():
+                await self._server.shutdown(sockets=self._sockets)  # waits for the rest, and looks ten times a second
+
+    async def _nothing_is_under_way(self) -> bool:
+        """Accept nothing new and close every connection that waits for its next request; tell whether that was all."""
+        for server in self._server.servers:
+            server.close()
+        state = self._server.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # a connection that was closed is gone when the loop comes round
+        return not state.connections and not state.tasks

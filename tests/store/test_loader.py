@@ -50,6 +50,25 @@ def test_pages_missed_together_are_read_together() -> None:
     run(story)
 
 
+def test_pages_that_a_decision_says_it_needs_are_read_together_before_it_is_made() -> None:
+    async def story() -> None:
+        log, names = Counted(), ["alice", "bob", "carol"]
+        store = await _filled(log, names)
+        log.questions.clear()
+        tries = []
+
+        def decide(work: Work) -> int:
+            tries.append(work)
+            owners = [Owner(f"subscriber/{name}") for name in names]
+            work.need(owners)
+            return sum(len(work.all(Account, owner)) for owner in owners)
+
+        assert await store.decide(decide) == len(names)
+        assert (len(tries), log.questions) == (2, [3])
+
+    run(story)
+
+
 def test_whoever_misses_a_page_that_cannot_be_read_is_told_and_may_ask_again() -> None:
     async def story() -> None:
         log = Counted()

@@ -17,7 +17,7 @@ from typing import Final
 
 from qanat.bench.figures import Figures, figures
 from qanat.bench.machine import cpu_s, rss_mb
-from qanat.exchange.booking import book_trade
+from qanat.exchange.booking import book_trade, foresee
 from qanat.exchange.obligations import EXCHANGED
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Event, Trade, TradeLink, end, find_trade
@@ -76,6 +76,7 @@ async def _end_next(load: _Load) -> None:
 def _end(work: Work, trade: Trade) -> tuple[Parcel, ...]:
     ran = find_trade(work, trade.supplier, trade.id)
     assert ran is not None, f"trade {trade.id} was written before"
+    foresee(work, ran)
     book_trade(work, end(work, ran, Event.FINAL))
     return parcels_of(work, trade.owner)
 

@@ -41,6 +41,15 @@ class Piece(NamedTuple):
     amount: int
 
 
+def foresee(work: Work, trade: Trade) -> None:
+    """Have the pages that booking will take, before a decision has gone far. Raises NotLoaded for all that are missing."""
+    if work.one_commit:
+        pages = [obligations.pair_owner(trade.supplier, trade.demander)]
+        if trade.demand or not obligations.is_linked(work, trade.supplier, trade.demander):
+            pages.append(subscriber_owner(trade.demander))
+        work.need(pages)
+
+
 def book_trade(work: Work, trade: Trade) -> Trade:
     """Book what was counted and not booked yet of an ended trade. Repeating books nothing."""
     assert not trade.running, f"trade {trade.id} is booked when it has ended, not before"
@@ -100,7 +109,6 @@ def _exchange(work: Work, trade: Trade, owed: Obligation) -> None:
     is_first = obligations.link(work, owed.creditor, owed.debtor)
     told = [_news_for_demander(trade, owed)] if is_first or trade.demand else []
     if work.one_commit and not parcels_of(work, trade.owner):
-        work.need([owed.owner, *(parcel.target for parcel in told)])
         obligations.owe(work, owed)
         for parcel in told:
             _obtained(work, parcel)

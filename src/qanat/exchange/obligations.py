@@ -170,11 +170,14 @@ def net_owed(work: Work, *, debtor: str, creditor: str, unit: str) -> int:
 
 def link(work: Work, subscriber: str, other: str) -> bool:
     """Note with a subscriber that there is something between it and another; False if it was noted before."""
-    page = subscriber_owner(subscriber)
-    is_new = work.get(PairLink, page, other) is None
-    if is_new:
-        work.put(PairLink(owner=page, id=other))
-    return is_new
+    if is_linked(work, subscriber, other):
+        return False
+    work.put(PairLink(owner=subscriber_owner(subscriber), id=other))
+    return True
+
+
+def is_linked(work: Work, subscriber: str, other: str) -> bool:
+    return work.get(PairLink, subscriber_owner(subscriber), other) is not None
 
 
 def partners(work: Work, subscriber: str) -> list[str]:

@@ -25,7 +25,7 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session, State
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
-from qanat.exchange.booking import book_trade, report_excess
+from qanat.exchange.booking import book_trade, foresee, report_excess
 from qanat.exchange.obtained import obtained
 from qanat.exchange.orders import SupplyOrder, expire_supply, stop_supply
 from qanat.exchange.trades import Trade
@@ -80,6 +80,8 @@ def interrogation(
     trade = trades.trade_at(work, base_station, message.session)
     if trade is None:
         return Refused(Refusal.UNKNOWN_SESSION, {"session": message.session})
+    if message.kind == "final":
+        foresee(work, trade)
     session = work.get(Session, trade.owner, trade.id)
     if session is None and not trade.running:
         return Refused(Refusal.SESSION_CLOSED, {"session": message.session})

@@ -14,7 +14,7 @@ run: setup ## show the whole job on real traffic; ends by itself
 
 test: ## run all tests
 	@./setup.sh test
-	@$(PY) -m pytest -n auto
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto
 
 check: setup ## ruff, mypy strict, import rules
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .

@@ -1,7 +1,7 @@
 """Writing messages: one writer for each field, compiled from the grammar, and a memory for what repeats.
 
-An answer repeats most of the answer before it: same host, same result, same grant. So groups are frozen and their
-octets remembered, and of a credit-control answer everything is, except what names its request: that is filled in.
+An answer repeats most of the answer before it: same host, same result, same grant. So of a credit-control answer
+everything is remembered except what names its request, which is filled in.
 Source: RFC 6733 §3, §4.1; the order of AVPs is the order of fields in ``messages``.
 """
 
@@ -57,7 +57,6 @@ def _fields(writers: tuple[FieldWriter, ...], values: Any) -> bytes:
     return b"".join([write(value) for write, value in zip(writers, values, strict=True) if value is not None])
 
 
-@lru_cache(maxsize=8192)
 def _group(group: Group) -> bytes:
     """Return the payload of a grouped AVP."""
     return _fields(_WRITERS[type(group)], astuple(group))

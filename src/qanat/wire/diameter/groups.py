@@ -22,7 +22,7 @@ from qanat.wire.diameter.values import (
 
 
 class Group(Struct, frozen=True, gc=False):
-    """A grouped AVP. Frozen, so equal ones encode once; without the collector, since nothing here can form a cycle."""
+    """A grouped AVP. Frozen, so equal services are written once; without the collector, since nothing here forms a cycle."""
 
 
 class ExperimentalResult(Group, frozen=True, gc=False):

@@ -88,7 +88,8 @@ class _Line:
     async def end(self) -> None:
         if self._waiting:
             await asyncio.wait(self._waiting)
-        self._hang_up()
+        if not self.lost:
+            self._hang_up()
         await asyncio.to_thread(self._process.wait)
 
     def _flush(self) -> None:

@@ -125,6 +125,21 @@ def process_that_writes(path: Path) -> int:
     return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
 
 
+def test_a_process_that_is_lost_while_it_stops_has_stopped(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await scribe.write(Job(entries=[entry(1)]))
+        assert scribe.pid is not None
+        os.kill(scribe.pid, signal.SIGSTOP)
+        waiting = scribe.write(Job(entries=[entry(2)]))
+        os.kill(scribe.pid, signal.SIGKILL)
+        await scribe.stop()
+        with pytest.raises(StoreFault):
+            await waiting
+
+    run(story)
+
+
 def test_a_job_of_which_a_part_can_not_be_done_leaves_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         scribe = await scribe_of(tmp_path / "q.db")

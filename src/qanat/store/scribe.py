@@ -29,7 +29,7 @@ class Scribe:
 
     def __init__(self, path: Path, busy_ms: int) -> None:
         self._path = path
-        self._command = (sys.executable, "-m", "qanat.store.sqlite_writer", str(path), str(busy_ms))
+        self._command = (sys.executable, "-P", "-m", "qanat.store.sqlite_writer", str(path), str(busy_ms))
         self._line: _Line | None = None
 
     @property
@@ -62,7 +62,10 @@ class _Line:
         self._loop = asyncio.get_running_loop()
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
+            # In a session of its own: who presses Ctrl-C means the server.
+            self._process = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+            )
         self._socket.setblocking(False)
         self._loop.add_reader(self._socket, self._receive)
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -85,7 +88,8 @@ class _Line:
     async def end(self) -> None:
         if self._waiting:
             await asyncio.wait(self._waiting)
-        self._hang_up()
+        if not self.lost:
+            self._hang_up()
         await asyncio.to_thread(self._process.wait)
 
     def _flush(self) -> None:

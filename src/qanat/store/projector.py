@@ -19,7 +19,6 @@ from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 
-_PAUSE_S: Final = 0.7
 _CHUNK: Final = 256
 _ROWS_AN_ENTRY: Final = 4
 """An entry seldom changes more records than this: a chunk of so many rows an entry keeps up with any load."""
@@ -36,6 +35,9 @@ class Round:
 
 
 class Projector:
+    pause_s = 2.0
+    """A row costs as much to write as an entry, or twice that: the longer the pause, the fewer there are."""
+
     def __init__(self, log: Log) -> None:
         self.rows_written = 0
         self.rounds = 0
@@ -92,14 +94,14 @@ class Projector:
             await self._log.project(rows, self._reached(rows, last=last))
         except StoreFault as fault:
             self.fault = fault
-            self.next_round_at = now_s + _PAUSE_S
+            self.next_round_at = now_s + self.pause_s
             self._put_back()
             return
         self.rows_written += len(rows)
         if last:
             self.rounds += 1
             self._round = Round()
-            self.next_round_at = now_s + _PAUSE_S
+            self.next_round_at = now_s + self.pause_s
 
     def _next_chunk(self, size: int) -> tuple[list[RecordRow], bool]:
         """Return the next rows of the round, and whether they are its last."""
@@ -134,6 +136,9 @@ class Projector:
 
 class SharedProjector(Projector):
     """Writes whole shards, each with its watermark, into a database that other servers write rows to as well."""
+
+    pause_s = 0.7
+    """Others read these rows, and know no newer ones."""
 
     def forget(self, shards: Collection[Shard]) -> None:
         """Let go of these shards' images: the rows have come further without us."""

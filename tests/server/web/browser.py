@@ -113,12 +113,13 @@ class Visitor:
         return self.page.inner_text("main")
 
     def judge(self, name: str) -> None:
-        """Keep a screenshot; then no violation of accessibility, no error, nothing wider than the window."""
+        """Keep a screenshot; then no violation of accessibility, no error, nothing wider than the window, no quotes left over."""
         self.keep(name)
         found = self.violations()
         assert not found, f"{name}: {found}"
         if self.look.language == "zh":
             assert not _ENGLISH.search(self.said()), f"{name} is said in English: {_ENGLISH.search(self.said())}"
+        assert "`" not in self.said(), f"{name} shows a command with its quotes"
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
         assert not self.errors, f"{name}: {self.errors}"
 

@@ -106,9 +106,15 @@ def _refusal(why: RefusalBody | None, reader: Reader) -> str:
         return ""
     sentence, cure = sentence_and_cure(why, reader.language)
     return (
-        f'<section class="refused" role="alert"><p><strong>{escape(sentence)}</strong></p><p>{escape(cure)}</p>'
+        f'<section class="refused" role="alert"><p><strong>{escape(sentence)}</strong></p><p>{_coded(cure)}</p>'
         f"<p><code>{escape(why.reason)}</code></p></section>"
     )
+
+
+def _coded(text: str) -> str:
+    """Show what is typed into a shell, between backticks, as such."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
 
 def _links(say_it: Say, reader: Reader, *, is_online: bool) -> str:

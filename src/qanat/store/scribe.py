@@ -7,6 +7,7 @@ started with the first job, again if it was lost, and ends when we do.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -64,7 +65,11 @@ class _Line:
         with theirs:
             # In a session of its own: who presses Ctrl-C means the server.
             self._process = subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": _found_in()},
+                start_new_session=True,
             )
         self._socket.setblocking(False)
         self._loop.add_reader(self._socket, self._receive)
@@ -139,6 +144,11 @@ class _Line:
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
+
+
+def _found_in() -> str:
+    """Where we import from: a package brings its libraries in a folder of its own."""
+    return os.pathsep.join(filter(None, sys.path))
 
 
 def _tell(done: asyncio.Future[None], outcome: Outcome) -> None:

@@ -125,13 +125,6 @@ class MemoryStore(Store):
         super().__init__(MemoryLog(), clock, pages_kept=pages_kept)
 
 
-class SqliteStore(Store):
-    """A store in one SQLite file: the embedded default."""
-
-    def __init__(self, path: Path, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
-        super().__init__(SqliteLog(path), clock, pages_kept=pages_kept)
-
-
 def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:
     if isinstance(log, SharedLog):
         return SharedLane(log, clock, pages_kept=pages_kept)

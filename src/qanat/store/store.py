@@ -16,7 +16,8 @@ from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
-from qanat.store.lane import Figures, Lane, Waiter
+from qanat.store.batch import Waiter
+from qanat.store.lane import Figures, Lane
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
 from qanat.store.shared_lane import SharedLane

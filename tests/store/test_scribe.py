@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.store.deciding import fund
+from tests.store.deciding import balance, fund
 from tests.store.logs import run
 
 from qanat.clock import ManualClock
@@ -118,6 +121,35 @@ def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_
         await store.close()
 
     run(story)
+
+
+def test_without_a_process_that_writes_nothing_is_acknowledged_and_with_one_it_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        with no_more_open_files():
+            for _ in range(2):
+                begun = [store.decide(fund(f"s{number}", 10)) for number in range(20)]
+                ended = await asyncio.gather(*begun, return_exceptions=True)
+                assert all(isinstance(one, StoreFault) and "limits" in str(one) for one in ended), ended
+        await store.decide(fund("s0", 10))
+        await store.close()
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        assert [await balance(store, "s0"), await balance(store, "s1")] == [10, 0]
+        verdict = await store.audit()
+        assert (verdict.problems, verdict.entries) == ([], 1)
+        await store.close()
+
+    run(story)
+
+
+@contextmanager
+def no_more_open_files() -> Iterator[None]:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
 
 def process_that_writes(path: Path) -> int:

@@ -7,10 +7,11 @@ import os
 import resource
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -204,23 +205,52 @@ def test_asked_to_stop_with_the_whole_group_it_goes_on_until_its_server_ends(tmp
 _STARTER = """
 import asyncio, sys
 from pathlib import Path
+from qanat.ids import Owner, Shard
+from qanat.store.port import RecordRow
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_writer import Job
 async def main():
-    scribe = Scribe(Path(sys.argv[1]), 50)
+    scribe = Scribe(Path(sys.argv[1]), 30_000)
     await scribe.write(Job())
     print(scribe.pid, flush=True)
+    sys.stdin.readline()
+    scribe.write(Job(rows=[RecordRow(Shard(0), Owner("o"), "account", "b", "o:b", None, "older")]))
+    print("handed over", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
 """
 
 
-def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
-    migrate_sqlite(tmp_path / "q.db")
-    command = [sys.executable, "-c", _STARTER, str(tmp_path / "q.db")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+@contextmanager
+def server_that_writes_a_row_when_told_to(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Say after it that the process that writes for it ended."""
+    migrate_sqlite(path)
+    command = [sys.executable, "-c", _STARTER, str(path)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         ended = os.pidfd_open(int(server.stdout.readline()))
-        server.kill()
+        yield server
     assert select.select([ended], [], [], 30)[0], "the process outlived its server"
     os.close(ended)
+
+
+def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
+    with server_that_writes_a_row_when_told_to(tmp_path / "q.db") as server:
+        server.kill()
+
+
+def test_a_row_of_a_killed_server_is_not_written_over_its_successors(tmp_path: Path) -> None:
+    """The file is locked from before the one hands its row over until the other's is in."""
+    with closing(sqlite3.connect(tmp_path / "q.db", isolation_level=None)) as successor:
+        with server_that_writes_a_row_when_told_to(tmp_path / "q.db") as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            successor.execute("BEGIN IMMEDIATE")
+            print(file=server.stdin, flush=True)
+            server.stdout.readline()
+            server.kill()
+            server.wait()
+            successor.execute("INSERT INTO record VALUES (0, 'o', 'account', 'b', 'o:b', NULL, 'newer')")
+            successor.execute("COMMIT")
+        assert successor.execute("SELECT body FROM record").fetchall() == [("newer",)]

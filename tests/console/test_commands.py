@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import termios
@@ -90,6 +91,59 @@ def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Sh
     assert len(code["code"]) == 14
     assert _json(shell, "balance", "--token-file", "alice.token")["subscriber"] == "alice"
     assert "not_allowed" in shell.qanat("audit", "--token-file", "alice.token", status=1)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_token_stays_where_it_was_saved_until_there_is_another(shell: Shell) -> None:
+    shell.qanat("sign-up", "alice", "--password", "correct horse")
+    saved = shell.directory / "alice.token"
+    saved.touch(mode=0o644)
+    saved.write_text("the one before")
+    shell.qanat("sign-in", "alice", "--password", "no such horse", "--save", saved.name, status=1)
+    assert saved.read_text() == "the one before"
+    shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", saved.name)
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert _json(shell, "balance", "--token-file", saved.name)["subscriber"] == "alice"
+    said = shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "no/such/place", status=1)
+    assert "no/such/place can't be written: No such file or directory" in said
+
+
+@pytest.mark.usefixtures("server")
+def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
+    for number in (1, 2, 3):
+        shell.qanat("voucher", "create", f"batch-{number}", "--count", "2", "--amount", "1")
+        shell.qanat("subscriber", "create", f"sub-{number}")
+    shell.qanat("sim", "make", "--count", "3")
+    for words, key in (
+        (("subscriber", "list"), "subscribers"),
+        (("sim", "list"), "sims"),
+        (("voucher", "list"), "batches"),
+        (("voucher", "list", "batch-1"), "vouchers"),
+        (("changes",), "changes"),
+    ):
+        everything = _json(shell, *words)[key]
+        begun = shell.qanat(*words, "--limit", "1")
+        where = re.search(r"There is more: the same again with --after (.+)\.$", begun, re.MULTILINE)
+        assert where, begun
+        assert _json(shell, *words, "--after", *shlex.split(where[1]))[key] == everything[1:]
+        assert "There is more" not in shell.qanat(*words)
+
+
+def test_output_that_finds_no_room_is_a_failure_in_one_sentence(shell: Shell) -> None:
+    for words in (("--help",), ("check-config",)):
+        with Path("/dev/full").open("w") as full:
+            command = [sys.executable, "-m", "qanat", *words]
+            ended = subprocess.run(
+                command, env=shell.environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert (ended.returncode, ended.stderr) == (
+            1,
+            "Error: What is printed can't be written: No space left on device.\n",
+        )
+
+
+def test_the_help_cuts_no_sentence_short(shell: Shell) -> None:
+    assert "..." not in shell.qanat("--help").partition("\n")[2]
 
 
 @pytest.mark.usefixtures("server")

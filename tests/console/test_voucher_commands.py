@@ -31,3 +31,11 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_made(shell: Sh
     )
     assert "Nothing was made" in said
     assert "No batch of vouchers yet." in shell.qanat("voucher", "list")
+
+
+def test_codes_that_are_written_nowhere_else_are_not_written_over(shell: Shell, server: Serving) -> None:
+    words = ("voucher", "create", "may", "--count", "1", "--octets", "1GB", "--csv", "may.csv")
+    shell.qanat(*words)
+    codes = (shell.directory / "may.csv").read_text()
+    assert "name another file" in shell.qanat(*words, status=1)
+    assert (shell.directory / "may.csv").read_text() == codes

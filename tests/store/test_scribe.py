@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.store.deciding import fund
+from tests.store.deciding import balance, fund
 from tests.store.logs import run
 
 from qanat.clock import ManualClock
@@ -120,6 +124,35 @@ def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_
     run(story)
 
 
+def test_without_a_process_that_writes_nothing_is_acknowledged_and_with_one_it_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        with no_more_open_files():
+            for _ in range(2):
+                begun = [store.decide(fund(f"s{number}", 10)) for number in range(20)]
+                ended = await asyncio.gather(*begun, return_exceptions=True)
+                assert all(isinstance(one, StoreFault) and "limits" in str(one) for one in ended), ended
+        await store.decide(fund("s0", 10))
+        await store.close()
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        assert [await balance(store, "s0"), await balance(store, "s1")] == [10, 0]
+        verdict = await store.audit()
+        assert (verdict.problems, verdict.entries) == ([], 1)
+        await store.close()
+
+    run(story)
+
+
+@contextmanager
+def no_more_open_files() -> Iterator[None]:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+
 def process_that_writes(path: Path) -> int:
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
@@ -172,23 +205,52 @@ def test_asked_to_stop_with_the_whole_group_it_goes_on_until_its_server_ends(tmp
 _STARTER = """
 import asyncio, sys
 from pathlib import Path
+from qanat.ids import Owner, Shard
+from qanat.store.port import RecordRow
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_writer import Job
 async def main():
-    scribe = Scribe(Path(sys.argv[1]), 50)
+    scribe = Scribe(Path(sys.argv[1]), 30_000)
     await scribe.write(Job())
     print(scribe.pid, flush=True)
+    sys.stdin.readline()
+    scribe.write(Job(rows=[RecordRow(Shard(0), Owner("o"), "account", "b", "o:b", None, "older")]))
+    print("handed over", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
 """
 
 
-def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
-    migrate_sqlite(tmp_path / "q.db")
-    command = [sys.executable, "-c", _STARTER, str(tmp_path / "q.db")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+@contextmanager
+def server_that_writes_a_row_when_told_to(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Say after it that the process that writes for it ended."""
+    migrate_sqlite(path)
+    command = [sys.executable, "-c", _STARTER, str(path)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         ended = os.pidfd_open(int(server.stdout.readline()))
-        server.kill()
+        yield server
     assert select.select([ended], [], [], 30)[0], "the process outlived its server"
     os.close(ended)
+
+
+def test_it_ends_when_its_server_is_killed(tmp_path: Path) -> None:
+    with server_that_writes_a_row_when_told_to(tmp_path / "q.db") as server:
+        server.kill()
+
+
+def test_a_row_of_a_killed_server_is_not_written_over_its_successors(tmp_path: Path) -> None:
+    """The file is locked from before the one hands its row over until the other's is in."""
+    with closing(sqlite3.connect(tmp_path / "q.db", isolation_level=None)) as successor:
+        with server_that_writes_a_row_when_told_to(tmp_path / "q.db") as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            successor.execute("BEGIN IMMEDIATE")
+            print(file=server.stdin, flush=True)
+            server.stdout.readline()
+            server.kill()
+            server.wait()
+            successor.execute("INSERT INTO record VALUES (0, 'o', 'account', 'b', 'o:b', NULL, 'newer')")
+            successor.execute("COMMIT")
+        assert successor.execute("SELECT body FROM record").fetchall() == [("newer",)]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.tables import moment, say, show
+from qanat.console.parameters import AFTER
+from qanat.console.tables import moment, say, say_more, show
 
 
 @click.command()
@@ -25,14 +26,20 @@ def code(client: Client, subscriber: str | None, hours: int | None) -> Json:
 @click.command("list")
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
 @click.option("--mine", is_flag=True, help="Only those of whose token it is.")
+@AFTER
 @remote
-def list_base_stations(client: Client, subscriber: str | None, mine: bool) -> Json:
+def list_base_stations(client: Client, subscriber: str | None, mine: bool, after: str) -> Json:
     """List base stations."""
-    found = client.get(path_of(subscriber, "/base-stations") if subscriber or mine else "/v1/base-stations")
+    found = (
+        client.get(path_of(subscriber, "/base-stations"))
+        if subscriber or mine
+        else client.get("/v1/base-stations", limit=1000, after=after)
+    )
     keys = ("base_station", "identity", "state", "subscriber", "operator", "place", "hardware")
     rows = [[one[key] or "–" for key in keys] for one in found["base_stations"]]
     columns = ("base station", *keys[1:])
     show(columns, rows, empty="No base station yet: `qanat station code`.")
+    say_more(found)
     return found
 
 

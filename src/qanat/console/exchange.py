@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import MONEY, SIZE
-from qanat.console.tables import moment, money, say, show, size
+from qanat.console.parameters import AFTER, MONEY, SIZE
+from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 _currency = click.option("--currency", default="EUR", show_default=True)
@@ -178,8 +178,9 @@ def stop_demand(client: Client, order: str, subscriber: str | None) -> Json:
 @click.option("--mine", is_flag=True, help="Only those of whose token it is.")
 @click.option("--statement", is_flag=True, help="What is owed, and how offsets came about; of --subscriber or --mine.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@AFTER
 @remote
-def trades(client: Client, subscriber: str | None, mine: bool, statement: bool, limit: int) -> Json:
+def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: bool, limit: int, after: str) -> Json:
     """List trades, or state what came of them."""
     if statement:
         return _statement(client.get(path_of(subscriber, "/statement")))
@@ -192,18 +193,24 @@ def trades(client: Client, subscriber: str | None, mine: bool, statement: bool, 
         ]
         show(("obtained", "from", "at", "octets", "booked (UTC)"), rows, empty="Nothing was obtained yet.")
         return found
-    found = client.get("/v1/trades", limit=limit)
+    found = client.get("/v1/trades", limit=limit, after=after)
     _show_trades(found["trades"])
+    say_more(found)
     return found
 
 
 @click.command()
 @_subscriber
 @click.option("--all", "everybodys", is_flag=True, help="Everybody's, for the administrator.")
+@AFTER
 @remote
-def disputes(client: Client, subscriber: str | None, everybodys: bool) -> Json:
+def disputes(client: Client, subscriber: str | None, everybodys: bool, after: str) -> Json:
     """List disputes: where base station, terminal and ledger count differently."""
-    found = client.get("/v1/disputes" if everybodys else path_of(subscriber, "/disputes"))
+    found = (
+        client.get("/v1/disputes", limit=1000, after=after)
+        if everybodys
+        else client.get(path_of(subscriber, "/disputes"))
+    )
     rows = [
         (
             one["trade"],
@@ -216,6 +223,7 @@ def disputes(client: Client, subscriber: str | None, everybodys: bool) -> Json:
         for one in found["disputes"]
     ]
     show(("trade", "about", "base station", "terminal", "ledger", "settled"), rows, empty="No dispute.")
+    say_more(found)
     return found
 
 

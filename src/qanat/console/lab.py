@@ -18,8 +18,10 @@ from qanat.lab.topology import HOSTS
 
 @click.group()
 def lab() -> None:
-    """A small world of network namespaces to try things in: a terminal with two ways out, a base station
-    with a supplier and demanders, a server, an internet."""
+    """A small world of network namespaces to try things in.
+
+    It has a terminal with two ways out, a base station with a supplier and demanders, a server and an internet.
+    """
 
 
 @lab.command()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
 from qanat.console.lazy import LazyGroup
+from qanat.console.tables import give_output_up
 
 CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run the server": {
@@ -69,6 +72,16 @@ class Chapters(LazyGroup):
         where = {name: place for chapter in CHAPTERS.values() for name, place in chapter.items()}
         super().__init__(*arguments, where=where, **more)
 
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return super().main(*arguments, **more)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or error.filename:
+                raise
+            give_output_up()
+            click.echo(f"Error: What is printed can't be written: {error.strerror}.", err=True)
+            sys.exit(1)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, chapter in CHAPTERS.items():
             with formatter.section(title):
@@ -77,7 +90,7 @@ class Chapters(LazyGroup):
     def _help(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
         assert command is not None, f"{name} is in a chapter"
-        return command.get_short_help_str(80)
+        return command.get_short_help_str(120)
 
 
 @click.group(cls=Chapters, context_settings={"help_option_names": ["-h", "--help"]})

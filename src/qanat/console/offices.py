@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.parameters import MONEY, NAME, SIZE, SIZE_OR_NONE
-from qanat.console.tables import amount, money, say, show
+from qanat.console.parameters import AFTER, MONEY, NAME, SIZE, SIZE_OR_NONE
+from qanat.console.tables import amount, money, say, say_more, show
 
 
 @click.group()
@@ -29,11 +29,13 @@ def create_operator(client: Client, name: str, display_name: str) -> Json:
 
 
 @operator.command("list")
+@AFTER
 @remote
-def list_operators(client: Client) -> Json:
+def list_operators(client: Client, after: str) -> Json:
     """List operators."""
-    found = client.get("/v1/operators", limit=1000)
+    found = client.get("/v1/operators", limit=1000, after=after)
     show(("operator", "name", "since"), _rows(found["operators"], "name", "display_name", "created_at"), empty="None.")
+    say_more(found)
     return found
 
 
@@ -80,10 +82,11 @@ def create_plan(client: Client, /, operator_name: str, **terms: Any) -> Json:
 
 
 @plan.command("list")
+@AFTER
 @remote
-def list_plans(client: Client) -> Json:
+def list_plans(client: Client, after: str) -> Json:
     """List plans."""
-    found = client.get("/v1/plans", limit=1000)
+    found = client.get("/v1/plans", limit=1000, after=after)
     rows = [
         (
             one["name"],
@@ -98,6 +101,7 @@ def list_plans(client: Client) -> Json:
     ]
     columns = ("plan", "operator", "size", "days", "price", "priority", "on sale")
     show(columns, rows, empty="No plan yet: `qanat plan create`.")
+    say_more(found)
     return found
 
 
@@ -144,12 +148,14 @@ def import_sims(client: Client, file: Path, operator_name: str) -> Json:
 @sim.command("list")
 @click.option("--prefix", default="", help="Only ICCIDs that begin so.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@AFTER
 @remote
-def list_sims(client: Client, prefix: str, limit: int) -> Json:
+def list_sims(client: Client, prefix: str, limit: int, after: str) -> Json:
     """List cloud SIMs, and how the pools stand."""
-    found = client.get("/v1/sims", limit=limit, prefix=prefix)
+    found = client.get("/v1/sims", limit=limit, prefix=prefix, after=after)
     keys = ("iccid", "imsi", "operator", "state", "terminal", "subscriber")
     show(keys, _rows(found["sims"], *keys), empty="No cloud SIM yet: `qanat sim make --count 100`.")
+    say_more(found)
     for pool in found["pools"]:
         say(f"Pool of {pool['operator']}: {pool['free']} free of {pool['profiles']}.")
     return found

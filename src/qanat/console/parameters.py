@@ -56,3 +56,6 @@ SIZE_OR_NONE: Final = Read[int]("size", parse_size)
 MONEY: Final = Read[int]("amount", parse_money)
 NAME: Final = Read[str]("name", _name)
 MONTH: Final = Read[str]("month", _month)
+
+AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on behind this, as the piece before said.")
+"""Of a list in pieces; ``say_more`` says what to give it."""

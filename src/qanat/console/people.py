@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import MONEY, NAME, SIZE
-from qanat.console.tables import amount, moment, money, say, show, size
+from qanat.console.parameters import AFTER, MONEY, NAME, SIZE
+from qanat.console.private import private
+from qanat.console.tables import amount, moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 
@@ -36,13 +36,15 @@ def create(client: Client, /, **wanted: str) -> Json:
 @subscriber.command("list")
 @click.option("--prefix", default="", help="Only names that begin so.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@AFTER
 @remote
-def list_subscribers(client: Client, prefix: str, limit: int) -> Json:
+def list_subscribers(client: Client, prefix: str, limit: int, after: str) -> Json:
     """List subscribers."""
-    found = client.get("/v1/subscribers", prefix=prefix, limit=limit)
+    found = client.get("/v1/subscribers", prefix=prefix, limit=limit, after=after)
     keys = ("name", "operator", "status", "imsi", "msisdn", "display_name")
     rows = [[one[key] for key in keys] for one in found["subscribers"]]
     show(("subscriber", *keys[1:-1], "name"), rows, empty="No subscriber yet: `qanat subscriber create`.")
+    say_more(found)
     return found
 
 
@@ -183,10 +185,9 @@ def password(client: Client, subscriber: str | None, staff: bool, current: str |
 @remote
 def sign_in(client: Client, name: str, password: str, save: Path | None) -> Json:
     """Get a token for a name and a password."""
-    given = client.post("/v1/sign-in", {"name": name, "password": password})
-    if save:
-        with os.fdopen(os.open(save, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(given["token"] + "\n")
+    with private(save) as kept:
+        given = client.post("/v1/sign-in", {"name": name, "password": password})
+        kept.write(given["token"] + "\n")
     say(
         f"Signed in until {moment(given['expires_at'])} UTC. "
         + (f"Use it with --token-file {save}." if save else f"Use it with QANAT_TOKEN={given['token']}")

@@ -52,8 +52,13 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
 
 
 def _write_files(client: Client, path: str, period: str, directory: Path, operators: list[str]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for operator in operators:
-        file = directory / f"{operator}-{period}.csv"
-        file.write_text(client.text(f"{path}/files/{segment(operator)}"), encoding="utf-8")
-        say(f"Wrote {file}.")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for operator in operators:
+            file = directory / f"{operator}-{period}.csv"
+            file.write_text(client.text(f"{path}/files/{segment(operator)}"), encoding="utf-8")
+            say(f"Wrote {file}.")
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or directory} can't be written: {error.strerror}.\nRepeat it with another --csv."
+        ) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +23,11 @@ def say(sentence: str) -> None:
         click.echo(sentence)
 
 
+def give_output_up() -> None:
+    """Let what is left to be written go nowhere, instead of failing once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """Print a table, or a sentence when there is nothing to put in it."""
     lines = [[str(cell) for cell in row] for row in rows]
@@ -31,6 +39,12 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
     from qanat.console.drawn import draw  # noqa: PLC0415 - most commands draw nothing, and start a tenth sooner
 
     draw(columns, lines)
+
+
+def say_more(found: dict[str, Any]) -> None:
+    """Tell that a list goes on, and how to see the rest."""
+    if found["next"]:
+        say(f"There is more: the same again with --after {shlex.quote(found['next'])}.")
 
 
 def size(octets: int) -> str:

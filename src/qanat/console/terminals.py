@@ -8,7 +8,8 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.tables import moment, say, show
+from qanat.console.parameters import AFTER
+from qanat.console.tables import moment, say, say_more, show
 
 
 @click.command()
@@ -44,13 +45,19 @@ def bind(client: Client, binding_code: str, subscriber: str | None) -> Json:
 @click.command("list")
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@AFTER
 @remote
-def list_terminals(client: Client, subscriber: str | None, limit: int) -> Json:
+def list_terminals(client: Client, subscriber: str | None, limit: int, after: str) -> Json:
     """List terminals."""
-    found = client.get(path_of(subscriber, "/terminals")) if subscriber else client.get("/v1/terminals", limit=limit)
+    found = (
+        client.get(path_of(subscriber, "/terminals"))
+        if subscriber
+        else client.get("/v1/terminals", limit=limit, after=after)
+    )
     keys = ("terminal", "state", "subscriber", "serial", "hardware", "iccid", "imsi")
     rows = [[one[key] or "–" for key in keys] for one in found["terminals"]]
     show(keys, rows, empty="No terminal yet: `qanat terminal code`.")
+    say_more(found)
     return found
 
 

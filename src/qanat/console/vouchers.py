@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import MONEY, NAME, SIZE
-from qanat.console.tables import moment, money, say, show, size
+from qanat.console.parameters import AFTER, MONEY, NAME, SIZE
+from qanat.console.private import holds_something, private
+from qanat.console.tables import moment, money, say, say_more, show, size
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
@@ -35,7 +35,9 @@ def voucher() -> None:
 @remote
 def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
     """Make a batch of vouchers. Their codes are shown this once."""
-    with _private(file) as kept:  # before anything is made: codes that can't be written would be lost
+    if file and holds_something(file):
+        raise click.ClickException(f"{file} may hold codes that are written nowhere else: name another file.")
+    with private(file) as kept:  # before anything is made: codes that can't be written would be lost
         made = client.post("/v1/voucher-batches", batch)
         kept.write(as_csv(made))
     if file is None:
@@ -48,7 +50,7 @@ def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
 @voucher.command("list")
 @click.argument("batch", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--after", default="", help="Go on behind this, as `next` said.")
+@AFTER
 @remote
 def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> Json:
     """List batches; or the vouchers of one, and who redeemed them."""
@@ -56,6 +58,7 @@ def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> 
         found = client.get(f"/v1/voucher-batches/{segment(batch)}/vouchers", limit=limit, after=after)
         rows = [(one["number"], one["redeemed_by"] or "–", moment(one["redeemed_at"])) for one in found["vouchers"]]
         show(("number", "redeemed by", "at (UTC)"), rows, empty="No voucher.")
+        say_more(found)
         return found
     found = client.get("/v1/voucher-batches", limit=limit, after=after)
     lines = [
@@ -63,6 +66,7 @@ def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> 
         for one in found["batches"]
     ]
     show(("batch", "operator", "worth", "state", "redeemed"), lines, empty="No batch of vouchers yet.")
+    say_more(found)
     return found
 
 
@@ -101,13 +105,3 @@ def as_csv(batch: Json) -> str:
 
 def _worth(facts: Json) -> str:
     return size(facts["octets"]) if facts["octets"] else money(facts["amount"], facts["currency"])
-
-
-def _private(file: Path | None) -> TextIO:
-    """Open a file that only its owner may read. Codes are money."""
-    if file is None:
-        return io.StringIO()
-    try:
-        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii", newline="")
-    except OSError as error:
-        raise click.ClickException(f"{file} can't be written: {error.strerror}. Nothing was made.") from error

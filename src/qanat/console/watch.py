@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qanat.console.client import Client, Json
-from qanat.console.tables import wants_json
+from qanat.console.tables import give_output_up, wants_json
 from qanat.units import format_size
 
 _STREAM: Final = "/v1/pulse/stream"
@@ -85,9 +84,7 @@ def _print_lines(client: Client) -> NoReturn:
                 click.echo(json.dumps(event, ensure_ascii=False) if wants_json() else _line(event))
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read has seen enough
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # what is left to be written at exit goes there
+            give_output_up()
     raise click.exceptions.Exit(0)
 
 

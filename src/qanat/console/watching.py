@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.tables import moment, say, show, size
+from qanat.console.parameters import AFTER
+from qanat.console.tables import moment, say, say_more, show, size
 
 
 @click.command()
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@AFTER
 @click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest first, until Ctrl-C.")
 @remote
-def sessions(client: Client, subscriber: str | None, limit: int, watch: bool) -> Json:
+def sessions(client: Client, subscriber: str | None, limit: int, after: str, watch: bool) -> Json:
     """List sessions: live ones, and those closed within a day."""
     if watch and subscriber:
         raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber out.")
@@ -24,9 +26,10 @@ def sessions(client: Client, subscriber: str | None, limit: int, watch: bool) ->
     found = (
         client.get(f"/v1/subscribers/{segment(subscriber)}/sessions")
         if subscriber
-        else client.get("/v1/sessions", limit=limit)
+        else client.get("/v1/sessions", limit=limit, after=after)
     )
     _show_sessions(found["sessions"])
+    say_more(found)
     return found
 
 
@@ -139,15 +142,14 @@ def _age(age: Json) -> str:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--after", default="", help="Go on behind this, as `next` said.")
+@AFTER
 @remote
 def changes(client: Client, limit: int, after: str) -> Json:
     """List who of the staff changed what in the last 400 days, newest first."""
     found = client.get("/v1/changes", limit=limit, after=after)
     rows = [(moment(one["at"]), one["who"], one["act"], one["target"], _said(one["said"])) for one in found["changes"]]
     show(("when (UTC)", "who", "what", "on", "said"), rows, empty="Nothing was changed.")
-    if found["next"]:
-        say(f"More: `qanat changes --after {found['next']}`")
+    say_more(found)
     return found
 
 

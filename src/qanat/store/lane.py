@@ -269,9 +269,10 @@ class Lane:
         return batch
 
     def _append(self) -> Batch:
+        rows = self._gathering.rows
+        appended = self._log.append(rows) if rows else None  # should this raise, nobody takes the batch for begun
         batch = self._begin()
-        if batch.rows:
-            batch.appended = self._log.append(batch.rows)
+        batch.appended = appended
         return batch
 
     def _settle(self, batch: Batch) -> None:

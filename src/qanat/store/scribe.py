@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,10 @@ class Scribe:
         What is awaited raises Taken or StoreFault; after the latter the job may have been done, if the process was lost.
         """
         if self._line is None or self._line.lost:
-            self._line = _Line(self._command, self._path)
+            try:
+                self._line = _Line(self._command, self._path)
+            except StoreFault as fault:
+                return _failed(fault)
         return self._line.send(job)
 
     async def stop(self) -> None:
@@ -58,20 +62,15 @@ class _Line:
     """A process that writes, and the socket to it."""
 
     def __init__(self, command: tuple[str, ...], path: Path) -> None:
+        """Raises StoreFault if the system gives us no process or no socket."""
         self.lost = False
         self._path = path
         self._loop = asyncio.get_running_loop()
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            # In a session of its own: who presses Ctrl-C means the server.
-            self._process = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": _found_in()},
-                start_new_session=True,
-            )
-        self._socket.setblocking(False)
+        try:
+            self._process, self._socket = _started(command)
+        except OSError as error:
+            cure = "Look at the server's limits of processes, open files and memory; the next write tries again."
+            raise StoreFault(f"no process could be started to write to {path}: {error}. {cure}") from error
         self._loop.add_reader(self._socket, self._receive)
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._unsent = bytearray()
@@ -84,9 +83,9 @@ class _Line:
         return self._process.pid
 
     def send(self, job: Job) -> asyncio.Future[None]:
+        self._unsent += framed(job)
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(done)
-        self._unsent += framed(job)
         self._flush()
         return done
 
@@ -146,6 +145,25 @@ class _Line:
         self._socket.close()
 
 
+def _started(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start the process and return it with our end of the socket that is its standard input. Raises OSError."""
+    with ExitStack() as undo:
+        ours, theirs = socket.socketpair()
+        undo.enter_context(ours)
+        with theirs:
+            # In a session of its own: who presses Ctrl-C means the server.
+            process = subprocess.Popen(
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": _found_in()},
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        undo.pop_all()
+    return process, ours
+
+
 def _found_in() -> str:
     """Where we import from: a package brings its libraries in a folder of its own."""
     return os.pathsep.join(filter(None, sys.path))
@@ -156,6 +174,12 @@ def _tell(done: asyncio.Future[None], outcome: Outcome) -> None:
         _tell_fault(done, Taken(outcome.fault) if outcome.taken else StoreFault(outcome.fault))
     elif not done.done():
         done.set_result(None)
+
+
+def _failed(fault: Fault) -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_exception(fault)
+    return done
 
 
 def _tell_fault(done: asyncio.Future[None], fault: Fault) -> None:

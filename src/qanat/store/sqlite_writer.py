@@ -6,6 +6,7 @@ socket, answers every job in order, and ends when the scribe does, by whatever c
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import sqlite3
@@ -75,19 +76,20 @@ def framed(message: Job | Outcome) -> bytes:
 
 
 class Writer:
-    """Does jobs; opens the file with the first."""
+    """Does a server's jobs; opens the file with the first."""
 
-    def __init__(self, path: Path, busy_ms: int) -> None:
+    def __init__(self, path: Path, busy_ms: int, server: socket.socket) -> None:
         self._path = path
         self._busy_ms = busy_ms
+        self._server = server
         self._connection: sqlite3.Connection | None = None
 
     def do(self, job: Job) -> Outcome:
-        """Do all of a job, or nothing and say why."""
+        """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
             self._connection = self._connection or connect(self._path, self._busy_ms)
             with faults(self._path):
-                _do(self._connection, job)
+                self._do(self._connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
         return _DONE
@@ -96,12 +98,25 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
 
+    def _do(self, connection: sqlite3.Connection, job: Job) -> None:
+        if job.rows or job.watermarks or len(job.entries) > _ONE_INSERT:
+            _in_one(connection, lambda: self._write_if_wanted(connection, job))
+        elif job.entries:  # one statement is a transaction of its own
+            connection.execute(_insert_many(len(job.entries)), _flat(job.entries))
 
-def _do(connection: sqlite3.Connection, job: Job) -> None:
-    if job.rows or job.watermarks or len(job.entries) > _ONE_INSERT:
-        _in_one(connection, lambda: _write(connection, job))
-    elif job.entries:  # one statement is a transaction of its own
-        connection.execute(_insert_many(len(job.entries)), _flat(job.entries))
+    def _write_if_wanted(self, connection: sqlite3.Connection, job: Job) -> None:
+        """Nobody else writes meanwhile. Entries are fenced by their seq, rows are not: a server that is gone may have a
+        successor, which wrote newer ones while we waited.
+        """
+        if _is_gone(self._server):
+            raise ConnectionResetError
+        _write(connection, job)
+
+
+def _is_gone(peer: socket.socket) -> bool:
+    asked = select.poll()
+    asked.register(peer, 0)  # a closed end is told of unasked
+    return bool(asked.poll(0))
 
 
 def _in_one(connection: sqlite3.Connection, write: Callable[[], None]) -> None:
@@ -160,8 +175,8 @@ def main() -> None:
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_stop, signal.SIG_IGN)
     tune()
-    writer = Writer(Path(path), int(busy_ms))
     line = socket.socket(fileno=sys.stdin.fileno())
+    writer = Writer(Path(path), int(busy_ms), line)
     with suppress(ConnectionError):  # whoever asked was killed
         for job in _jobs_from(line.makefile("rb")):
             line.sendall(framed(writer.do(job)))

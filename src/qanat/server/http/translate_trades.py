@@ -19,7 +19,8 @@ import msgspec
 from msgspec.structs import replace as with_changes
 
 from qanat.charging import sweep as charging_sweep
-from qanat.charging.credit_control import Ask, Bound, Interrogation, Use, interrogate, report
+from qanat.charging.credit_control import interrogate, report
+from qanat.charging.interrogation import Ask, Bound, Interrogation, Use
 from qanat.charging.metering import ingest
 from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session, State

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NewType
 
 Octets = NewType("Octets", int)
+"""A count of traffic at the IP layer, 0 … 2**63−1."""
+
 Unit = Literal["octets", "seconds", "units"]
 """What a bucket holds: traffic, time, or what a service counts by itself (messages, lookups)."""
-"""A count of traffic at the IP layer, 0 … 2**63−1."""
 
 Instant = NewType("Instant", int)
 """Milliseconds since 1970-01-01T00:00Z."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate, report
+from qanat.charging.credit_control import interrogate, report
+from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.quota import Policy
 from qanat.charging.session import TRANSITIONS, WHY_NOT, Answer, Event, Session, State
 from qanat.charging.sweep import sweep

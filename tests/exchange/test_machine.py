@@ -18,7 +18,7 @@ from qanat.exchange.trades import Trade
 from qanat.ids import Owner
 from qanat.ledger.transit import Parcel, delivered, parcels_of
 from qanat.registry.names import subscriber_owner
-from qanat.server.http import translate_trades as translate
+from qanat.server import sweeping
 from qanat.units import MINUTE
 from qanat.wire.agent import UsageRow
 from qanat.wire.base_station import Admitted
@@ -122,7 +122,7 @@ class Exchange(RuleBasedStateMachine):
     def waits(self, minutes: int) -> None:
         self.world.clock.advance(minutes * MINUTE)
         for owner in self.world.desk.due_owners():
-            self.world.decide(partial(translate.sweep, owner=owner))
+            self.world.decide(partial(sweeping.sweep, owner=owner))
 
     @rule(most=st.integers(1, 4))
     def delivers_some(self, most: int) -> None:

@@ -13,7 +13,8 @@ from qanat.exchange.booking import pay
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
-from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, recalled_at, step
+from qanat.exchange.recall import recalled_at
+from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, step
 from qanat.ledger.book import available
 from qanat.ledger.transit import parcels_of
 from qanat.ledger.work import Work

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from qanat.charging.quota import Policy
 from qanat.clock import ManualClock
-from qanat.exchange import identity
+from qanat.exchange import identity, recall
 from qanat.exchange.booking import receive
 from qanat.exchange.obligations import PairAccounts
 from qanat.exchange.orders import SupplyOrder, find_supply, open_supply
@@ -33,6 +33,7 @@ from qanat.registry.sims import add_profiles, profile_range
 from qanat.registry.subscribers import Subscriber, create_subscriber, find_subscriber
 from qanat.registry.terminals import enrol
 from qanat.registry.wallets import top_up
+from qanat.server import sweeping
 from qanat.server.http import translate_trades as translate
 from qanat.store.desk import Desk
 from qanat.units import HOUR, Instant, Octets
@@ -101,7 +102,7 @@ class World:
 
     def sweep(self) -> None:
         for owner in self.desk.due_owners():
-            self.decide(partial(translate.sweep, owner=owner))
+            self.decide(partial(sweeping.sweep, owner=owner))
         self.deliver()
 
     # -- people and things
@@ -152,7 +153,7 @@ class World:
 
     def stop(self, order: SupplyOrder) -> None:
         found = self.done(partial(find_supply, supplier=order.supplier, id=order.id))
-        self.decide(partial(translate.stop, order=found))
+        self.decide(partial(recall.stop, order=found))
 
     # -- what is seen
 

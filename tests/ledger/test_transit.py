@@ -13,7 +13,7 @@ from qanat.ledger.audit import Auditor
 from qanat.ledger.book import Account
 from qanat.ledger.transit import Parcel, Receipt, arrives, delivered, parcels_of, send, unpack
 from qanat.ledger.work import Entry, Work
-from qanat.server.http import translate_trades as translate
+from qanat.server import sweeping
 from qanat.store.desk import Desk
 from qanat.units import DAY, Instant
 
@@ -71,7 +71,7 @@ def test_whoever_comes_late_with_an_old_list_of_parcels_delivers_nothing_twice(d
 
 
 def test_an_outbox_is_due_until_it_is_delivered_and_the_sweeper_leaves_it_alone(desk: Desk) -> None:
-    desk.decide(partial(translate.sweep, owner=ALICE))
+    desk.decide(partial(sweeping.sweep, owner=ALICE))
     assert desk.due_owners() == [ALICE]
     for parcel in posted(desk):
         desk.decide(partial(take, parcel=parcel))
@@ -84,12 +84,12 @@ def test_a_receipt_is_kept_for_as_long_as_a_parcel_may_come_again(desk: Desk) ->
     desk.decide(partial(take, parcel=parcel))
     for _ in range(2):
         desk.clock.advance(31 * DAY)  # type: ignore[attr-defined]
-        desk.decide(partial(translate.sweep, owner=BOB))
+        desk.decide(partial(sweeping.sweep, owner=BOB))
         assert desk.all(Receipt, BOB)
         assert not desk.decide(partial(take, parcel=parcel))
     desk.decide(partial(delivered, owner=ALICE, up_to=parcel.seq))
     desk.clock.advance(31 * DAY)  # type: ignore[attr-defined]
-    desk.decide(partial(translate.sweep, owner=BOB))
+    desk.decide(partial(sweeping.sweep, owner=BOB))
     assert desk.all(Receipt, BOB) == []
     desk.decide(post)
     assert [desk.decide(partial(take, parcel=parcel)) for parcel in posted(desk)] == [True]

@@ -13,7 +13,7 @@ from qanat.registry.access import Caller
 from qanat.registry.changes import Change, note_change
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
-from qanat.server.timers import sweep_once
+from qanat.server.sweeper import sweep_once
 from qanat.store.store import MemoryStore
 from qanat.units import DAY
 

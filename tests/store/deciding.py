@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
+from qanat.charging.credit_control import interrogate
+from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId

@@ -19,7 +19,7 @@ from qanat.ledger.work import Record, Work
 from qanat.refusals import Refused
 from qanat.registry.operators import HOME, create_operator
 from qanat.registry.subscribers import create_subscriber
-from qanat.store.lane import Decision
+from qanat.store.batch import Decision
 from qanat.store.memory import MemoryLog
 from qanat.store.port import NOTHING, EntryRow, RecordRow, Standing
 from qanat.store.store import Store

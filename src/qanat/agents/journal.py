@@ -2,7 +2,7 @@
 
 A commit that returned is on the disk (WAL, ``synchronous=FULL``). One process owns a journal at a time. Quotas keep
 their running figures; rows wait here until the server has confirmed them; a question waits until it has its answer.
-Why it looks like this is in ``docs/decisions/usage-journal.md``.
+Why it looks like this: docs/decisions/0011.
 """
 
 from __future__ import annotations

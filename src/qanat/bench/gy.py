@@ -22,7 +22,8 @@ from qanat.bench.figures import Figures, figures, with_put_off
 from qanat.bench.gateways import REALM, ClosedLoop, Load, OpenLoop, Slot, drive, imsi_of
 from qanat.bench.machine import cpu_s
 from qanat.bench.server import OwnServer, said
-from qanat.charging.credit_control import Ask, Interrogation, interrogate
+from qanat.charging.credit_control import interrogate
+from qanat.charging.interrogation import Ask, Interrogation
 from qanat.charging.quota import Policy
 from qanat.charging.session import Event
 from qanat.errors import Fault

@@ -55,7 +55,6 @@ class _Load:
     server: OwnServer
     until: float
     latencies: list[float] = field(default_factory=list)
-    kills: int = 0
 
 
 def bench_http(
@@ -123,7 +122,6 @@ async def _insist(load: _Load, terminal: _Terminal, path: str, report: UsageRepo
 async def _kill_in_the_middle(load: _Load, seconds: float) -> None:
     await asyncio.sleep(seconds / 2)
     load.server.kill()
-    load.kills += 1
 
 
 async def _open_session(terminal: _Terminal) -> None:

@@ -14,7 +14,8 @@ from typing import Final
 
 from qanat.bench.figures import Figures, figures
 from qanat.bench.machine import cpu_s, rss_mb
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate
+from qanat.charging.credit_control import interrogate
+from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId

@@ -21,7 +21,8 @@ import httpx2
 import msgspec
 
 from qanat.bench.server import OwnServer
-from qanat.charging.credit_control import Ask, Interrogation, interrogate
+from qanat.charging.credit_control import interrogate
+from qanat.charging.interrogation import Ask, Interrogation
 from qanat.charging.quota import Policy
 from qanat.charging.session import Event
 from qanat.errors import Fault

@@ -1,7 +1,7 @@
 """Credit control: an interrogation in, quotas or refusals out.
 
 The order is always the same: was it answered before? may it follow? post what was used, release what came back, grant
-what is asked. Everything one interrogation does becomes one entry. Knows no protocol: fronts translate.
+what is asked (``granting``). Everything one interrogation does becomes one entry. Knows no protocol: fronts translate.
 Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/decisions/.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate, next_size, threshold_of
+from qanat.charging.granting import grant_all
+from qanat.charging.interrogation import Interrogation, Use
+from qanat.charging.quota import MEASURED_OVER_MS, Policy, measured_rate
 from qanat.charging.session import (
     ANSWERS_KEPT,
     TRANSITIONS,
@@ -26,63 +27,15 @@ from qanat.charging.session import (
     Session,
     State,
 )
-from qanat.ids import Owner, QuotaId, SessionId
+from qanat.ids import Owner, SessionId
 from qanat.ledger import book
-from qanat.ledger.book import Account
 from qanat.ledger.work import Work
-from qanat.refusals import Refusal, Refused
-from qanat.units import DAY, MAX_OCTETS, Instant, Octets, Unit
+from qanat.refusals import Refusal
+from qanat.units import DAY, Instant
 
 CLOSED_KEPT: Final = DAY
-"""A closed session is remembered for repeats of its last answers."""
+"""A closed session is remembered so long for repeats of its last answers."""
 
-
-class Use(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
-    """Octets used since the last report, under one quota."""
-
-    octets: Octets
-    quota: QuotaId | None = None
-    """None: whichever quota the rating group holds (Gy), or none at all."""
-    rating_group: int | None = None
-    ends: bool = False
-    """The holder is done with the quota, or without one with all of its rating group; what is left goes home."""
-    unit: Unit = "octets"
-    """What is counted. Gateways report time beside octets always, so what is no octets is charged under a quota only."""
-
-
-class Ask(Struct, frozen=True, kw_only=True, gc=False, array_like=True):
-    """A request for units. ``wanted`` None lets the server choose."""
-
-    rating_group: int | None = None
-    wanted: Octets | None = None
-    unit: Unit = "octets"
-
-
-class Bound(Struct, frozen=True, kw_only=True, gc=False):
-    """Less than what the subscriber has: so many octets at most may be granted now, until then."""
-
-    octets: Octets
-    until: Instant | None = None
-
-
-class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
-    session: SessionId
-    owner: Owner
-    """The subscriber, already identified by the front."""
-    event: Event
-    number: int
-    digest: int
-    front: str
-    holder: str
-    uses: tuple[Use, ...] = ()
-    asks: tuple[Ask, ...] = ()
-    barred: Refused | None = None
-    """Grant nothing, for this reason; usage is counted all the same."""
-    bound: Bound | None = None
-    """Set by whoever lends the subscriber's octets to somebody else."""
-
-
-_UNBOUND: Final = Bound(octets=MAX_OCTETS)
 _CLOSED: Final = State.CLOSED
 """A member of an enumeration takes ten times as long to find as a name."""
 _ACTS: Final = {event: f"interrogated {event}" for event in Event}
@@ -109,7 +62,7 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
         quotas.clear()
         due = Instant(now + CLOSED_KEPT)
     else:
-        grants = _grant_all(work, policy, session, quotas, request)
+        grants = grant_all(work, policy, session, quotas, request)
         due = min([quota.deadline for quota in quotas]) if quotas else Instant(now + policy.idle_ms)
     answer = Answer(number=request.number, digest=request.digest, grants=grants, at=now)
     work.put(answered(session, answer, state=after, quotas=tuple(quotas), due=due, last_at=now))
@@ -254,97 +207,6 @@ def _place_of(quotas: list[Quota], use: Use) -> int | None:
         ):
             return place
     return None
-
-
-def _grant_all(
-    work: Work, policy: Policy, session: Session, quotas: list[Quota], request: Interrogation
-) -> tuple[Grant, ...]:
-    """Answer every request for units; what is granted joins the quotas."""
-    if request.barred is not None:
-        return tuple([_no(ask, request.barred) for ask in request.asks])
-    grants = []
-    for ask in request.asks:
-        quota, grant = _grant(work, policy, session, ask, request)
-        grants.append(grant)
-        if quota is not None:
-            quotas.append(quota)
-    return tuple(grants)
-
-
-def _grant(
-    work: Work, policy: Policy, session: Session, ask: Ask, request: Interrogation
-) -> tuple[Quota | None, Grant]:
-    unit, wanted, bound = ask.unit, ask.wanted, request.bound or _UNBOUND
-    buckets, available = book.available_buckets(work, request.owner, unit)
-    available = min(available, bound.octets)
-    if not available:
-        return None, _no(ask, nothing_left(work, request.owner, unit))
-    if wanted is not None and wanted > available and buckets[0].all_or_nothing:
-        return None, _no(ask, Refused(Refusal.ALL_OR_NOTHING, {"wanted": wanted, "available": available}))
-    octets = next_size(
-        policy,
-        step=Octets(buckets[0].quota_octets or policy.step(unit)),
-        wanted=wanted,
-        rate=session.rate if unit == "octets" else 0,
-        previous=_previous_size(session, ask.rating_group),
-        available=available,
-    )
-    parts = book.reserve_from(work, buckets, octets)
-    valid_until = policy.valid_until(work.now, _first_end(buckets[: len(parts)], bound.until))
-    quota = Quota(
-        id=_quota_id(session, request, ask),
-        octets=octets,
-        rating_group=ask.rating_group,
-        parts=parts,
-        valid_until=valid_until,
-        deadline=Instant(valid_until + policy.grace_ms),
-        unit=unit,
-    )
-    grant = Grant(
-        rating_group=ask.rating_group,
-        quota=quota.id,
-        octets=octets,
-        valid_until=valid_until,
-        threshold=threshold_of(policy, octets),
-        final=octets == available,
-        unit=unit,
-    )
-    return quota, grant
-
-
-def _quota_id(session: Session, request: Interrogation, ask: Ask) -> QuotaId:
-    name = f"{session.id}.{request.number}" if ask.unit == "octets" else f"{session.id}.{request.number}.{ask.unit}"
-    return QuotaId(name if ask.rating_group is None else f"{name}.{ask.rating_group}")
-
-
-def _first_end(buckets: list[Account], bound: Instant | None) -> Instant | None:
-    """Return when the first of these buckets expires, or the bound ends; None for never."""
-    first = bound
-    for bucket in buckets:
-        ends = bucket.expires_at
-        if ends is not None and (first is None or ends < first):
-            first = ends
-    return first
-
-
-def _previous_size(session: Session, rating_group: int | None) -> int:
-    for answer in session.answers:
-        for grant in answer.grants:
-            if grant.rating_group == rating_group and grant.octets and grant.unit == "octets":
-                return grant.octets
-    return 0
-
-
-def nothing_left(work: Work, owner: Owner, unit: Unit = "octets") -> Refused:
-    reserved = sum(bucket.reserved for bucket in book.usable_buckets(work, owner, unit))
-    facts: dict[str, int | str] = {"subscriber": owner.partition("/")[2], "available": 0, "reserved": reserved}
-    if unit == "octets":
-        return Refused(Refusal.CREDIT_LIMIT_REACHED, facts)
-    return Refused(Refusal.UNITS_USED_UP, facts | {"unit": unit})
-
-
-def _no(ask: Ask, refused: Refused) -> Grant:
-    return Grant(rating_group=ask.rating_group, refusal=refused.reason, facts=refused.facts, unit=ask.unit)
 
 
 def answered(session: Session, answer: Answer, **changes: Any) -> Session:

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from qanat.charging.credit_control import (
-    CLOSED_KEPT,
-    Interrogation,
-    answered,
-    begin,
-    earlier_answer,
-    nothing_left,
-)
+from qanat.charging.credit_control import CLOSED_KEPT, answered, begin, earlier_answer
+from qanat.charging.granting import nothing_left
+from qanat.charging.interrogation import Interrogation
 from qanat.charging.session import TRANSITIONS, WHY_NOT, Answer, Event, Grant, Session, State
 from qanat.ledger import book
 from qanat.ledger.work import Work

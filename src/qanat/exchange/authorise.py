@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from qanat.exchange.bounds import shortage, worth_serving
 from qanat.exchange.identity import look_up
 from qanat.exchange.matching import ranked
 from qanat.exchange.obligations import partners
 from qanat.exchange.orders import DemandOrder, SupplyOrder, demand_of_passcode, still_consents
 from qanat.exchange.prices import Price
-from qanat.exchange.trades import State, Trade, Visit, shortage, trade_of, worth_serving
+from qanat.exchange.trades import State, Trade, Visit, trade_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation, base_station_or_refused

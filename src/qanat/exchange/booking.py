@@ -21,7 +21,8 @@ from qanat.exchange.clearing import ClearingRecord, clearing_owner, open_period
 from qanat.exchange.disputes import receive_copy, reconcile
 from qanat.exchange.obligations import Obligation
 from qanat.exchange.prices import OCTET_FOR_OCTET
-from qanat.exchange.trades import Trade, count_obtained, receive_leaving
+from qanat.exchange.recall import receive_leaving
+from qanat.exchange.trades import Trade, count_obtained
 from qanat.ledger import book
 from qanat.ledger.transit import Parcel, arrives, parcels_of, send, unpack
 from qanat.ledger.work import Work

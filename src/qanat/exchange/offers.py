@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qanat.exchange import identity
+from qanat.exchange.bounds import left_in, shortage, worth_serving
 from qanat.exchange.identity import IdentityCode
 from qanat.exchange.matching import ranked
 from qanat.exchange.orders import SupplyOrder, is_for
-from qanat.exchange.trades import shortage, worth_serving
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.registry.base_stations import find_base_station
@@ -43,13 +43,10 @@ def _serves(work: Work, order: SupplyOrder, demander: str) -> bool:
 
 
 def _offer(work: Work, order: SupplyOrder) -> Offer:
-    bounds = [order.total - order.given - order.promised, book.available(work, order.owner)]
-    today = order.left_today(work.now)
-    bounds += [] if today is None else [today - order.promised]
     return Offer(
         order=order,
         identity=identity.issue(work, order.owner),
-        left=Octets(min(bounds)),
+        left=Octets(min(left_in(work, order), book.available(work, order.owner))),
         places=tuple(
             station.place or station.id for id in order.base_stations if (station := find_base_station(work, id))
         ),

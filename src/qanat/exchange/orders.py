@@ -107,7 +107,7 @@ def expire_supply(work: Work, order: SupplyOrder) -> None:
 
 
 def stop_supply(work: Work, order: SupplyOrder) -> SupplyOrder:
-    """Take consent back, from now on. What is running is recalled (``trades.recall``). Repeating is safe."""
+    """Take consent back, from now on. What is running on it is for ``recall``. Repeating is safe."""
     if order.stopped_at is None:
         order = replace(order, stopped_at=work.now)
         work.put(order)

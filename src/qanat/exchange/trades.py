@@ -1,10 +1,10 @@
-"""Trades: a demander online on a supplier's octets at a base station, and how far it may go.
+"""Trades: a demander online on a supplier's octets at a base station, what was promised in it and what was counted.
 
 A trade lives on its supplier's page, beside the order and the buckets it draws on, so that a grant and a count each stay
 in one shard. Its quotas are those of a credit-control session of the same name (``charging``), which the server drives
-with the bound given here; this module knows what was promised to the base station and has not been reported yet. That is
-all it needs to judge the next promise, a report that is late, and a report that says too much.
-Source: S4 (real-time judgement); docs/decisions/0007.
+within the bounds of ``bounds``; this module knows what was promised to the base station and has not been reported yet.
+That is all it takes to judge the next promise, a report that is late, and a report that says too much.
+Source: S4; docs/decisions/0007.
 """
 
 from __future__ import annotations
@@ -18,18 +18,13 @@ from msgspec.structs import replace
 from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given
 from qanat.exchange.prices import Price
 from qanat.ids import Owner, QuotaId
-from qanat.ledger import book
-from qanat.ledger.book import Account
 from qanat.ledger.transit import Parcel, send
 from qanat.ledger.work import Record, Work
-from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
-from qanat.units import DAY, MAX_OCTETS, Instant, Millis, Octets, format_instant, later
+from qanat.units import DAY, Instant, Millis, Octets, later
 
 KEPT: Final = Millis(30 * DAY)
 """An ended trade is known so long, for reports that come late."""
-_PACKET: Final = Octets(1_500)
-"""The longest packet of most links (IEEE 802.3): what lets none through serves nobody."""
 _PROMISES_KEPT: Final = 256
 
 
@@ -169,44 +164,6 @@ def order_of(work: Work, trade: Trade) -> SupplyOrder:
     return order
 
 
-def worth_serving(order: SupplyOrder) -> Octets:
-    """Return the least that an order must cover for somebody who does not say how much: a packet, unless it was smaller."""
-    return Octets(min(_PACKET, order.total, order.per_day or _PACKET))
-
-
-def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:
-    """Tell why the order and its supplier can't cover ``wanted`` octets now, if they can't."""
-    facts: dict[str, int | str] = {"order": order.id, "holder": order.supplier, "wanted": wanted}
-    left = order.total - order.given - order.promised
-    if left < wanted:
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": max(left, 0), "total": order.total})
-    today = order.left_today(work.now)
-    if today is not None and today - order.promised < wanted:
-        facts |= {"left": max(today - order.promised, 0), "per_day": order.per_day or 0}
-        return Refused(Refusal.ORDER_USED_UP_TODAY, facts)
-    available = book.available(work, order.owner)
-    if available < wanted:
-        return _supplier_short(work, order, available=available, wanted=wanted)
-    return None
-
-
-def room(work: Work, trade: Trade, order: SupplyOrder) -> Octets:
-    """Return how much may be promised now: what order and demander leave. The supplier's buckets are judged with it."""
-    today = order.left_today(work.now)
-    bounds = [order.total - order.given - order.promised]
-    bounds += [] if today is None else [today - order.promised]
-    bounds += [] if trade.limit is None else [trade.limit - trade.counted - trade.outstanding]
-    return Octets(max(0, min(*bounds, MAX_OCTETS)))
-
-
-def bounded_out(work: Work, trade: Trade, order: SupplyOrder) -> Refused | None:
-    """Tell why nothing more can be promised to this trade, if so."""
-    if trade.limit is not None and trade.counted + trade.outstanding >= trade.limit:
-        facts: dict[str, int | str] = {"order": trade.demand or trade.id, "holder": trade.demander}
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": trade.limit})
-    return shortage(work, order, wanted=1)
-
-
 def promise(work: Work, trade: Trade, granted: Mapping[QuotaId, int]) -> Trade:
     """Remember what was granted to the base station. The oldest promises beyond a few hundred are forgotten."""
     promised = {**trade.promised, **granted}
@@ -291,33 +248,6 @@ def step(work: Work, trade: Trade, event: Event) -> Trade:
     return trade
 
 
-def recall(work: Work, order: SupplyOrder) -> list[Trade]:
-    """Recall everything that runs on a stopped order."""
-    recalled = [step(work, trade, Event.STOPPED) for trade in trades_on(work, order) if trade.running]
-    for trade in recalled:
-        link = work.get(TradeLink, base_station_owner(trade.base_station), trade.id)
-        assert link is not None, f"base station {trade.base_station} carries trade {trade.id} and does not know it"
-        work.put(replace(link, recalled=True))
-    return recalled
-
-
-def trades_on(work: Work, order: SupplyOrder) -> list[Trade]:
-    return [trade for trade in work.all(Trade, order.owner) if trade.order == order.id]
-
-
-def recalled_at(work: Work, base_station: str) -> list[str]:
-    """Return the names of the trades that this base station must end."""
-    links = work.all(TradeLink, base_station_owner(base_station))
-    return sorted(link.id for link in links if link.recalled)
-
-
-def receive_leaving(work: Work, parcel: Parcel) -> None:
-    """A trade that was recalled has ended: its base station need not be told any more."""
-    link = work.get(TradeLink, parcel.target, str(parcel.facts["trade"]))
-    if link is not None:
-        work.put(replace(link, recalled=False))
-
-
 def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> None:
     """Count what arrived for a demand order."""
     order = work.get(DemandOrder, demander, demand)
@@ -335,14 +265,3 @@ def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Tr
         work.put(replace(order, promised=order.promised + changed.outstanding - trade.outstanding))
     work.put(changed)
     return changed
-
-
-def _supplier_short(work: Work, order: SupplyOrder, *, available: Octets, wanted: int) -> Refused:
-    buckets = [
-        account for account in work.all(Account, order.owner) if account.role == "bucket" and account.unit == "octets"
-    ]
-    if buckets and all(bucket.expired(work.now) for bucket in buckets):
-        at = format_instant(max(bucket.expires_at or Instant(0) for bucket in buckets))
-        return Refused(Refusal.SUPPLIER_EXPIRED, {"supplier": order.supplier, "at": at})
-    facts: dict[str, int | str] = {"supplier": order.supplier, "available": available, "wanted": wanted}
-    return Refused(Refusal.SUPPLIER_SHORT, facts)

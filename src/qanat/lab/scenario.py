@@ -24,8 +24,6 @@ from qanat.system import fresh_code
 from qanat.units import Octets
 
 PLAN: Final = "trip"
-PLAN_OCTETS: Final = Octets(40_000_000)
-QUOTA_OCTETS: Final = Octets(2_000_000)
 CELL, WIFI = "cell0", "wifi0"
 
 

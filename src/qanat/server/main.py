@@ -1,6 +1,6 @@
-"""The server: opens the store, starts the fronts and the timers, and stops with nothing lost.
+"""The server: opens the store, starts the fronts and the sweeper, and stops with nothing lost.
 
-Stopping goes in this order: accept nothing new, finish what is under way, stop the timers, flush the store.
+Stopping goes in this order: accept nothing new, finish what is under way, stop the sweeper, flush the store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qanat.server.place import ALONE, Place
 from qanat.server.settings import Settings
 from qanat.server.sharing import Shared
 from qanat.server.supervisor import Supervisor
-from qanat.server.timers import sweep_for_ever
+from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
 from qanat.store.store import open_store
@@ -91,7 +91,7 @@ async def serve(
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
         await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
-        await _start_timers(stack, services)
+        await _start_sweeper(stack, services)
         listening = fronts(services, place)
         addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
         if isinstance(gateways := listening.get("gy"), GyListener):
@@ -147,7 +147,7 @@ async def _start(stack: AsyncExitStack, front: Front) -> str:
     return address
 
 
-async def _start_timers(stack: AsyncExitStack, services: Services) -> None:
+async def _start_sweeper(stack: AsyncExitStack, services: Services) -> None:
     sweeper = asyncio.create_task(
         sweep_for_ever(services.store, services.settings.sweeper, services.metrics, server=fresh_id("srv")),
         name="sweeper",

@@ -16,6 +16,7 @@ from qanat.ids import Owner
 from qanat.ledger.transit import Parcel, delivered, parcels_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
+from qanat.server import sweeping
 from qanat.server.http import translate_trades as translate
 from qanat.server.http.translate import session_of
 from qanat.store.store import Store
@@ -107,7 +108,7 @@ def _by_page(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
 
 async def sweep_owner(store: Decider, owner: Owner) -> int:
     """Do everything that is due for an owner; return how many records it concerned."""
-    swept = await store.decide(lambda work: translate.sweep(work, owner))
+    swept = await store.decide(lambda work: sweeping.sweep(work, owner))
     await deliver(store, owner)
     return swept
 

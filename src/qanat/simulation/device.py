@@ -63,10 +63,6 @@ class Device:
 
     # The agent's life
 
-    @property
-    def is_alive(self) -> bool:
-        return self.holder is not None
-
     def start_agent(self) -> None:
         if self.holder is None:
             self._corrected = CorrectedClock(self._clock)

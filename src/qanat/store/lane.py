@@ -9,15 +9,16 @@ lost batch fails with it and memory starts afresh from what is durable. Between 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
-from qanat.ledger.work import Entry, Images, NotLoaded, Page, Work
+from qanat.ledger.work import Images, NotLoaded, Page, Work
+from qanat.store.batch import Awaited, Batch, Decision, Ticket, Waiter
 from qanat.store.loader import Loader
 from qanat.store.pages import Pages, gathered
 from qanat.store.port import EntryRow, Log, Taken
@@ -29,64 +30,6 @@ _FIRST_BATCH: Final = 32
 """How many requests the batch before the first is taken to have held."""
 
 T = TypeVar("T")
-Decision = Callable[[Work], T]
-
-
-class Waiter(Protocol):
-    """Is told once how a decision ended. Neither method may raise."""
-
-    def settled(self, result: Any) -> None:
-        """Everything the result rests on is durable."""
-
-    def failed(self, error: Exception) -> None:
-        """What the decision raised itself; or StoreFault, and then nothing was acknowledged and repeating is safe."""
-
-
-class Trace(NamedTuple):
-    """What a decision has to do with others."""
-
-    reads: set[Shard]
-    writes: set[Shard]
-    octets_used: int
-
-
-@dataclass(slots=True)
-class Ticket:
-    """One request that waits for its batch to be durable."""
-
-    decision: Decision[Any]
-    waiter: Waiter
-    result: Any = None
-    trace: Trace | None = None
-    """Where others write to the database too."""
-
-
-class _Awaited:
-    """A waiter to await; whoever asked may have gone away."""
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def settled(self, result: Any) -> None:
-        if not self.future.done():
-            self.future.set_result(result)
-
-    def failed(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-@dataclass(slots=True)
-class Batch:
-    tickets: list[Ticket] = field(default_factory=list)
-    rows: list[EntryRow] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    """What the rows say, as records."""
-    octets_used: int = 0
-    begun_s: float = 0.0
-    """When its commit began, by the event loop's clock."""
-    appended: Awaitable[None] | None = None
-    """Set when its commit began."""
 
 
 @dataclass(slots=True)
@@ -152,7 +95,7 @@ class Lane:
                 result, changed = await self._decide_when_ready(decision, miss.owners)
         if self._is_true_at_once(changed=changed):
             return result
-        awaited = _Awaited()
+        awaited = Awaited()
         self._enlist(Ticket(decision, awaited, result))
         return await awaited.future  # type: ignore[no-any-return]
 

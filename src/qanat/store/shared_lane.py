@@ -18,7 +18,8 @@ from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard
 from qanat.ledger.work import NotLoaded, Page
-from qanat.store.lane import Batch, Decision, Lane, Ticket, Trace
+from qanat.store.batch import Batch, Decision, Ticket, Trace
+from qanat.store.lane import Lane
 from qanat.store.pages import gathered
 from qanat.store.port import EntryRow, SharedLog, Standing, Taken
 from qanat.store.projector import SharedProjector

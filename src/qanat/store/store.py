@@ -16,7 +16,8 @@ from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
 from qanat.store.audit import audit
-from qanat.store.lane import Figures, Lane, Waiter
+from qanat.store.batch import Waiter
+from qanat.store.lane import Figures, Lane
 from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
 from qanat.store.shared_lane import SharedLane
@@ -123,13 +124,6 @@ class MemoryStore(Store):
 
     def __init__(self, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
         super().__init__(MemoryLog(), clock, pages_kept=pages_kept)
-
-
-class SqliteStore(Store):
-    """A store in one SQLite file: the embedded default."""
-
-    def __init__(self, path: Path, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
-        super().__init__(SqliteLog(path), clock, pages_kept=pages_kept)
 
 
 def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:

@@ -3,7 +3,7 @@
 A terminal is a credit-control client in RFC 8506's words: first, intermediate and final interrogations carry what was
 used and ask for quotas. Usage travels as *rows* of the usage journal. Rows are cumulative, so a repeated, late or
 reordered row changes nothing. Everything here is repeatable: (terminal, session, number) names an interrogation and
-(terminal, journal, seq) a row, and the same name gets the same answer.
+(journal, seq) a row, and the same name gets the same answer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class UsageReport(Message, frozen=True, kw_only=True):
     """The rows a holder has that the server has not confirmed."""
 
     journal: Name
-    """Random, made with the journal file: a lost file never reuses (terminal, seq)."""
+    """Random, made with the journal file: a lost file never reuses (journal, seq)."""
     floor: Count
     """All rows up to here were confirmed by the server before and have been deleted by the holder."""
     rows: Annotated[list[UsageRow], Meta(max_length=1000)]

@@ -44,6 +44,9 @@ def test_while_the_database_is_away_every_front_says_so_quickly_and_then_goes_on
             assert answer.result_code == 2001
             assert gateway.ask("T", used=(10, 20)).result_code == 2001
             assert balance(live) == (10**9 - 33, 0, 33)
+            while (audit := live.get("/v1/audit")).status_code == 503:  # its rows have a connection of their own
+                pass
+            assert audit.json()["balanced"]
 
 
 def again(gateway: Gateway) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qanat.charging.credit_control import Ask, Use
+from qanat.charging.interrogation import Ask, Use
 from qanat.charging.session import Event
 from qanat.server.gy.quirks import PROFILES
 from qanat.server.gy.reading import most_used, read

@@ -52,12 +52,11 @@ class Look:
 
 LOOKS: Final = (
     Look(),
-    Look(scheme="dark"),
-    Look(width=390),
-    Look(language="zh"),
-    Look(language="zh", scheme="dark", width=390),
+    Look(scheme="dark", width=390),
+    Look(language="zh", width=390),
+    Look(language="zh", scheme="dark"),
 )
-"""Both languages, both looks, both widths."""
+"""Both languages, schemes and widths, each of them with each of the others."""
 
 
 class Visitor:

@@ -25,8 +25,6 @@ from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.clock import Clock
 from qanat.errors import Unreachable
 
-PORTAL_PORT = 8910
-
 if TYPE_CHECKING:
     from qanat.agents.base_station.page_tls import PageTls
 

@@ -1,4 +1,4 @@
-"""Network interfaces: which there are, what has passed over them, and when they come and go.
+"""Network interfaces: which there are, and what has passed over them.
 
 Counts are octets of the network layer: what a driver counts on an Ethernet-like interface holds 14 octets of frame
 header for each packet, what it counts on a raw-IP one (a mobile modem) holds none.
@@ -21,13 +21,9 @@ from qanat.errors import Fault
 from qanat.units import Octets
 
 ETHERNET: Final = 1
-LOOPBACK: Final = 772
-RAW_IP: Final = 519
-NONE: Final = 0xFFFE
 
-_NEW_LINK, _DELETE_LINK, _GET_LINK, _SET_LINK = 16, 17, 18, 19
+_GET_LINK, _SET_LINK = 18, 19
 _GET_STATS: Final = 94
-_LINK_GROUP: Final = 1
 _IF_UP: Final = 0x1
 _IFINFO: Final = struct.Struct("=BxHiII")
 _STATS: Final = struct.Struct("=QQQQ")
@@ -81,19 +77,6 @@ class UpDown:
         return Octets(self.up + self.down)
 
 
-class Change(Enum):
-    UP = "up"
-    DOWN = "down"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkEvent:
-    index: int
-    name: str
-    change: Change
-
-
 class Links:
     """Asks about interfaces in the network namespace it was made in."""
 
@@ -134,24 +117,6 @@ def require_interfaces(*names: str) -> None:
             links.find(name)
 
 
-class LinkChanges:
-    """Hears interfaces come up, go down and vanish."""
-
-    def __init__(self) -> None:
-        self._events = netlink.Events(netlink.ROUTE, [_LINK_GROUP])
-
-    def fileno(self) -> int:
-        return self._events.fileno()
-
-    def take(self) -> list[LinkEvent]:
-        """Return what happened since the last time; never waits. Raises EventsLost: look at ``Links.all`` then."""
-        heard = (event_of(message) for message in self._events.take())
-        return [event for event in heard if event is not None]
-
-    def close(self) -> None:
-        self._events.close()
-
-
 def boot_id() -> str:
     """Return the kernel's name for this boot; another one means that every kernel counter began at 0 again."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -186,18 +151,6 @@ def octets_of(payload: bytes, *, frame_header_octets: int) -> UpDown:
         up=Octets(up - packets_up * frame_header_octets),
         down=Octets(down - packets_down * frame_header_octets),
     )
-
-
-def event_of(message: Message) -> LinkEvent | None:
-    if message.kind not in (_NEW_LINK, _DELETE_LINK):
-        return None
-    # A bridge port also reports its bridge's view of it (AF_BRIDGE), and that it left the bridge is no disappearance.
-    if message.payload[:1] != b"\0":
-        return None
-    link = link_of(message.payload)
-    if message.kind == _DELETE_LINK:
-        return LinkEvent(link.index, link.name, Change.GONE)
-    return LinkEvent(link.index, link.name, Change.UP if link.is_up else Change.DOWN)
 
 
 def _ifinfo(index: int) -> bytes:

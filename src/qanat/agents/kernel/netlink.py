@@ -28,7 +28,6 @@ REPLACE: Final = 0x100
 EXCL: Final = 0x200
 CREATE: Final = 0x400
 
-_MULTI: Final = 0x2
 _DUMP_INTERRUPTED: Final = 0x10
 _CAPPED: Final = 0x100
 _EXPLAINED: Final = 0x200

@@ -72,11 +72,6 @@ class Gate(Protocol):
         """What may pass at most, on the scale of ``reading().passed.total``."""
         ...
 
-    @property
-    def offloads(self) -> Sequence[str]:
-        """Offloads that could not be switched off: with any of them some packet headers go uncounted."""
-        ...
-
     def raise_to(self, ceiling: Octets) -> None:
         """Let octets pass up to this running total, and not one more than the gate can promise."""
         ...
@@ -113,3 +108,8 @@ class Gate(Protocol):
     def remove(self) -> None:
         """Take the gate down and leave the interface as it was found."""
         ...
+
+
+def uncounted(offloads: Sequence[str]) -> str:
+    """Say behind ``describe`` what merges packets here in spite of us, if anything does."""
+    return f"; with {', '.join(offloads)} on, some packet headers go uncounted" if offloads else ""

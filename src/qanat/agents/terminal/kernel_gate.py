@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import re
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
@@ -33,7 +33,7 @@ from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, Server
+from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, Server, uncounted
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -144,10 +144,6 @@ class KernelGate:
     def ceiling(self) -> Octets:
         return self._ladder.ceiling
 
-    @property
-    def offloads(self) -> Sequence[str]:
-        return self._offloads
-
     def raise_to(self, ceiling: Octets) -> None:
         """Let octets pass up to this running total, and not one more. Takes effect at once, or as rungs run dry."""
         assert ceiling >= self.ceiling, "a ceiling only rises; close() lowers it"
@@ -186,8 +182,10 @@ class KernelGate:
         return self._advance()
 
     def describe(self) -> str:
-        merged = f"; {', '.join(self._offloads)} stays on, so some headers go uncounted" if self._offloads else ""
-        return f"the kernel stops {self.interface} at the octet and keeps it stopped without this program{merged}"
+        return (
+            f"the kernel stops {self.interface} at the octet and keeps it stopped without this program"
+            f"{uncounted(self._offloads)}"
+        )
 
     def detach(self) -> None:
         self._sockets.close()

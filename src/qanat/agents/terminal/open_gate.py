@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import still_merging
-from qanat.agents.terminal.gate import GateEvent, Reading, Server
+from qanat.agents.terminal.gate import GateEvent, Reading, Server, uncounted
 from qanat.units import Octets
 
 
@@ -17,6 +17,7 @@ class OpenGate:
         self._links = Links()
         self._link = self._links.find(interface)
         self._because = because
+        self._offloads = still_merging(self._link)
         self._meter = f"{boot_id()}/{self._link.index}"
         self._ceiling = self._links.octets(self._link).total
         self._is_over = True
@@ -36,10 +37,6 @@ class OpenGate:
     @property
     def ceiling(self) -> Octets:
         return self._ceiling
-
-    @property
-    def offloads(self) -> Sequence[str]:
-        return still_merging(self._link)
 
     def raise_to(self, ceiling: Octets) -> None:
         """Remember the ceiling; nothing enforces it."""
@@ -71,7 +68,7 @@ class OpenGate:
     def describe(self) -> str:
         return (
             f"{self.interface} is metered, but nothing stops it at the end of a quota, because {self._because}: "
-            "run as root, or inside a user and network namespace"
+            f"run as root, or inside a user and network namespace{uncounted(self._offloads)}"
         )
 
     def detach(self) -> None:

@@ -7,13 +7,13 @@ them apart. A router advertisement may bring an IPv6 default route back; the nex
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
 
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import GateEvent, Reading, Server
+from qanat.agents.terminal.gate import GateEvent, Reading, Server, uncounted
 from qanat.units import Octets
 
 
@@ -53,10 +53,6 @@ class RouteGate:
     def ceiling(self) -> Octets:
         return self._ceiling
 
-    @property
-    def offloads(self) -> Sequence[str]:
-        return self._offloads
-
     def raise_to(self, ceiling: Octets) -> None:
         """Let octets pass until a reading finds this running total reached."""
         assert ceiling >= self._ceiling, "a ceiling only rises; close() lowers it"
@@ -95,7 +91,7 @@ class RouteGate:
     def describe(self) -> str:
         return (
             f"the default route of {self.interface} is taken out of use when a reading finds the quota used up; "
-            f"what passes between two readings passes, because {self._because}"
+            f"what passes between two readings passes, because {self._because}{uncounted(self._offloads)}"
         )
 
     def detach(self) -> None:

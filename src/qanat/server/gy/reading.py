@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from qanat.charging.credit_control import Ask, Use
+from qanat.charging.interrogation import Ask, Use
 from qanat.charging.session import Event
 from qanat.server.gy.quirks import Quirks
 from qanat.units import Octets, Unit

@@ -10,8 +10,9 @@ from zlib import crc32
 
 import msgspec
 
-from qanat.charging.credit_control import Interrogation, Use, disable, interrogate
+from qanat.charging.credit_control import disable, interrogate
 from qanat.charging.events import Action, settle
+from qanat.charging.interrogation import Interrogation, Use
 from qanat.charging.session import Answer, Event
 from qanat.ids import Owner, SessionId
 from qanat.ledger.book import countable

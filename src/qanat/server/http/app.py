@@ -16,7 +16,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qanat.errors import BadInput, Fault, StoreFault
-from qanat.server.http import clearing, live, looking, market, offices, peers, people, signing, vouchers, watching
+from qanat.server.http import (
+    about_base_stations,
+    clearing,
+    live,
+    looking,
+    market,
+    offices,
+    peers,
+    people,
+    signing,
+    vouchers,
+    watching,
+)
 from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
@@ -47,6 +59,7 @@ def make_app(services: Services) -> ASGIApp:
         vouchers.router,
         peers.router,
         market.router,
+        about_base_stations.router,
         clearing.router,
         looking.router,
         watching.router,

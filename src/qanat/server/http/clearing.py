@@ -1,10 +1,9 @@
-"""What staff sees of the exchange: trades, disputes, base stations, and the settlement between operators."""
+"""What staff sees of the exchange: trades, disputes, and the settlement between operators."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path as Folder
 from typing import Annotated
 
@@ -16,18 +15,15 @@ from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import caller_may_serve
-from qanat.registry.base_stations import BaseStation
 from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
 from qanat.server.http.bodies import DisputeNote, Period
 from qanat.server.http.effects import Administrator, Limit, StaffCaller, administrator, effect, not_theirs, refuse
-from qanat.server.http.market import shown_base_station
 from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
-from qanat.server.http.views.base_stations import BaseStationList
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
-from qanat.server.listing import listed, of_operator
+from qanat.server.listing import listed
 from qanat.server.settling import settle
 
 router = APIRouter()
@@ -78,18 +74,6 @@ async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Requ
         return settle_dispute(work, found, note=body.note)
 
     return await effect(request, decide, show=DisputeView.of, caller=caller)
-
-
-@router.get("/v1/base-stations", tags=["base stations"])
-async def list_base_stations(
-    request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100
-) -> BaseStationList:
-    """List base stations by id."""
-    store = services_of(request).store
-    found, more = await listed(store, BaseStation, seen=of_operator(caller), after=after, limit=limit)
-    return BaseStationList(
-        base_stations=[await store.decide(partial(shown_base_station, station=one)) for one in found], next=more
-    )
 
 
 @router.get(

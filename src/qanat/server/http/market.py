@@ -1,4 +1,4 @@
-"""What people do at the exchange: orders, circles, trades, statements, disputes, payments, identity codes."""
+"""What people do at the exchange: identity codes, orders, circles, trades, statements, payments, disputes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from qanat.errors import StoreFault
-from qanat.exchange import booking, identity, obligations, orders
+from qanat.exchange import booking, identity, obligations, orders, recall
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.obtained import obtained
 from qanat.exchange.offers import offers_for
@@ -19,23 +19,13 @@ from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
-from qanat.registry.base_stations import (
-    BaseStation,
-    base_stations_of,
-    last_heard,
-    reach_base_station,
-    revoke_base_station,
-)
-from qanat.registry.codes import issue_code
 from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.server import trading
-from qanat.server.http.bodies import CodeRequest, NewCircle, NewDemand, NewSupply, Payment
+from qanat.server.http.bodies import NewCircle, NewDemand, NewSupply, Payment
 from qanat.server.http.effects import AnyCaller, Subject, effect, view
 from qanat.server.http.services import services_of
 from qanat.server.http.subjects import acting_for, both
-from qanat.server.http.translate_trades import stop
-from qanat.server.http.views.base_stations import BaseStationList, BaseStationView
 from qanat.server.http.views.orders import (
     CircleList,
     CircleView,
@@ -47,7 +37,6 @@ from qanat.server.http.views.orders import (
     SupplyList,
     SupplyView,
 )
-from qanat.server.http.views.terminals import CodeView
 from qanat.server.http.views.trades import (
     DisputeList,
     DisputeView,
@@ -59,7 +48,7 @@ from qanat.server.http.views.trades import (
     TradeView,
 )
 from qanat.system import fresh_code, fresh_id
-from qanat.units import HOUR, Instant, Millis, MinorUnits, Octets, format_instant, later
+from qanat.units import HOUR, Instant, Millis, MinorUnits, Octets, later
 
 router = APIRouter()
 _both: Final = partial(both, router)
@@ -109,7 +98,7 @@ async def stop_supply(name: Subject, order: str, request: Request, caller: AnyCa
 
     def decide(work: Work, one: Subscriber) -> SupplyOrder | Refused:
         found = orders.find_supply(work, one.id, order)
-        return found if isinstance(found, Refused) else stop(work, found)
+        return found if isinstance(found, Refused) else recall.stop(work, found)
 
     return await effect(request, acting_for(caller, name, decide), show=SupplyView.of, caller=caller)
 
@@ -247,56 +236,6 @@ async def list_own_disputes(name: Subject, request: Request, caller: AnyCaller) 
         show=lambda found: DisputeList(disputes=[DisputeView.of(one) for one in found]),
         caller=caller,
     )
-
-
-# -- base stations
-
-
-@_both("POST", "/base-station-codes", CodeView, tag="base stations")
-async def issue_base_station_code(name: Subject, body: CodeRequest, request: Request, caller: AnyCaller) -> Response:
-    """Issue a one-time code with which a base station of this subscriber enrols."""
-    code = fresh_code()
-    hours = body.hours or services_of(request).settings.agents.code_hours
-
-    def decide(work: Work, one: Subscriber) -> CodeView:
-        valid = Millis(hours * HOUR)
-        issued = issue_code(
-            work, code=code, operator=one.operator, subscriber=one.id, valid=valid, device="base station"
-        )
-        return CodeView(
-            code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
-        )
-
-    return await effect(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
-
-
-@_both("GET", "/base-stations", BaseStationList, tag="base stations")
-async def list_own_base_stations(name: Subject, request: Request, caller: AnyCaller) -> Response:
-    """List a subscriber's base stations."""
-
-    def decide(work: Work, one: Subscriber) -> BaseStationList:
-        return BaseStationList(
-            base_stations=[shown_base_station(work, station) for station in base_stations_of(work, one.id)]
-        )
-
-    return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
-
-
-@router.post(
-    "/v1/base-stations/{id}/revocation", status_code=201, response_model=BaseStationView, tags=["base stations"]
-)
-async def revoke_station(id: str, request: Request, caller: AnyCaller) -> Response:
-    """End a base station: it admits nobody and is granted nothing. Repeating is safe."""
-
-    def decide(work: Work) -> BaseStationView | Refused:
-        found = reach_base_station(work, caller, id)
-        return found if isinstance(found, Refused) else shown_base_station(work, revoke_base_station(work, found))
-
-    return await effect(request, decide, show=lambda shown: shown, caller=caller)
-
-
-def shown_base_station(work: Work, station: BaseStation) -> BaseStationView:
-    return BaseStationView.of(station, identity.issue(work, station.owner), last_heard(work, station.id))
 
 
 def _supply(work: Work, one: Subscriber, body: NewSupply, id: str) -> SupplyOrder:

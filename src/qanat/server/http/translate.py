@@ -11,7 +11,8 @@ from zlib import crc32
 
 import msgspec
 
-from qanat.charging.credit_control import Ask, Interrogation, Use, interrogate, report
+from qanat.charging.credit_control import interrogate, report
+from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.metering import ingest
 from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Event, Grant

@@ -18,16 +18,17 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import replace as with_changes
 
-from qanat.charging import sweep as charging_sweep
-from qanat.charging.credit_control import Ask, Bound, Interrogation, Use, interrogate, report
+from qanat.charging.credit_control import interrogate, report
+from qanat.charging.interrogation import Ask, Bound, Interrogation, Use
 from qanat.charging.metering import ingest
 from qanat.charging.quota import Policy
-from qanat.charging.session import Event, Session, State
+from qanat.charging.session import Event, Session
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
 from qanat.exchange.booking import book_trade, foresee, report_excess
+from qanat.exchange.bounds import bounded_out, room
 from qanat.exchange.obtained import obtained
-from qanat.exchange.orders import SupplyOrder, expire_supply, stop_supply
+from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
@@ -160,7 +161,7 @@ def recalls(work: Work, base_station: str, *, ask_again_ms: int) -> wire.Recalls
     station = base_station_or_refused(work, base_station)
     if isinstance(station, Refused):
         return station
-    return wire.Recalls(trades=trades.recalled_at(work, base_station), ask_again_ms=ask_again_ms)
+    return wire.Recalls(trades=recalled_at(work, base_station), ask_again_ms=ask_again_ms)
 
 
 def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> wire.TradeCounted | Refused:
@@ -171,26 +172,6 @@ def terminal_count(work: Work, terminal: Terminal, message: wire.TradeCount) -> 
     trade = disputes.terminal_counted(work, trade, up=Octets(message.up), down=Octets(message.down))
     disputes.reconcile(work, trade)
     return wire.TradeCounted(trade=trade.id, agrees=disputes.agrees(trade))
-
-
-def stop(work: Work, order: SupplyOrder) -> SupplyOrder:
-    """Stop a supply order and recall what runs on it, with the reason. Repeating is safe."""
-    stopped = stop_supply(work, order)
-    for trade in trades.recall(work, stopped):
-        why = still_authorised(work, trade, stopped)
-        if why is not None:
-            remember(work, why, who=subscriber_owner(trade.demander), session=trade.id)
-    return stopped
-
-
-def sweep(work: Work, owner: Owner) -> int:
-    """Do what is due for one owner, then end the trades whose session has fallen silent."""
-    swept = charging_sweep.sweep(work, owner, _SWEEPERS)
-    for trade in work.all(Trade, owner):
-        session = work.get(Session, owner, trade.id)
-        if trade.running and session is not None and session.state is State.CLOSED:
-            book_trade(work, trades.end(work, trade, trades.Event.EXPIRED))
-    return swept
 
 
 def lending(policy: Policy) -> Policy:
@@ -225,7 +206,7 @@ def _admitted(work: Work, policy: Policy, trade: Trade) -> wire.Admitted:
             "order": trade.order,
             "price_per_gb": trade.price.money,
             "currency": "" if trade.price.unit == "octets" else trade.price.unit,
-            "octets": min(trades.room(work, trade, order), book.available(work, trade.owner)),
+            "octets": min(room(work, trade, order), book.available(work, trade.owner)),
             "report_interval_s": policy.report_interval_s,
             "server_time": work.now,
         },
@@ -238,7 +219,7 @@ def _question(work: Work, trade: Trade, base_station: str, message: agent.Interr
     if message.kind != "final" and message.wants != 0:
         asks = (Ask(wanted=None if message.wants is None else Octets(message.wants)),)
     order = trades.order_of(work, trade)
-    barred = still_authorised(work, trade, order) or trades.bounded_out(work, trade, order) if asks else None
+    barred = still_authorised(work, trade, order) or bounded_out(work, trade, order) if asks else None
     return Interrogation(
         session=SessionId(trade.id),
         owner=trade.owner,
@@ -250,7 +231,7 @@ def _question(work: Work, trade: Trade, base_station: str, message: agent.Interr
         uses=tuple(Use(octets=Octets(0), quota=QuotaId(quota), ends=True) for quota in message.returns),
         asks=asks,
         barred=barred,
-        bound=Bound(octets=trades.room(work, trade, order), until=order.until),
+        bound=Bound(octets=room(work, trade, order), until=order.until),
     )
 
 
@@ -278,20 +259,3 @@ def _trade_of_terminal(work: Work, terminal: Terminal, id: str) -> Trade | None:
 
 def _never_admitted(quota: str) -> Refused:
     return Refused(Refusal.UNKNOWN_SESSION, {"session": session_of(quota)})
-
-
-def _sweep_trade(work: Work, trade: Trade) -> None:
-    """Forget an ended trade after its time; end one whose base station never opened a session."""
-    if not trade.running:
-        trades.forget(work, trade)
-    elif work.get(Session, trade.owner, trade.id) is None:
-        book_trade(work, trades.end(work, trade, trades.Event.EXPIRED))
-    else:
-        work.put(with_changes(trade, due=None))
-
-
-_SWEEPERS: Final[charging_sweep.Sweepers] = {
-    Trade: _sweep_trade,
-    trades.TradeLink: trades.forget_link,
-    SupplyOrder: expire_supply,
-}

@@ -77,14 +77,9 @@ class Station:
         self._around = around
         self._life = self._boots = 0
         self._alarms: dict[str, int] = {}
-        self._trade_of: dict[str, str] = {}
         self._gate = self._new_gate()
 
     # The agent's life
-
-    @property
-    def is_alive(self) -> bool:
-        return self.guests is not None
 
     def start(self) -> None:
         if self.guests is None:
@@ -145,10 +140,6 @@ class Station:
         session = None if self.guests is None else self.guests.at(ip_address(address))
         if session is not None:
             self._guarded(partial(session.stop, said.LEFT))
-
-    def is_serving(self, address: str) -> bool:
-        session = None if self.guests is None else self.guests.at(ip_address(address))
-        return session is not None and session.why is None
 
     def pass_packets(self, address: str, link_address: LinkAddress, *, up: bool, packets: int, size: int) -> int:
         return self._gate.meet(key_of(ip_address(address)), link_address, up=up, packets=packets, size=size)

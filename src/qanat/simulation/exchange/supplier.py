@@ -8,12 +8,12 @@ from random import Random
 from typing import Final
 
 from qanat.errors import StoreFault
+from qanat.exchange import recall
 from qanat.exchange.orders import SupplyOrder, find_supply, open_supply
 from qanat.ledger.work import Work
 from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber, find_subscriber
 from qanat.registry.wallets import top_up
-from qanat.server.http import translate_trades as translate
 from qanat.simulation.agenda import Agenda
 from qanat.simulation.exchange.market import Market
 from qanat.units import HOUR, MINUTE, Millis, Octets, later
@@ -93,4 +93,4 @@ class Supplier:
 def _stop(work: Work, supplier: str, id: str) -> None:
     order = find_supply(work, supplier, id)
     if isinstance(order, SupplyOrder) and order.stopped_at is None:
-        translate.stop(work, order)
+        recall.stop(work, order)

@@ -92,7 +92,6 @@ class Close(Struct, frozen=True):
 
 Action = Message | Send | Opened | TurnedAway | Refused | WakeAt | Close
 """A message is to be delivered: a request to serve, or the answer to one of ours."""
-Capabilities = CapabilitiesExchangeRequest | CapabilitiesExchangeAnswer
 
 
 class _Given(NamedTuple):

@@ -11,7 +11,7 @@ from qanat.registry.subscribers import Subscriber, create_subscriber
 from qanat.registry.wallets import balance_of, top_up
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
-from qanat.server.timers import sweep_once
+from qanat.server.sweeper import sweep_once
 from qanat.store.store import MemoryStore, Store
 from qanat.units import DAY, HOUR, Octets, later
 

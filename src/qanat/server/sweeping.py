@@ -1,0 +1,46 @@
+"""What is due for an owner: what charging sweeps, and what the exchange has to do when a trade falls silent. Pure.
+
+A trade's session is charging's, which knows no trades; so the two are swept together here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from qanat.charging import sweep as charging
+from qanat.charging.session import Session, State
+from qanat.exchange import trades
+from qanat.exchange.booking import book_trade
+from qanat.exchange.orders import SupplyOrder, expire_supply
+from qanat.exchange.trades import Event, Trade
+from qanat.ids import Owner
+from qanat.ledger.work import Work
+
+
+def sweep(work: Work, owner: Owner) -> int:
+    """Do what is due for one owner, then end the trades whose session has fallen silent."""
+    swept = charging.sweep(work, owner, _SWEEPERS)
+    for trade in work.all(Trade, owner):
+        session = work.get(Session, owner, trade.id)
+        if trade.running and session is not None and session.state is State.CLOSED:
+            book_trade(work, trades.end(work, trade, Event.EXPIRED))
+    return swept
+
+
+def _sweep_trade(work: Work, trade: Trade) -> None:
+    """Forget an ended trade after its time; end one whose base station never opened a session."""
+    if not trade.running:
+        trades.forget(work, trade)
+    elif work.get(Session, trade.owner, trade.id) is None:
+        book_trade(work, trades.end(work, trade, Event.EXPIRED))
+    else:
+        work.put(replace(trade, due=None))
+
+
+_SWEEPERS: Final[charging.Sweepers] = {
+    Trade: _sweep_trade,
+    trades.TradeLink: trades.forget_link,
+    SupplyOrder: expire_supply,
+}

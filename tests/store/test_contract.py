@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ from tests.store.logs import Database, FailingLog, run
 from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
-from qanat.ids import Owner
+from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
-from qanat.ledger.work import Work
+from qanat.ledger.work import Record, Work
+from qanat.store.port import Log
 from qanat.store.store import Store
 from qanat.units import Instant
 
@@ -281,6 +282,50 @@ def test_when_a_batch_is_lost_nothing_decided_on_top_of_it_is_acknowledged(
         bucket = await store.decide(lambda work: work.get(Account, Owner("subscriber/alice"), "b"))
         assert bucket is not None
         assert bucket.reserved == 0
+        await store.close()
+
+    run(story)
+
+
+class OpenedSlowly(FailingLog):
+    """Pages that were asked for before the fault arrive while it is looked where the database stands."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log, fails_at=2, after=False, appends_only=True)
+        self.asked, self._looked_at = asyncio.Event(), asyncio.Event()
+
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        records = await super().load(owners)
+        if "subscriber/late" in owners and not self.failed:
+            self.asked.set()
+            await self._looked_at.wait()
+        return records
+
+    async def heads(self) -> dict[Shard, int]:
+        if self.failed:
+            self._looked_at.set()
+            for _ in range(10):  # whoever waited for pages has them
+                await asyncio.sleep(0)
+        return await super().heads()
+
+
+def test_a_page_that_arrives_after_a_batch_was_lost_is_decided_on_when_the_store_is_ready(
+    database: Database, clock: ManualClock
+) -> None:
+    async def story() -> None:
+        before = await database.open(clock)
+        await before.decide_all([fund("alice", 100), fund("late", 100)])
+        await before.close()
+        log = OpenedSlowly(database.log())
+        store = await Store(log, clock).open()
+        await store.decide(fund("alice", 100, id="c"))
+        await store.find(Account)  # no row is written any more
+        late = asyncio.create_task(store.decide(say("late", "s", 0, Event.FIRST)))
+        await log.asked.wait()
+        with pytest.raises(StoreFault):
+            await store.decide(fund("alice", 100, id="d"))
+        await late
+        assert (await store.audit()).problems == []
         await store.close()
 
     run(story)

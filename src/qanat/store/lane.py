@@ -162,15 +162,17 @@ class Lane:
                     raise StoreFault("the store is closing; ask again when the server is back")
                 if not self._ready.is_set():
                     await self._ready.wait()
-                if missed:
+                elif missed:
                     for owner in missed:
                         self._pages.pin(owner)
                     loaded += missed
                     await self._load(missed)
-                try:
-                    return self._decide(decision)
-                except NotLoaded as miss:
-                    missed = miss.owners
+                    missed = ()
+                else:
+                    try:
+                        return self._decide(decision)
+                    except NotLoaded as miss:
+                        missed = miss.owners
         finally:
             if loaded:
                 self._pages.unpin(loaded)

@@ -27,6 +27,8 @@ from qanat.wire.signature import public_key
 Code = Annotated[str, Meta(min_length=1, max_length=32)]
 """An identity code as a person wrote it."""
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Role = Literal["demander", "supplier", "base_station", "supplier_terminal", "terminal"]
+"""In what part somebody or something is in a trade; ``terminal`` is the demander's."""
 
 
 class BaseStationEnrolment(Message, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ class Admitted(Message, frozen=True, kw_only=True):
     """Empty for a person who came with a passcode."""
     supplier: Name
     supplier_terminal: str
-    identities: dict[Literal["demander", "supplier", "base_station", "supplier_terminal", "terminal"], Code]
+    identities: dict[Role, Code]
     """The identity codes of all who take part (source: S1)."""
     order: Name
     price_per_gb: Amount

@@ -236,6 +236,22 @@ def test_another_realm_or_host_is_not_served(live: Live, smf: Gateway) -> None:
     assert smf.ask("I").result_code == 3003
 
 
+def test_what_a_relay_wrote_beside_a_request_comes_back_with_whatever_it_is_told(live: Live, pgw: Gateway) -> None:
+    """Granted, refused, of a stranger, at the end, debited, gone astray: RFC 6733 §6.2 makes no exception."""
+    relayed = avp("Proxy-Info", text("Proxy-Host", "relay.test"), avp("Proxy-State", b"state"))
+    told = [
+        say(pgw, "I", mscc(wants(1_000)), relayed),
+        say(pgw, "I", mscc(wants(2_000)), relayed),
+        say(pgw, "I", mscc(wants(1_000)), relayed, imsi="001019999999999"),
+        say(pgw, "T", relayed),
+        say(pgw, "E", u32("Requested-Action", 0), wants(5), relayed),
+    ]
+    pgw.who = replace(pgw.who, destination_realm="elsewhere.test")
+    told.append(say(pgw, "U", relayed))
+    assert [one.result_code for one in told] == [2001, 5004, 5030, 2001, 2001, 3003]
+    assert [one.proxy_infos for one in told] == [(relayed,)] * 6
+
+
 def test_the_answer_comes_in_the_order_that_clients_were_built_against(live: Live, smf: Gateway) -> None:
     smf.send(smf.request("I"))
     octets, codes, at = smf.receive_octets(), [], 20
@@ -309,6 +325,14 @@ def test_what_happens_after_the_last_quota_is_a_setting(
         assert final_unit.redirect_server.address == "https://top.up/"
     else:
         assert final_unit.filter_ids == ("only-top-up",)
+
+
+def test_how_long_a_quota_may_be_held_unused_is_a_setting(tmp_path: Path) -> None:
+    with live_server(tmp_path, settings_for(tmp_path, gy={"holding_s": 300})) as live, Gateway(live) as smf:
+        funded(live)
+        accepted(live)
+        smf.introduce()
+        assert smf.ask("I").services[0].quota_holding_time_s == 300
 
 
 def test_the_first_answer_says_what_to_do_when_we_cannot_be_reached(smf: Gateway) -> None:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qanat.agents.base_station import identity as identities
 from qanat.agents.base_station.gateway import Gateway
-from qanat.agents.base_station.gateway import Server as Signalling
 from qanat.agents.base_station.http import HttpServer
 from qanat.agents.base_station.office import Office
 from qanat.agents.base_station.portal import Portal
 from qanat.agents.base_station.run import BaseStation
 from qanat.agents.base_station.slots import Slots
 from qanat.agents.base_station.state_file import StateFile
-from qanat.agents.channel import Server, read_server
+from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.kept_channel import KeptChannels
 from qanat.agents.log import Log
 from qanat.agents.reporter import ANY_ROUTE, Reporter
+from qanat.agents.signalling import endpoints_now
 from qanat.clock import Clock
-from qanat.errors import Unreachable
 
 if TYPE_CHECKING:
     from qanat.agents.base_station.page_tls import PageTls
@@ -55,7 +53,7 @@ def run_base_station(
         clock=corrected,
         exchange=KeptChannels().exchange,
     )
-    signalling = [each for url in [identity.server, *free] for each in _addresses(read_server(url), log)]
+    signalling = [each for url in [identity.server, *free] for each in endpoints_now(read_server(url), log)]
     slots = Slots(slots_path(state))
     try:
         station = BaseStation(
@@ -97,11 +95,3 @@ def slots_path(state: Path) -> Path:
 
 def state_path(state: Path) -> Path:
     return state / "state.json"
-
-
-def _addresses(server: Server, log: Log) -> list[Signalling]:
-    try:
-        return [(ip_address(address), server.port) for _, address in server.addresses()]
-    except Unreachable as fault:
-        log("server has no address", sentence=str(fault))
-        return []

@@ -11,22 +11,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from qanat.agents.base_station.ground import Laid
 from qanat.agents.base_station.ruleset import plain_name, ruleset, table_for
-from qanat.agents.kernel import nft
 from qanat.agents.kernel.ladder import label_of
 from qanat.agents.kernel.lay import ForeignTable, run_nft
 from qanat.agents.kernel.link import Link, Links
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import make_countable
+from qanat.agents.signalling import Endpoint, let_through
 from qanat.system import fresh_id
 from qanat.units import Octets
 
-Server = tuple[IPv4Address | IPv6Address, int]
 _COMMENT: Final = re.compile(r"qanat-station/1 (\S+) (\S+) (\S+) (\d+)")
 _SHARED: Final = ("forged", "refused_up", "refused_dn", "signalling_up", "signalling_dn")
 
@@ -36,7 +34,7 @@ class Gateway(Laid):
 
     nft: Nft
 
-    def __init__(self, *, access: str, uplink: str, portal_port: int, signalling: Iterable[Server] = ()) -> None:
+    def __init__(self, *, access: str, uplink: str, portal_port: int, signalling: Iterable[Endpoint] = ()) -> None:
         self.table: Table = table_for(access)
         plain_name(uplink)
         with ExitStack() as sockets:
@@ -48,7 +46,7 @@ class Gateway(Laid):
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self.table)))
             self.merging: list[str] = self._make_countable()
-            self._allow_signalling(set(signalling))
+            let_through(self.nft, self.table, set(signalling))
             self._sockets = sockets.pop_all()
 
     @property
@@ -126,8 +124,3 @@ class Gateway(Laid):
         sides = {self.access.index, self.uplink.index}
         ports = [link for link in self._links.all() if sides & {link.index, link.master}]
         return [f"{offload} on {link.name}" for link in ports for offload in make_countable(self._links, link)]
-
-    def _allow_signalling(self, servers: set[Server]) -> None:
-        for version in (4, 6):
-            wanted = {nft.service_key(*server) for server in servers if server[0].version == version}
-            self.nft.make_hold(self.table, f"servers{version}", wanted)

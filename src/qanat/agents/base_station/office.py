@@ -1,7 +1,7 @@
-"""The way to the server for everything a base station says: many questions at once, each repeated until it is answered.
+"""The way to the server for everything a base station says: many questions at once, each in a thread.
 
-When the server cannot be reached, one question tries the road and the others wait for what it finds: ten thousand
-holders must not each find out for themselves.
+Once the server could not be reached, questions of the next two seconds are told so at once: ten thousand holders must not
+each find out for themselves. Who repeats a question, and when, is the holder's (``outbox``).
 """
 
 from __future__ import annotations

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from ipaddress import ip_address
 from pathlib import Path
 
-from qanat.agents.channel import Server, read_server
+from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
 from qanat.agents.reporter import Reporter
+from qanat.agents.signalling import endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
 from qanat.agents.terminal.gate import Carried, Gate
-from qanat.agents.terminal.gate import Server as GateServer
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile, read_state
 from qanat.clock import Clock
-from qanat.errors import Unreachable
 
 
 def run_terminal(
@@ -49,7 +47,7 @@ def run_terminal(
     before = read_state(state_path(state))
 
     def open_gate(carried: Carried | None) -> Gate:
-        return choose_gate(interface, signalling=signalling_with(server, log), carried=carried)
+        return choose_gate(interface, signalling=endpoints_now(server, log), carried=carried)
 
     journal = Journal(journal_path(state))
     watch = LinkWatch(interface)
@@ -63,7 +61,7 @@ def run_terminal(
             log=log,
             state_file=StateFile(state_path(state), clock),
             report_interval_s=report_interval_s,
-            resolve=lambda: signalling_with(server, log),
+            resolve=lambda: endpoints_now(server, log),
         )
         asyncio.run(agent.run())
     finally:
@@ -77,12 +75,3 @@ def journal_path(state: Path) -> Path:
 
 def state_path(state: Path) -> Path:
     return state / "state.json"
-
-
-def signalling_with(server: Server, log: Log) -> list[GateServer]:
-    """Return the addresses of the server, traffic with which is never charged; none when its name has none now."""
-    try:
-        return [(ip_address(address), server.port) for _, address in server.addresses()]
-    except Unreachable as fault:
-        log("server has no address", sentence=str(fault))
-        return []

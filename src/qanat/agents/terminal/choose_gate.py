@@ -8,7 +8,8 @@ from typing import Final
 
 from qanat.agents.kernel.lay import NftMissing
 from qanat.agents.kernel.netlink import KernelFault
-from qanat.agents.terminal.gate import Carried, Gate, Server
+from qanat.agents.signalling import Endpoint
+from qanat.agents.terminal.gate import Carried, Gate
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
@@ -17,7 +18,7 @@ _FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-def choose_gate(interface: str, *, signalling: Collection[Server], carried: Carried | None = None) -> Gate:
+def choose_gate(interface: str, *, signalling: Collection[Endpoint], carried: Carried | None = None) -> Gate:
     """Open the gate of this interface, or go on with the one that stands. It is shut until it is raised.
 
     With ``carried`` a gate that has to be laid goes on with these counts.

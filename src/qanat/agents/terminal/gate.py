@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Protocol
 
 from qanat.agents.kernel.link import UpDown
+from qanat.agents.signalling import Endpoint
 from qanat.units import Octets
 
 NOTHING: Final = UpDown(Octets(0), Octets(0))
-
-Server = tuple[IPv4Address | IPv6Address, int]
-"""Address and TCP port of a Qanat server: signalling with it is never charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +79,7 @@ class Gate(Protocol):
         """Let no service octet pass any more; return the final count. The ceiling comes down to what has passed."""
         ...
 
-    def allow_signalling(self, servers: Collection[Server]) -> None:
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
         """Let these servers be reached from now on, and no others."""
         ...
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,14 +14,14 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from qanat.agents.base_station.said import Here
-from qanat.agents.channel import Server, exchange, read_server
+from qanat.agents.channel import exchange, read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of, write_whole
 from qanat.agents.log import Log
 from qanat.agents.reporter import Rejected, Reporter, problem_of
+from qanat.agents.signalling import endpoints_of
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.enrol import channels_of
-from qanat.agents.terminal.gate import Server as GateServer
 from qanat.agents.terminal.own_count import OwnCount, interface_towards
 from qanat.clock import Clock
 from qanat.errors import Fault, Unreachable
@@ -87,7 +86,7 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     send_counts(state, reporter, log)
     own = own_identities(state, reporter)
     leaving = _heeded()
-    count = OwnCount(interface, free=[*_addresses(server), *_addresses(counter.server)])
+    count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)])
     try:
         admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
         count.open()
@@ -179,7 +178,3 @@ def _stay(counter: Counter, trade: str, leaving: threading.Event, log: Log) -> N
                 log("refused", reason=here.refusal.reason, sentence=here.refusal.sentence, cure=here.refusal.cure)
             return
     counter.depart()
-
-
-def _addresses(server: Server) -> list[GateServer]:
-    return [(ip_address(address), server.port) for _, address in server.addresses()]

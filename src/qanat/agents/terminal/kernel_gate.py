@@ -33,7 +33,8 @@ from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, Server, uncounted
+from qanat.agents.signalling import Endpoint, let_through
+from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, uncounted
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -109,7 +110,7 @@ class Laid:
 class KernelGate:
     """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Server], carried: Carried | None = None) -> None:
+    def __init__(self, interface: str, *, signalling: Iterable[Endpoint], carried: Carried | None = None) -> None:
         self._table = table_for(interface)
         self._built_on: tuple[Octets, Octets] | None = None
         with ExitStack() as sockets:
@@ -121,7 +122,7 @@ class KernelGate:
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
             sockets.enter_context(closing(Routes())).refresh()
-            self._allow_signalling(set(signalling))
+            self.allow_signalling(set(signalling))
             self._climb = self._adopt_ladder()
             self._ladder = self._climb.ladder
             self._follow_interface()
@@ -166,8 +167,8 @@ class KernelGate:
         self._ladder.ceiling = final.passed.total
         return final
 
-    def allow_signalling(self, servers: Collection[Server]) -> None:
-        self._allow_signalling(set(servers))
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
+        let_through(self._nft, self._table, servers)
 
     def fileno(self) -> int:
         return self._depletions.fileno()
@@ -227,11 +228,6 @@ class KernelGate:
             )
         )
         return laid
-
-    def _allow_signalling(self, servers: set[Server]) -> None:
-        for collection, version in (("servers4", 4), ("servers6", 6)):
-            wanted = {nft.service_key(*server) for server in servers if server[0].version == version}
-            self._nft.make_hold(self._table, collection, wanted)
 
     def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""

@@ -15,7 +15,8 @@ from qanat.agents.kernel.link import Link, NoSuchInterface
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
-from qanat.agents.terminal.gate import Carried, Gate, GateEvent, Server
+from qanat.agents.signalling import Endpoint
+from qanat.agents.terminal.gate import Carried, Gate, GateEvent
 from qanat.agents.terminal.gate import Reading as GateReading
 from qanat.agents.terminal.witness import Testimony, Witness
 from qanat.units import Octets
@@ -62,7 +63,7 @@ class Meter:
     def shut(self) -> Reading | None:
         return self._charge(lambda gate: gate.close())
 
-    def allow_signalling(self, servers: Collection[Server]) -> None:
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
         self._at_gate(lambda gate: gate.allow_signalling(servers))
 
     def testify(self) -> Testimony | None:

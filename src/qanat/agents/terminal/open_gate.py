@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import still_merging
-from qanat.agents.terminal.gate import GateEvent, Reading, Server, uncounted
+from qanat.agents.signalling import Endpoint
+from qanat.agents.terminal.gate import GateEvent, Reading, uncounted
 from qanat.units import Octets
 
 
@@ -54,7 +55,7 @@ class OpenGate:
         self._is_over = True
         return final
 
-    def allow_signalling(self, servers: Collection[Server]) -> None:
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
         """Everything is let through as it is."""
 
     def fileno(self) -> None:

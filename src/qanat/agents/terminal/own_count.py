@@ -15,8 +15,8 @@ from typing import Final
 
 from qanat.agents.channel import Server, ipv4_address
 from qanat.agents.kernel.link import UpDown
+from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.choose_gate import choose_gate
-from qanat.agents.terminal.gate import Server as GateServer
 from qanat.errors import Unreachable
 from qanat.units import Octets
 
@@ -26,7 +26,7 @@ _ENDLESS: Final = 1 << 60
 class OwnCount:
     """Counts from when it is made until ``finish``; nothing passes before ``open``."""
 
-    def __init__(self, interface: str, *, free: Collection[GateServer]) -> None:
+    def __init__(self, interface: str, *, free: Collection[Endpoint]) -> None:
         self._gate = choose_gate(interface, signalling=free)
         self._base = self._gate.reading().passed
 

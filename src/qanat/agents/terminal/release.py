@@ -14,8 +14,9 @@ from qanat.agents.holder import Holder
 from qanat.agents.holding import Reading
 from qanat.agents.journal import Journal
 from qanat.agents.log import Log
+from qanat.agents.signalling import endpoints_now
 from qanat.agents.terminal import identity as identities
-from qanat.agents.terminal.assemble import journal_path, signalling_with
+from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.gate import Gate
 from qanat.agents.terminal.gate import Reading as GateReading
@@ -28,7 +29,7 @@ def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Oc
     identity = identities.load(state)
     journal = Journal(journal_path(state))
     try:
-        signalling = signalling_with(read_server(identity.server), log)
+        signalling = endpoints_now(read_server(identity.server), log)
         gate = choose_gate(interface or identity.interface, signalling=signalling)
         holder = Holder(journal.load())
         actions: deque[Action] = deque(holder.start(clock.now(), _charge(gate, gate.reading()), link=False))

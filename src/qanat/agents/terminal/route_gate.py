@@ -13,14 +13,15 @@ from contextlib import ExitStack, closing
 from qanat.agents.kernel.link import Links, boot_id
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
 from qanat.agents.kernel.route import Routes
-from qanat.agents.terminal.gate import GateEvent, Reading, Server, uncounted
+from qanat.agents.signalling import Endpoint
+from qanat.agents.terminal.gate import GateEvent, Reading, uncounted
 from qanat.units import Octets
 
 
 class RouteGate:
     """Adopts what stands: a parked route is a shut gate. Raises NoSuchInterface, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Server], because: str) -> None:
+    def __init__(self, interface: str, *, signalling: Iterable[Endpoint], because: str) -> None:
         self._servers = [address for address, _ in signalling]
         self._because = because
         self._is_open = False
@@ -74,7 +75,7 @@ class RouteGate:
         self._ceiling = final.passed.total
         return final
 
-    def allow_signalling(self, servers: Collection[Server]) -> None:
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
         before, self._servers = self._servers, [address for address, _ in servers]
         if not self._is_open and self._servers != before:
             self._routes.restore(self._link, kept=before)

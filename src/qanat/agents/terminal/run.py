@@ -22,7 +22,8 @@ from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
-from qanat.agents.terminal.gate import Gate, GateEvent, Server
+from qanat.agents.signalling import Endpoint
+from qanat.agents.terminal.gate import Gate, GateEvent
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
 from qanat.errors import Fault
@@ -49,10 +50,10 @@ class Agent:
         log: Log,
         state_file: StateFile,
         report_interval_s: int | None,
-        resolve: Callable[[], list[Server]],
+        resolve: Callable[[], list[Endpoint]],
     ) -> None:
         self._resolve = resolve
-        self._signalling: list[Server] = []
+        self._signalling: list[Endpoint] = []
         self._journal = journal
         self._meter = meter
         self._watch = watch
@@ -238,7 +239,7 @@ class Agent:
         else:
             self._guarded(partial(self._arrived, message, answer))
 
-    def _allow(self, servers: list[Server]) -> None:
+    def _allow(self, servers: list[Endpoint]) -> None:
         """The server's name may lead elsewhere by now: the gate must let the message through before it is sent."""
         if servers and servers != self._signalling:
             self._meter.allow_signalling(servers)

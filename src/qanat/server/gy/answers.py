@@ -130,16 +130,6 @@ def _why_not(service: Mscc, grants: tuple[Grant, ...]) -> ResultCode:
     return RESULT_CODE[grants[0].refusal]
 
 
-def _units(grants: list[Grant]) -> Units:
-    sizes = {grant.unit: grant.octets for grant in grants}
-    seconds = sizes.get("seconds")
-    return Units(
-        total=sizes.get("octets"),
-        time_s=None if seconds is None else min(seconds, _MAX_U32),
-        service_specific=sizes.get("units"),
-    )
-
-
 def refusal(house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
     return CreditControlAnswer(
         flags=request.flags & PROXIABLE,
@@ -163,7 +153,7 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
     debited = action is Action.DEBIT
     services = tuple(
         Mscc(
-            granted=_units([grant]) if debited else None,
+            granted=_debited(grant) if debited else None,
             service_ids=service.service_ids,
             rating_group=service.rating_group,
             result_code=_SUCCESS,
@@ -182,7 +172,15 @@ def event_answer(house: House, request: CreditControlRequest, action: Action, to
         cc_request_type=request.cc_request_type,
         cc_request_number=request.cc_request_number,
         services=services,
-        granted=_units([told.grants[0]]) if debited and not services else None,
+        granted=_debited(told.grants[0]) if debited and not services else None,
         check_balance_result=balance if action is Action.CHECK else None,
         proxy_infos=request.proxy_infos,
     )
+
+
+def _debited(grant: Grant) -> Units:
+    if grant.unit == "octets":
+        return Units(total=grant.octets)
+    if grant.unit == "seconds":
+        return Units(time_s=min(grant.octets, _MAX_U32))
+    return Units(service_specific=grant.octets)

@@ -28,6 +28,7 @@ from qanat.exchange.authorise import Demander, authorise, still_authorised
 from qanat.exchange.booking import book_trade, foresee, report_excess
 from qanat.exchange.bounds import bounded_out, room
 from qanat.exchange.obtained import obtained
+from qanat.exchange.prices import OCTET_FOR_OCTET
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner, QuotaId, SessionId
@@ -186,31 +187,28 @@ def _open(work: Work, trade: Trade, demander: Demander) -> Trade:
 
 def _admitted(work: Work, policy: Policy, trade: Trade) -> wire.Admitted:
     order = trades.order_of(work, trade)
-    codes: dict[str, Owner] = {
+    taking_part: dict[wire.Role, Owner] = {
         "demander": subscriber_owner(trade.demander),
         "supplier": trade.owner,
         "base_station": base_station_owner(trade.base_station),
     }
     if trade.terminal:
-        codes["terminal"] = terminal_owner(trade.terminal)
+        taking_part["terminal"] = terminal_owner(trade.terminal)
     if trade.supplier_terminal:
-        codes["supplier_terminal"] = terminal_owner(trade.supplier_terminal)
-    return msgspec.convert(
-        {
-            "trade": trade.id,
-            "demander": trade.demander,
-            "terminal": trade.terminal,
-            "supplier": trade.supplier,
-            "supplier_terminal": trade.supplier_terminal,
-            "identities": {role: identity.issue(work, subject) for role, subject in codes.items()},
-            "order": trade.order,
-            "price_per_gb": trade.price.money,
-            "currency": "" if trade.price.unit == "octets" else trade.price.unit,
-            "octets": min(room(work, trade, order), book.available(work, trade.owner)),
-            "report_interval_s": policy.report_interval_s,
-            "server_time": work.now,
-        },
-        wire.Admitted,
+        taking_part["supplier_terminal"] = terminal_owner(trade.supplier_terminal)
+    return wire.Admitted(
+        trade=trade.id,
+        demander=trade.demander,
+        terminal=trade.terminal,
+        supplier=trade.supplier,
+        supplier_terminal=trade.supplier_terminal,
+        identities={role: identity.issue(work, subject) for role, subject in taking_part.items()},
+        order=trade.order,
+        price_per_gb=trade.price.money,
+        currency="" if trade.price.unit == OCTET_FOR_OCTET else trade.price.unit,
+        octets=min(room(work, trade, order), book.available(work, trade.owner)),
+        report_interval_s=policy.report_interval_s,
+        server_time=work.now,
     )
 
 

@@ -6,8 +6,9 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from qanat.charging.metering import JournalMark, ingest
+from qanat.charging.session import Quota, Session
 from qanat.clock import ManualClock
-from qanat.ids import Owner
+from qanat.ids import Owner, QuotaId
 from qanat.refusals import Refusal, Refused
 from qanat.store.desk import Desk
 from qanat.units import MAX_OCTETS, Instant, Octets
@@ -18,6 +19,11 @@ ALICE = Owner("subscriber/alice")
 
 def row(seq: int, octets: int, *, quota: str = "q", epoch: int = 1) -> UsageRow:
     return UsageRow(seq=seq, quota=quota, epoch=epoch, up=0, down=octets, reserved=octets, at=Instant(0))
+
+
+def holding(quota: str) -> Quota:
+    end = Instant(1)
+    return Quota(id=QuotaId(quota), octets=30, rating_group=None, parts=(), valid_until=end, deadline=end)
 
 
 class Server:
@@ -95,6 +101,16 @@ def test_many_quotas_later_an_old_row_still_counts_nothing() -> None:
     mark = server.desk.get(JournalMark, ALICE, "j")
     assert mark is not None
     assert len(mark.totals) <= 33
+
+
+def test_a_quota_that_is_still_held_counts_on_however_many_others_there_are() -> None:
+    """One journal of a base station with fifty demanders on one supplier's octets."""
+    server, held = Server(), [holding(f"q{number}") for number in range(50)]
+    server.desk.decide(lambda work: work.put(Session(owner=ALICE, id="trd-1", quotas=tuple(held))))
+    for turn in (1, 2, 3):
+        first = 50 * (turn - 1)
+        server.take(*(row(first + n, 10 * turn, quota=quota.id) for n, quota in enumerate(held, 1)), floor=first)
+    assert server.posted == 50 * 30
 
 
 @settings(max_examples=200, deadline=None)

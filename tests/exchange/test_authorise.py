@@ -365,6 +365,27 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     assert again.sentence == "Order dem-bob has 0 octets left of 500: too few for what is asked."
 
 
+def test_a_demand_order_that_a_late_report_took_too_far_is_refused(market: World) -> None:
+    """The base station of the first trade was silent until its demander had been served elsewhere."""
+    demand(market, total=500)
+    admission = Admission(passcode="PASS-CODE", wish=Wish(supplier=market.code("alice")))
+    admitted = market.ask(admission)
+    assert isinstance(admitted, Admitted)
+    silent = Gateway(market, admitted)
+    late = silent.row(silent.held[0].quota, 400)
+    for _ in range(2):
+        market.clock.advance(30 * MINUTE)
+        market.sweep()
+    again = market.ask(admission)
+    assert isinstance(again, Admitted)
+    other = Gateway(market, again)
+    other.pass_(300)
+    other.finish()
+    silent.send(late)
+    market.deliver()
+    assert refused(market.ask(admission)) is Refusal.ORDER_EXHAUSTED
+
+
 def test_a_wrong_passcode_and_one_of_a_stopped_order_are_refused(market: World) -> None:
     order = demand(market)
     unknown = market.ask(Admission(passcode="PASS-WORD"))

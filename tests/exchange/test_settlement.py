@@ -195,6 +195,23 @@ def test_a_closing_that_was_interrupted_goes_on() -> None:
     run(test)
 
 
+def test_a_preview_changes_nothing_even_where_a_closing_was_interrupted(tmp_path: Path) -> None:
+    """It may have begun to read before the period was closed; and the files are still to be written."""
+
+    async def test(store: Store) -> None:
+        await fill(store, many(10))
+        await store.decide(partial(close_period, period=PERIOD))
+        preview = await settle(store, PERIOD)
+        assert isinstance(preview, Settled)
+        assert preview.unchanged
+        settled = await settle(store, PERIOD, close=True, directory=tmp_path)
+        assert isinstance(settled, Settled)
+        assert settled.closed is not None
+        assert (settled.closed.records, settled.files) == (10, tuple(sorted(OPERATORS)))
+
+    run(test)
+
+
 def test_what_is_booked_after_the_closing_is_in_the_next_open_period(world: World) -> None:
     world.buy("alice", 9_000)
     world.offer("alice")

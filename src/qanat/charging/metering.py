@@ -6,11 +6,12 @@ The difference to what was known is what there is to post. ``acked`` is the end 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from qanat.charging.session import Session
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
@@ -62,7 +63,8 @@ def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport, most:
     octets = sum(delta.values())
     if octets > most:
         return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets})
-    _forget_oldest(totals, last_seq, acked)
+    for quota in _forgettable(work, owner, last_seq, acked):
+        del totals[quota], last_seq[quota]
     work.put(replace(mark, acked=acked, totals=totals, last_seq=last_seq))
     return Ingested(delta, up, acked)
 
@@ -83,8 +85,10 @@ def _raise_total(totals: dict[str, dict[int, tuple[int, int]]], row: UsageRow) -
     return now_up - up, now_down - down
 
 
-def _forget_oldest(totals: dict[str, dict[int, tuple[int, int]]], last_seq: dict[str, int], acked: int) -> None:
-    """Keep the latest quotas; forget an older one only when all its rows are confirmed and so can't come again."""
-    for quota in sorted(last_seq, key=last_seq.__getitem__)[:-_QUOTAS_KEPT]:
-        if last_seq[quota] <= acked:
-            del totals[quota], last_seq[quota]
+def _forgettable(work: Work, owner: Owner, last_seq: Mapping[str, int], acked: int) -> list[str]:
+    """Return quotas before the latest that are held no more and whose rows are all confirmed: none of them comes again."""
+    oldest = [quota for quota in sorted(last_seq, key=last_seq.__getitem__)[:-_QUOTAS_KEPT] if last_seq[quota] <= acked]
+    if not oldest:
+        return []
+    held = {quota.id for session in work.records(Session, owner).values() for quota in session.quotas}
+    return [quota for quota in oldest if quota not in held]

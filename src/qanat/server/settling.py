@@ -36,7 +36,7 @@ class Settled:
     @property
     def unchanged(self) -> bool:
         """Whether a closed period still comes to what it came to when it was closed."""
-        return self.closed is None or self.closed.digest == self.clearing.digest
+        return self.closed is None or self.closed.digest in ("", self.clearing.digest)
 
 
 class OperatorFile:
@@ -70,14 +70,16 @@ async def settle(
 ) -> Settled | Refused:
     """Compute a period's positions, write ``<operator>-<period>.csv`` into ``directory`` if one is given, and close it.
 
-    Without ``close`` it is a preview. Refused when it is to be closed and was closed before; computing a closed period
-    again gives the same figures. ``note`` writes down that it was closed, in the same decision. Raises StoreFault:
-    repeating is safe.
+    Without ``close`` it is a preview, which changes nothing. Refused when it is to be closed and was closed before;
+    computing a closed period again gives the same figures. ``note`` writes down that it was closed, in the same decision.
+    Raises StoreFault: repeating is safe.
     """
-    if close:
-        closing = await store.decide(partial(_close, period=period, note=note))
-        if isinstance(closing, Refused):
-            return closing
+    # Before anything is read: a preview that a closing overtakes has read an open period.
+    closed = await store.decide(
+        partial(_close, period=period, note=note) if close else partial(closed_period, period=period)
+    )
+    if isinstance(closed, Refused):
+        return closed
     clearing = Clearing()
     with ExitStack() as stack:
         files: dict[str, OperatorFile] = {}
@@ -92,7 +94,8 @@ async def settle(
                 files[operator].add(text)
         for file in files.values():
             file.finish()
-    closed = await store.decide(partial(_seal, period=period, clearing=clearing))
+    if close:
+        closed = await store.decide(partial(_seal, period=period, clearing=clearing))
     return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
 
 
@@ -117,10 +120,11 @@ def _close(work: Work, period: str, note: Callable[[Work], None]) -> Period | Re
     return closed
 
 
-def _seal(work: Work, period: str, clearing: Clearing) -> Period | None:
+def _seal(work: Work, period: str, clearing: Clearing) -> Period:
     """Keep with a closed period what it came to; it must come to the same ever after."""
     held = closed_period(work, period)
-    if held is None or held.digest:
+    assert held is not None, f"period {period} is sealed when it is closed, not before"
+    if held.digest:
         return held
     sealed = replace(held, records=clearing.records, digest=clearing.digest)
     work.put(sealed)

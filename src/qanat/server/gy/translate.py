@@ -19,7 +19,7 @@ from qanat.ledger.book import countable
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
-from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
+from qanat.registry.subscribers import Subscriber, barred, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
 from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.answers import House, event_answer, granted, refusal
 from qanat.server.gy.quirks import Quirks
@@ -110,7 +110,7 @@ def _interrogation(request: CreditControlRequest, said: Said, subscriber: Subscr
         holder=request.origin_host,
         uses=said.uses,
         asks=said.asks,
-        barred=None if subscriber.status == "active" else _barred(subscriber),
+        barred=barred(subscriber),
     )
 
 
@@ -121,11 +121,6 @@ def _implausible(work: Work, owner: Owner, uses: tuple[Use, ...]) -> Refused | N
         return None
     most = most_used(uses)
     return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": most}) if most > limit else None
-
-
-def _barred(subscriber: Subscriber) -> Refused:
-    facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
-    return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
 
 
 def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) -> Refused | None:

@@ -248,3 +248,18 @@ def test_a_difference_between_gate_and_interface_is_logged_and_shown(
             words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
         )
     assert "200000 octets apart: more than" in shown.stdout
+
+
+def test_after_a_kill_what_passed_is_charged_exactly_though_the_link_is_away_when_the_agent_is_back(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 2 * MB)
+    agent.kill()
+    world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "1")
+    again = Running(world, state)
+    assert again.wait_for("terminal agent started")["link"] == "away"
+    again.wait_for("quota returned")
+    again.stop()
+    assert server.operator.used == passed(world) >= 2 * MB

@@ -110,12 +110,12 @@ class Agent:
         self._do(self._holder.start(self._clock.now(), self._meter.reading(), link=link))
 
     def _follow(self) -> bool:
-        """Look at the link and have its gate; return whether the link is in use."""
+        """Look at the interface and have its gate, in use or not: what it has counted is charged; return whether it is."""
         link = self._watch.look()
         if link is not None:
             self._meter.follow(link)
         self._listen_to(self._meter.gate)
-        return link is not None
+        return link is not None and self._watch.is_used(link)
 
     def _listen_to(self, gate: Gate | None) -> None:
         if gate is self._heard:

@@ -49,7 +49,7 @@ def balance(desk: Desk, id: str) -> int:
 
 def test_reserved_octets_are_no_longer_available_and_come_home_when_released() -> None:
     desk = desk_with(100)
-    parts = desk.decide(lambda work: book.reserve(work, ALICE, Octets(30)))
+    parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(30)))
     assert desk.decide(lambda work: book.available(work, ALICE)) == 70
     assert desk.decide(lambda work: book.release(work, ALICE, parts)) == 30
     assert desk.decide(lambda work: book.available(work, ALICE)) == 100
@@ -62,13 +62,13 @@ def test_one_quota_may_span_several_buckets_in_order_of_priority_then_expiry_the
     desk.decide(lambda work: bucket(work, "forever", 10))
     desk.decide(lambda work: bucket(work, "soon", 10, days=1))
     desk.decide(lambda work: bucket(work, "first", 10, priority=-1))
-    parts = desk.decide(lambda work: book.reserve(work, ALICE, Octets(35)))
+    parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(35)))
     assert parts == (("first", 10), ("soon", 10), ("late", 10), ("forever", 5))
 
 
 def test_usage_past_a_reservation_is_posted_from_what_else_there_is_and_then_as_debt() -> None:
     desk = desk_with(10, 10)
-    parts = desk.decide(lambda work: book.reserve(work, ALICE, Octets(5)))
+    parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(5)))
     left = desk.decide(lambda work: book.post(work, ALICE, parts, Octets(27)))
     assert left == ()
     assert (balance(desk, "b0"), balance(desk, "b1"), balance(desk, "debt"), balance(desk, "used")) == (0, 0, -7, 27)
@@ -99,7 +99,7 @@ def test_an_expired_bucket_gives_nothing_new_but_honours_what_was_reserved() -> 
     clock = ManualClock()
     desk = Desk(clock)
     desk.decide(lambda work: bucket(work, "b", 10, days=1))
-    parts = desk.decide(lambda work: book.reserve(work, ALICE, Octets(4)))
+    parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(4)))
     clock.advance(DAY_MS)
     assert desk.decide(lambda work: book.available(work, ALICE)) == 0
     desk.decide(lambda work: book.expire(work, _the(work, "b")))
@@ -114,7 +114,7 @@ def test_a_decision_that_is_given_up_leaves_no_trace() -> None:
     before = len(desk.entries)
 
     def give_up(work: Work) -> None:
-        book.reserve(work, ALICE, Octets(5))
+        book.reserve(work, book.usable_buckets(work, ALICE), Octets(5))
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -150,7 +150,9 @@ class Book(RuleBasedStateMachine):
     @rule(share=st.integers(1, 100))
     def reserve(self, share: int) -> None:
         wanted = self.desk.decide(lambda work: book.available(work, ALICE)) * share // 100
-        self.held.append(self.desk.decide(lambda work: book.reserve(work, ALICE, Octets(wanted))))
+        self.held.append(
+            self.desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(wanted)))
+        )
 
     @rule(octets=st.integers(0, 1500), data=st.data())
     def post(self, octets: int, data: st.DataObject) -> None:

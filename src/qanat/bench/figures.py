@@ -1,9 +1,8 @@
-"""The figures of one benchmark run, and how several runs are summed up: by their medians."""
+"""The figures of one benchmark run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 import msgspec
 from msgspec.structs import replace
@@ -60,17 +59,6 @@ def with_put_off(measured: Figures, latencies_s: Sequence[float]) -> Figures:
     ordered = sorted(latencies_s)
     slowest, middle_one = round(ordered[-1] * 1000, 3), _percentile(ordered, 50_0)
     return replace(measured, put_off=len(ordered), put_off_p50_ms=middle_one, put_off_slowest_ms=slowest)
-
-
-def middle(runs: Sequence[Figures]) -> Figures:
-    """Return the run whose rate is the median of all (the lower one of an even number)."""
-    rate = sorted(run.requests_per_s for run in runs)[(len(runs) - 1) // 2]
-    return next(run for run in runs if run.requests_per_s == rate)
-
-
-def spread(runs: Sequence[Figures]) -> str:
-    rates = [run.requests_per_s for run in runs]
-    return f"{min(rates)} … {median(rates):.0f} … {max(rates)}"
 
 
 def _percentile(ordered: Sequence[float], per_mille: int) -> float:

@@ -53,7 +53,7 @@ def _grant(
         previous=_previous_size(session, ask.rating_group),
         available=available,
     )
-    parts = book.reserve_from(work, buckets, octets)
+    parts = book.reserve(work, buckets, octets)
     valid_until = policy.valid_until(work.now, _first_end(buckets[: len(parts)], bound.until))
     quota = Quota(
         id=_quota_id(session, request, ask),

@@ -23,7 +23,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation, base_station_or_refused
 from qanat.registry.names import digest, name_of, subscriber_owner
-from qanat.registry.subscribers import Subscriber, find_subscriber
+from qanat.registry.subscribers import Subscriber, active_or_refused
 from qanat.registry.terminals import Terminal, terminal_or_refused
 from qanat.units import MINUTE, Instant, Octets, format_instant
 from qanat.wire.base_station import Admission, SignedPresentation, Wish, is_signed_by, read_presentation
@@ -103,7 +103,7 @@ def in_service(work: Work, base_station: str) -> BaseStation | Refused:
         return station
     if station.state == "revoked":
         return Refused(Refusal.BASE_STATION_REVOKED, {"base_station": station.id})
-    owner = active(work, station.subscriber)
+    owner = active_or_refused(work, station.subscriber)
     return owner if isinstance(owner, Refused) else station
 
 
@@ -113,7 +113,7 @@ def still_authorised(work: Work, trade: Trade, order: SupplyOrder) -> Refused | 
     if isinstance(station, Refused):
         return station
     for name in (trade.demander, trade.supplier):
-        subscriber = active(work, name)
+        subscriber = active_or_refused(work, name)
         if isinstance(subscriber, Refused):
             return subscriber
     for terminal in filter(None, (trade.terminal, trade.supplier_terminal)):
@@ -121,15 +121,6 @@ def still_authorised(work: Work, trade: Trade, order: SupplyOrder) -> Refused | 
         if isinstance(found, Refused):
             return found
     return still_consents(work, order, demander=trade.demander, base_station=station, most=trade.price)
-
-
-def active(work: Work, name: str) -> Subscriber | Refused:
-    subscriber = find_subscriber(work, name)
-    if subscriber is None:
-        return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": name})
-    if subscriber.status == "suspended":
-        return Refused(Refusal.SUBSCRIBER_SUSPENDED, {"subscriber": name, "operator": subscriber.operator})
-    return subscriber
 
 
 # -- the demander
@@ -153,7 +144,7 @@ def _by_presentation(work: Work, signed: SignedPresentation, station: BaseStatio
         return terminal
     if not is_signed_by(signed, terminal.public_key):
         return Refused(Refusal.WRONG_SIGNATURE, {"key_id": terminal.id})
-    subscriber = active(work, terminal.subscriber)
+    subscriber = active_or_refused(work, terminal.subscriber)
     if isinstance(subscriber, Refused):
         return subscriber
     proof = digest(signed.text)
@@ -224,7 +215,7 @@ def _by_passcode(work: Work, passcode: str, wish: Wish) -> Demander | Refused:
     demand = demand_of_passcode(work, passcode)
     if isinstance(demand, Refused):
         return demand
-    subscriber = active(work, demand.demander)
+    subscriber = active_or_refused(work, demand.demander)
     if isinstance(subscriber, Refused):
         return subscriber
     return Demander(
@@ -291,7 +282,7 @@ def _best_offer(
     suppliers = {*offered_by, *partners(work, name)} - {name}
     orders = [order for one in sorted(suppliers) for order in work.all(SupplyOrder, subscriber_owner(one))]
     for order in ranked(work, name, orders):
-        found = active(work, order.supplier)
+        found = active_or_refused(work, order.supplier)
         if not isinstance(found, Refused) and _barred(work, order, demander, station) is None:
             return order
     return Refused(Refusal.NO_SUPPLY, {"demander": name, "base_station": station.id})
@@ -307,7 +298,7 @@ def _supplier(work: Work, code: str) -> Supplier | Refused:
         if isinstance(found, Refused):
             return found
         terminal, named = found.id, subscriber_owner(found.subscriber)
-    subscriber = active(work, name_of(named))
+    subscriber = active_or_refused(work, name_of(named))
     return subscriber if isinstance(subscriber, Refused) else Supplier(subscriber=subscriber, terminal=terminal)
 
 

@@ -112,12 +112,7 @@ def available(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
     return available_buckets(work, owner, unit)[1]
 
 
-def reserve(work: Work, owner: Owner, octets: Octets) -> tuple[Part, ...]:
-    """Set octets aside, from as many buckets as it takes. There must be enough: ask ``available`` first."""
-    return reserve_from(work, usable_buckets(work, owner), octets)
-
-
-def reserve_from(work: Work, buckets: list[Account], octets: Octets) -> tuple[Part, ...]:
+def reserve(work: Work, buckets: list[Account], octets: Octets) -> tuple[Part, ...]:
     """Set octets aside on these buckets, in this order; they must be as this decision sees them, and hold enough."""
     parts: list[Part] = []
     left = int(octets)

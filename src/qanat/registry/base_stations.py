@@ -15,7 +15,7 @@ from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, caller_may_serve
 from qanat.registry.codes import enrolled_already, usable_code, use_code
 from qanat.registry.names import base_station_owner, claim, public_key_owner, subscriber_owner
-from qanat.registry.subscribers import find_subscriber
+from qanat.registry.subscribers import active_or_refused
 from qanat.units import Instant
 from qanat.wire.base_station import BaseStationEnrolment
 
@@ -66,11 +66,9 @@ def enrol_base_station(work: Work, asked: BaseStationEnrolment, *, id: str) -> B
     known = enrolled_already(work, asked.public_key)
     if known:
         return known
-    subscriber = find_subscriber(work, code.subscriber)
-    if subscriber is None:
-        return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": code.subscriber})
-    if subscriber.status == "suspended":
-        return Refused(Refusal.SUBSCRIBER_SUSPENDED, {"subscriber": subscriber.id, "operator": subscriber.operator})
+    subscriber = active_or_refused(work, code.subscriber)
+    if isinstance(subscriber, Refused):
+        return subscriber
     base_station = BaseStation(
         owner=base_station_owner(id),
         id=id,

@@ -84,6 +84,18 @@ def subscriber_or_refused(work: Work, name: str) -> Subscriber | Refused:
     return find_subscriber(work, name) or Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": name})
 
 
+def barred(subscriber: Subscriber) -> Refused | None:
+    """Tell why nothing may be granted, sold or enrolled to a subscriber now, if so. What it used is counted all the same."""
+    if subscriber.status == "active":
+        return None
+    return Refused(Refusal.SUBSCRIBER_SUSPENDED, {"subscriber": subscriber.id, "operator": subscriber.operator})
+
+
+def active_or_refused(work: Work, name: str) -> Subscriber | Refused:
+    found = subscriber_or_refused(work, name)
+    return found if isinstance(found, Refused) else barred(found) or found
+
+
 def reach(work: Work, caller: Caller, name: str) -> Subscriber | Refused:
     """Return the subscriber if this caller may act for it.
 

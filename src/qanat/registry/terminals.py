@@ -28,7 +28,7 @@ from qanat.registry.names import (
 )
 from qanat.registry.sims import SimProfile, give_back, lend, lend_on
 from qanat.registry.spelling import plain
-from qanat.registry.subscribers import Subscriber, find_subscriber
+from qanat.registry.subscribers import Subscriber, barred, find_subscriber
 from qanat.units import Instant
 from qanat.wire.agent import Enrolment
 
@@ -63,9 +63,9 @@ def enrol(work: Work, asked: Enrolment, *, id: str, binding_code: str) -> Termin
         return code
     if code.terminal:
         return terminal_or_refused(work, code.terminal)
-    barred = enrolled_already(work, asked.public_key) or _suspended(work, code.subscriber)
-    if barred:
-        return barred
+    refused = enrolled_already(work, asked.public_key) or _suspended(work, code.subscriber)
+    if refused:
+        return refused
     earlier = _earlier_terminal(work, asked.serial, code)
     if isinstance(earlier, Refused):
         return earlier
@@ -149,9 +149,7 @@ def terminals_of(work: Work, subscriber: str) -> list[Terminal]:
 
 def _suspended(work: Work, name: str) -> Refused | None:
     subscriber = find_subscriber(work, name) if name else None
-    if subscriber is None or subscriber.status == "active":
-        return None
-    return Refused(Refusal.SUBSCRIBER_SUSPENDED, {"subscriber": name, "operator": subscriber.operator})
+    return None if subscriber is None else barred(subscriber)
 
 
 def _earlier_terminal(work: Work, serial: str, code: EnrolmentCode) -> Terminal | Refused | None:

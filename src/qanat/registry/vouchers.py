@@ -19,7 +19,7 @@ from qanat.refusals import Refusal, Refused
 from qanat.registry.names import secret_owner
 from qanat.registry.operators import require_operator
 from qanat.registry.spelling import checks, plain, with_check
-from qanat.registry.subscribers import Subscriber
+from qanat.registry.subscribers import Subscriber, barred
 from qanat.registry.wallets import pay_into_wallet, top_up
 from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, format_instant, later
 
@@ -128,9 +128,9 @@ def redeem(work: Work, subscriber: Subscriber, *, code: str, bucket: str) -> Red
     """
     if not is_well_spelt(code):
         return Refused(Refusal.MISSPELT_VOUCHER)
-    if subscriber.status == "suspended":
-        facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
-        return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
+    refused = barred(subscriber)
+    if refused:
+        return refused
     voucher = work.get(Voucher, _page(code), "voucher")
     batch = find_batch(work, voucher.batch) if voucher else None
     if voucher is None or batch is None or batch.operator != subscriber.operator:

@@ -8,7 +8,7 @@ from qanat.ledger.book import Account, open_bucket, pay_in, tally, transfer, usa
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.plans import count_sale, plan_on_sale
-from qanat.registry.subscribers import Subscriber
+from qanat.registry.subscribers import Subscriber, barred
 from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, format_money, later
 
 
@@ -32,9 +32,9 @@ def pay_into_wallet(work: Work, subscriber: Subscriber, *, amount: MinorUnits, c
 
 def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Account | Refused:
     """Sell a plan against the wallet and return the new bucket, which gets the id ``bucket``."""
-    if subscriber.status == "suspended":
-        facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
-        return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
+    refused = barred(subscriber)
+    if refused:
+        return refused
     sold = plan_on_sale(work, plan, operator=subscriber.operator)
     if isinstance(sold, Refused):
         return sold

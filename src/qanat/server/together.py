@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from qanat.errors import Fault
 from qanat.ids import Owner
@@ -17,7 +16,6 @@ from qanat.server.http.services import Services
 from qanat.server.metrics import together
 from qanat.server.notices import Change
 
-_log: Final = structlog.get_logger("siblings")
 _LOOK_S: Final = 5
 """How soon a peer that was accepted on another host may come."""
 

@@ -19,7 +19,7 @@ from qanat.ledger.book import countable
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
-from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
+from qanat.registry.subscribers import Subscriber, barred, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
 from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.answers import House, event_answer, granted, refusal
 from qanat.server.gy.quirks import Quirks
@@ -56,7 +56,7 @@ def answer(
         return _refused(work, house, request, implausible, subscriber.owner)
     asked = _interrogation(request, said, subscriber)
     if said.event is _ONCE:
-        return _event(work, house, request, asked)
+        return _event(work, house, request, said, asked)
     told = interrogate(work, house.policy, asked)
     if told.refusal is not None or [grant for grant in told.grants if grant.refusal is not None]:
         _remember_refusals(work, asked, told)
@@ -110,7 +110,7 @@ def _interrogation(request: CreditControlRequest, said: Said, subscriber: Subscr
         holder=request.origin_host,
         uses=said.uses,
         asks=said.asks,
-        barred=None if subscriber.status == "active" else _barred(subscriber),
+        barred=barred(subscriber),
     )
 
 
@@ -121,11 +121,6 @@ def _implausible(work: Work, owner: Owner, uses: tuple[Use, ...]) -> Refused | N
         return None
     most = most_used(uses)
     return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": most}) if most > limit else None
-
-
-def _barred(subscriber: Subscriber) -> Refused:
-    facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
-    return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
 
 
 def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) -> Refused | None:
@@ -179,7 +174,9 @@ def _refused(
 # Single events
 
 
-def _event(work: Work, house: House, request: CreditControlRequest, asked: Interrogation) -> CreditControlAnswer:
+def _event(
+    work: Work, house: House, request: CreditControlRequest, said: Said, asked: Interrogation
+) -> CreditControlAnswer:
     action = _ACTIONS.get(request.requested_action or RequestedAction.DIRECT_DEBITING)
     if action is None:
         refused = Refused(Refusal.NOT_RATED, {"service": "a price enquiry"})
@@ -187,4 +184,4 @@ def _event(work: Work, house: House, request: CreditControlRequest, asked: Inter
     told = settle(work, action, asked)
     if told.refusal is not None and action is not Action.CHECK:
         return _refused(work, house, request, Refused(told.refusal, told.facts), asked.owner)
-    return event_answer(house, request, action, told)
+    return event_answer(house, request, said, action, told)

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from qanat.ledger.book import available, usable_buckets
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import subscriber_owner
+from qanat.registry.names import subscriber_owner, terminal_owner
 from qanat.registry.terminals import Terminal, enrol, terminal_or_refused
 from qanat.server.http import translate
+from qanat.server.http.devices import from_bearer, from_terminal
 from qanat.server.http.effects import refuse
-from qanat.server.http.services import Services, services_of
+from qanat.server.http.services import Services
 from qanat.system import fresh_code, fresh_id
 from qanat.wire.agent import (
     CloudSim,
@@ -40,13 +40,9 @@ _interrogation: Final = msgspec.json.Decoder(Interrogation)
 _report: Final = msgspec.json.Decoder(UsageReport)
 
 
-async def enrolment(request: Request) -> Response:
+@from_bearer
+async def enrolment(services: Services, key: str, body: bytes) -> Response:
     """Enrol a terminal. The request is signed with the key it brings: proof that the terminal holds both halves."""
-    services = services_of(request)
-    body = await request.body()
-    key = services.admission.bearer(request, body)
-    if isinstance(key, Refused):
-        return await refuse(services, key)
     asked = _enrolment.decode(body)
     if asked.public_key != key:
         return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": asked.public_key}))
@@ -57,14 +53,16 @@ async def enrolment(request: Request) -> Response:
     return Response(_encode(_enrolled(terminal, services)), 201, media_type="application/json")
 
 
-async def interrogation(request: Request) -> Response:
+@from_terminal
+async def interrogation(services: Services, id: str, body: bytes) -> Response:
     """Report, give back, ask (RFC 8506 §5). A repeat of the same number gets the same answer."""
-    return await _ask(request, interrogation_of)
+    return await _decided(services, interrogation_of(services, id, body), terminal=id)
 
 
-async def usage(request: Request) -> Response:
+@from_terminal
+async def usage(services: Services, id: str, body: bytes) -> Response:
     """Take rows of the usage journal; what is confirmed is durable, and may be deleted by the terminal."""
-    return await _ask(request, usage_of)
+    return await _decided(services, usage_of(services, id, body), terminal=id)
 
 
 class Question(NamedTuple):
@@ -99,18 +97,15 @@ def usage_of(_: Services, id: str, body: bytes) -> Question:
     return Question(decide)
 
 
-async def own_terminal(request: Request) -> Response:
+@from_terminal
+async def own_terminal(services: Services, id: str, _: bytes) -> Response:
     """Tell a terminal what the server knows of it."""
-    services = services_of(request)
-    id = await services.admission.terminal(request, await request.body())
-    if isinstance(id, Refused):
-        return await refuse(services, id)
 
     def look(work: Work) -> TerminalView | Refused:
         terminal = terminal_or_refused(work, id)
         return terminal if isinstance(terminal, Refused) else _terminal_view(work, terminal)
 
-    return await _answer(services, await services.store.decide(look), terminal=id)
+    return await _decided(services, Question(look), terminal=id)
 
 
 Described = tuple[Route, type[msgspec.Struct] | None, type[msgspec.Struct], int]
@@ -138,21 +133,10 @@ def encoded(services: Services, outcome: msgspec.Struct) -> bytes:
     return _encode(outcome)
 
 
-async def _ask(request: Request, read: Callable[[Services, str, bytes], Question]) -> Response:
-    services = services_of(request)
-    body = await request.body()
-    id = await services.admission.terminal(request, body)
-    if isinstance(id, Refused):
-        return await refuse(services, id)
-    question = read(services, id, body)
-    return await _answer(services, await services.store.decide(question.decide), terminal=id, session=question.session)
-
-
-async def _answer(
-    services: Services, outcome: msgspec.Struct | Refused, *, terminal: str, session: str = ""
-) -> Response:
+async def _decided(services: Services, question: Question, *, terminal: str) -> Response:
+    outcome = await services.store.decide(question.decide)
     if isinstance(outcome, Refused):
-        return await refuse(services, outcome, who=f"terminal/{terminal}", session=session)
+        return await refuse(services, outcome, who=terminal_owner(terminal), session=question.session)
     return Response(encoded(services, outcome), media_type="application/json")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,8 +23,9 @@ from qanat.server import trading
 from qanat.server.http import translate_trades as translate
 from qanat.server.http.admission import BASE_STATION
 from qanat.server.http.agents import Described
+from qanat.server.http.devices import from_base_station, from_bearer, from_terminal
 from qanat.server.http.effects import refuse
-from qanat.server.http.services import Services, services_of
+from qanat.server.http.services import Services
 from qanat.system import fresh_id
 from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 from qanat.wire.base_station import (
@@ -50,13 +50,9 @@ _report: Final = msgspec.json.Decoder(UsageReport)
 _count: Final = msgspec.json.Decoder(TradeCount)
 
 
-async def base_station_enrolment(request: Request) -> Response:
+@from_bearer
+async def base_station_enrolment(services: Services, key: str, body: bytes) -> Response:
     """Enrol a base station. The request is signed with the key it brings."""
-    services = services_of(request)
-    body = await request.body()
-    key = services.admission.bearer(request, body)
-    if isinstance(key, Refused):
-        return await refuse(services, key)
     asked = _enrolment.decode(body)
     if asked.public_key != key:
         return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": asked.public_key}))
@@ -70,13 +66,9 @@ async def base_station_enrolment(request: Request) -> Response:
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 201)
 
 
-async def admission(request: Request) -> Response:
+@from_base_station
+async def admission(services: Services, station: str, body: bytes) -> Response:
     """Ask whether a demander may go online here. A repeat of the same proof gets the same answer."""
-    services = services_of(request)
-    body = await request.body()
-    station = await services.admission.base_station(request, body)
-    if isinstance(station, Refused):
-        return await refuse(services, station)
     asked, id = _admission.decode(body), fresh_id("trd")
     offered_by = await trading.suppliers_on_offer(services.store)
     outcome = await services.store.decide(
@@ -85,13 +77,9 @@ async def admission(request: Request) -> Response:
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 201)
 
 
-async def trade_interrogation(request: Request) -> Response:
+@from_base_station
+async def trade_interrogation(services: Services, station: str, body: bytes) -> Response:
     """Report, give back, ask, in the session of a trade (RFC 8506 §5)."""
-    services = services_of(request)
-    body = await request.body()
-    station = await services.admission.base_station(request, body)
-    if isinstance(station, Refused):
-        return await refuse(services, station)
     message = _interrogation.decode(body)
     outcome = await trading.interrogate(services.store, services.policy, station, message)
     if isinstance(outcome, Refused):
@@ -101,37 +89,31 @@ async def trade_interrogation(request: Request) -> Response:
     return _json(outcome, 200)
 
 
-async def trade_usage(request: Request) -> Response:
+@from_base_station
+async def trade_usage(services: Services, station: str, body: bytes) -> Response:
     """Take rows of a base station's usage journal; what is confirmed is durable."""
-    services = services_of(request)
-    body = await request.body()
-    station = await services.admission.base_station(request, body)
-    if isinstance(station, Refused):
-        return await refuse(services, station)
     outcome = await trading.take_usage(services.store, station, _report.decode(body))
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 200)
 
 
-async def recalls(request: Request) -> Response:
+@from_base_station
+async def recalls(services: Services, station: str, _: bytes) -> Response:
     """Tell a base station which of its trades must end now."""
-    services = services_of(request)
-    station = await services.admission.base_station(request, await request.body())
-    if isinstance(station, Refused):
-        return await refuse(services, station)
     outcome = await services.store.decide(lambda work: translate.recalls(work, station, ask_again_ms=_ASK_AGAIN_MS))
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 200)
 
 
-async def own_identities(request: Request) -> Response:
+@from_terminal
+async def own_identities(services: Services, id: str, _: bytes) -> Response:
     """Tell a terminal its identity code and its subscriber's."""
-    return await _for_terminal(request, lambda work, terminal, _: _identities(work, terminal))
+    return await _for_terminal(services, id, _identities)
 
 
-async def trade_count(request: Request) -> Response:
+@from_terminal
+async def trade_count(services: Services, id: str, body: bytes) -> Response:
     """Take a terminal's own count of a trade. Counts only grow, so repeating is safe."""
-    return await _for_terminal(
-        request, lambda work, terminal, body: translate.terminal_count(work, terminal, _count.decode(body))
-    )
+    counted = _count.decode(body)
+    return await _for_terminal(services, id, lambda work, terminal: translate.terminal_count(work, terminal, counted))
 
 
 ENROLMENT: Final[Described] = (
@@ -155,16 +137,10 @@ HOT: Final[list[Described]] = [
 ]
 
 
-async def _for_terminal(request: Request, decision: Callable[[Work, Terminal, bytes], A | Refused]) -> Response:
-    services = services_of(request)
-    body = await request.body()
-    id = await services.admission.terminal(request, body)
-    if isinstance(id, Refused):
-        return await refuse(services, id)
-
+async def _for_terminal(services: Services, id: str, decision: Callable[[Work, Terminal], A | Refused]) -> Response:
     def decide(work: Work) -> A | Refused:
         terminal = terminal_or_refused(work, id)
-        return terminal if isinstance(terminal, Refused) else decision(work, terminal, body)
+        return terminal if isinstance(terminal, Refused) else decision(work, terminal)
 
     outcome = await services.store.decide(decide)
     if isinstance(outcome, Refused):

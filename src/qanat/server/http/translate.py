@@ -22,7 +22,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import subscriber_owner
 from qanat.registry.refused import remember
-from qanat.registry.subscribers import find_subscriber
+from qanat.registry.subscribers import barred, find_subscriber
 from qanat.registry.terminals import Terminal
 from qanat.units import Octets
 from qanat.wire import agent
@@ -113,10 +113,7 @@ def _barred(work: Work, terminal: Terminal) -> Refused | None:
     subscriber = find_subscriber(work, terminal.subscriber)
     if subscriber is None:
         return Refused(Refusal.UNKNOWN_SUBSCRIBER, {"identity": terminal.subscriber})
-    if subscriber.status == "suspended":
-        facts: dict[str, int | str] = {"subscriber": subscriber.id, "operator": subscriber.operator}
-        return Refused(Refusal.SUBSCRIBER_SUSPENDED, facts)
-    return None
+    return barred(subscriber)
 
 
 def refusal_of(answer: Answer) -> Refused | None:

@@ -12,9 +12,8 @@ from typing import Final
 
 VENDOR: Final = 0x80
 MANDATORY: Final = 0x40
-PROTECTED: Final = 0x20
-"""Reserved for end-to-end security since RFC 3588 and sent by old stacks; accepted, never sent."""
 RESERVED: Final = 0x1F
+"""Must be clear. Not among them 0x20, which was for end-to-end security in RFC 3588: old stacks send it, we never do."""
 
 BASE_HEADER: Final = Struct("!II")
 VENDOR_HEADER: Final = Struct("!III")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from qanat.agents.holder import Holder
+from qanat.agents.state_folder import show, shown
 from qanat.agents.terminal.gate import Gate, Reading
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.witness import Testimony
@@ -68,12 +70,8 @@ class StateFile:
             refusal=holder.refusal,
             witness=testimony,
         )
-        draft = self._path.with_name(self._path.name + ".new")
-        try:
-            draft.write_bytes(msgspec.json.encode(state))
-            draft.replace(self._path)
-        except OSError:
-            return  # a full disk: the journal says so, and this file is only for looking at
+        with suppress(OSError):  # a full disk: the journal says so, and this file is only for looking at
+            show(self._path, state)
 
 
 def _seen(meter: Meter) -> tuple[Gate | None, Reading | None, Testimony | None]:
@@ -86,7 +84,4 @@ def _seen(meter: Meter) -> tuple[Gate | None, Reading | None, Testimony | None]:
 
 def read_state(path: Path) -> State | None:
     """Return what the agent last wrote; None when there is nothing to read."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return shown(path, State)

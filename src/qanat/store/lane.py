@@ -321,6 +321,7 @@ class Lane:
         try:
             await self.open()
         except StoreFault as fault:
+            self._pages.clear()
             self._heads = {}
             self._ready.set()
             return fault

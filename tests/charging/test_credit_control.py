@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -160,6 +161,18 @@ def test_numbers_need_not_arrive_in_order(desk: Desk) -> None:
     for number in (9, 4, 7, 1, 8):
         assert holder.say(Event.INTERMEDIATE, used=10, number=number).refusal is None
     assert holder.account("used").balance == 50
+
+
+def test_a_number_far_ahead_takes_no_memory_and_those_before_it_count_as_repeats(desk: Desk) -> None:
+    """The window of numbers was moved by as many bits: a jump to 2**32 − 1 took a gigabyte and some seconds."""
+    holder = Holder(desk)
+    holder.say(Event.FIRST)
+    tracemalloc.start()
+    holder.say(Event.INTERMEDIATE, used=10, number=2**32 - 1)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+    assert holder.say(Event.INTERMEDIATE, used=10, number=1).refusal is Refusal.REQUEST_REUSED
+    assert holder.account("used").balance == 10
 
 
 def test_an_expired_empty_bucket_is_forgotten_after_ninety_days(desk: Desk, clock: ManualClock) -> None:

@@ -109,6 +109,18 @@ def test_an_address_that_is_taken_is_named_with_the_cure(shell: Shell) -> None:
     assert "--http" in said
 
 
+def test_a_file_that_another_server_serves_is_left_to_it_until_that_is_gone_however_it_went(shell: Shell) -> None:
+    with serving(shell) as server:
+        said = shell.qanat("serve", "--http", "127.0.0.1:0", status=1)
+        assert "data/qanat.db: stop it first" in said
+        shell.qanat("subscriber", "create", "alice")
+        server.process.kill()
+        server.process.wait()
+        with serving(shell) as successor:
+            shell.qanat("subscriber", "create", "bob")
+            assert successor.stop()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -116,6 +128,7 @@ def test_an_address_that_is_taken_is_named_with_the_cure(shell: Shell) -> None:
         (("--http", "nowhere"), 2, "http.listen"),
         (("--database", "oracle:x"), 1, "oracle:x"),
         (("--data", "/proc/none"), 1, "/proc/none"),
+        (("--database", "sqlite:////proc/none/q.db"), 1, "/proc/none/q.db"),
     ],
 )
 def test_what_it_can_not_start_with_is_named(shell: Shell, arguments: tuple[str, ...], status: int, said: str) -> None:

@@ -24,7 +24,7 @@ from qanat.registry.names import base_station_owner, subscriber_owner, terminal_
 from qanat.registry.terminals import Terminal
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
-from qanat.units import DAY, HOUR, MinorUnits, Octets
+from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MinorUnits, Octets
 from qanat.wire.agent import InterrogationAnswer, UsageReport
 from qanat.wire.base_station import TradeCount
 
@@ -240,6 +240,19 @@ def test_what_is_reported_beyond_the_grants_is_the_base_stations_own_debt_and_a_
         assert (dispute.about, dispute.ledger, dispute.by_base_station) == ("over-reported", 1_000, 1_300)
 
 
+def test_what_a_base_station_owes_never_outgrows_its_account_however_fast_it_reports(market: World) -> None:
+    """What is on its way to its own page counts as if it were there."""
+    gateway = online(market, "bob", to="alice")
+    report = UsageReport(journal="j", floor=0, rows=[gateway.row(gateway.held[0].quota, MAX_PUBLIC_OCTETS)])
+    count = partial(translate.count_rows, base_station="bst-carol", supplier="alice")
+    market.done(partial(count, message=report))
+    again = UsageReport(journal="another", floor=0, rows=report.rows)
+    assert refused(market.decide(partial(count, message=again))) is Refusal.IMPLAUSIBLE_USAGE
+    market.deliver()
+    market.done(partial(count, message=again))
+    gateway.finish()
+
+
 def test_reporting_for_a_trade_that_never_was_here_is_the_base_stations_own_debt(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     elsewhere = Gateway.__new__(Gateway)
@@ -388,6 +401,26 @@ def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world
         world.desk.all(Dispute, owner)[0].note == "a firewall dropped it"
         for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
     )
+
+
+def test_a_late_report_that_makes_the_counts_fit_is_seen_on_the_dispute(world: World) -> None:
+    """The base station was cut off while its demander used what it had, left and told its count."""
+    world.buy("alice", 1_000_000)
+    world.offer("alice", 1_000_000)
+    gateway = online(world, "bob", to="alice")
+    for _ in range(199):
+        gateway.say("intermediate")
+    rows = [gateway.row(quota.quota, quota.octets) for quota in gateway.held]
+    for _ in range(2):
+        world.clock.advance(HOUR)
+        world.sweep()
+    assert terminal_says(world, gateway, 200_000) is False
+    world.deliver()
+    gateway.send(*rows)
+    world.deliver()
+    for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL):
+        (dispute,) = world.desk.all(Dispute, owner)
+        assert (dispute.ledger, dispute.by_base_station, dispute.by_terminal) == (200_000, 200_000, 200_000)
 
 
 def test_a_terminal_may_tell_its_count_after_it_has_gone_elsewhere(market: World) -> None:

@@ -207,6 +207,16 @@ def test_an_unbound_terminal_is_told_so(live: Live, peer: socket.socket) -> None
     assert [one["reason"] for one in live.get("/v1/refusals").json()["refusals"]] == ["terminal_unbound"]
 
 
+def test_a_request_behind_another_that_never_becomes_whole_is_told_so(tmp_path: Path) -> None:
+    with live_server(tmp_path, settings_for(tmp_path, http={"body_timeout_s": 1})) as live:
+        device = enrolled(live, "alice")
+        assert device.send("POST", USAGE, {"journal": "j", "floor": 0, "rows": []}).status_code == 200
+        host, _, port = live.url.removeprefix("http://").partition(":")
+        with closing(socket.create_connection((host, int(port)), timeout=10)) as slow:
+            slow.sendall(request(device, report(1)) + request(device, report(2))[:-1])
+            assert [answer(slow)[0].status for _ in range(2)] == [200, 408]
+
+
 def test_a_crowd_is_asked_to_come_back_on_the_short_way_too(tmp_path: Path) -> None:
     with live_server(tmp_path, settings_for(tmp_path, http={"at_once": 1})) as live:
         device = enrolled(live, "alice")

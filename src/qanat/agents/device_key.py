@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from qanat.agents.state_folder import write_whole
 from qanat.errors import Fault
 
 
@@ -25,15 +25,3 @@ def key_of(state: Path) -> Ed25519PrivateKey:
 
 def public_text(key: Ed25519PrivateKey) -> str:
     return b64encode(key.public_key().public_bytes_raw()).decode()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place whole and durable, readable by its owner only."""
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    draft.replace(path)

@@ -212,7 +212,7 @@ def _place_of(quotas: list[Quota], use: Use) -> int | None:
 def answered(session: Session, answer: Answer, **changes: Any) -> Session:
     """Keep the answer, newest first, and note its number, beside whatever else changed."""
     ahead = answer.number - session.newest
-    seen = (session.seen << ahead | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
+    seen = (session.seen << min(ahead, WINDOW) | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
     return replace(
         session,
         answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),

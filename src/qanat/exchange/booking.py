@@ -23,6 +23,7 @@ from qanat.exchange.obligations import Obligation
 from qanat.exchange.prices import OCTET_FOR_OCTET
 from qanat.exchange.recall import receive_leaving
 from qanat.exchange.trades import Trade, count_obtained
+from qanat.ids import Owner
 from qanat.ledger import book
 from qanat.ledger.transit import Parcel, arrives, parcels_of, send, unpack
 from qanat.ledger.work import Work
@@ -74,6 +75,12 @@ def report_excess(work: Work, trade: Trade, excess: Octets) -> None:
         target = base_station_owner(trade.base_station)
         send(work, Parcel(sender=trade.owner, target=target, act="excess", facts=facts))
         reconcile(work, trade)
+
+
+def excess_under_way(work: Work, supplier: Owner, base_station: Owner) -> int:
+    """Return what a base station reported beyond its grants of this supplier's octets and its own page does not show yet."""
+    sent = parcels_of(work, supplier)
+    return sum(int(one.facts["octets"]) for one in sent if one.act == "excess" and one.target == base_station)
 
 
 def pay(

@@ -84,10 +84,10 @@ def agrees(trade: Trade) -> bool | None:
 
 
 def reconcile(work: Work, trade: Trade) -> None:
-    """Open a dispute, or bring an open one up to date, where the three counts don't fit. Repeating changes nothing."""
+    """Open a dispute where the three counts don't fit, and bring an open one up to date. Repeating changes nothing."""
     if trade.excess:
         _open(work, trade, "over-reported")
-    if agrees(trade) is False:
+    if agrees(trade) is False or work.get(Dispute, trade.owner, _id(trade, "counts differ")) is not None:
         _open(work, trade, "counts differ")
 
 
@@ -123,8 +123,12 @@ def receive_copy(work: Work, parcel: Parcel) -> None:
         work.put(copy)
 
 
+def _id(trade: Trade, about: About) -> str:
+    return f"{trade.id}:{about}"
+
+
 def _open(work: Work, trade: Trade, about: About) -> None:
-    id = f"{trade.id}:{about}"
+    id = _id(trade, about)
     held = work.get(Dispute, trade.owner, id)
     dispute = Dispute(
         owner=trade.owner,

@@ -30,6 +30,7 @@ from qanat.server.supervisor import Supervisor
 from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
+from qanat.store.sole import sole_server
 from qanat.store.store import open_store
 from qanat.system import SystemClock, fresh_id, tune
 
@@ -85,7 +86,9 @@ async def serve(
     async with AsyncExitStack() as stack:
         data = _data_directory(settings)
         templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
-        store = await open_store(settings.store.database or f"sqlite:///{data / 'qanat.db'}", clock)
+        database = settings.store.database or f"sqlite:///{data / 'qanat.db'}"
+        stack.enter_context(sole_server(database))
+        store = await open_store(database, clock)
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)

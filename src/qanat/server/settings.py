@@ -31,7 +31,9 @@ class Http(Section, frozen=True, kw_only=True):
     body_limit: Annotated[int, Meta(ge=1024, description="Octets of a request body; more is refused with 413.")] = (
         1_048_576
     )
-    body_timeout_s: Annotated[int, Meta(ge=1, description="A body must have arrived within this many seconds.")] = 20
+    body_timeout_s: Annotated[
+        int, Meta(ge=1, description="A head, and then a body, must have arrived within this many seconds.")
+    ] = 20
     at_once: Annotated[int, Meta(ge=1, description="Requests worked on at once; more are answered 503.")] = 1024
     stop_timeout_s: Annotated[int, Meta(ge=1, description="How long a stop waits for requests under way.")] = 10
 

@@ -12,7 +12,7 @@ from qanat.charging.interrogation import Ask, Use
 from qanat.charging.session import Event
 from qanat.server.gy.quirks import PROFILES
 from qanat.server.gy.reading import most_used, read
-from qanat.units import Octets
+from qanat.units import MAX_OCTETS, Octets
 from qanat.wire.diameter.groups import Mscc, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, ReportingReason
@@ -57,6 +57,14 @@ def test_every_unit_asked_for_is_an_ask_of_its_own() -> None:
         ("octets", None),
     ]
     assert [count for _, count in said.awaiting] == [3, 1]
+
+
+def test_more_than_can_be_counted_is_asked_for_as_the_most_that_can() -> None:
+    """The two directions together may be more than 64 bits hold."""
+    most = Units(input=2**64 - 1, output=2**64 - 1, service_specific=2**64 - 1)
+    plain = Units(input=2**64 - 1, output=2**64 - 1)
+    asks = read(asked(Mscc(requested=most), Mscc(requested=plain)), STRICT).asks
+    assert [ask.wanted for ask in asks] == [MAX_OCTETS] * 3
 
 
 def test_what_a_gateway_always_requests_is_no_more_than_a_hint_but_in_an_event_it_is_the_price() -> None:

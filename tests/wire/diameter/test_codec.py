@@ -126,6 +126,12 @@ def test_a_peer_with_ever_new_shapes_fills_no_memory() -> None:
     assert decoder.shapes <= codec.MAX_SHAPES
 
 
+def test_the_shape_of_a_message_longer_than_any_seen_is_not_learnt() -> None:
+    decoder, session = Decoder(), "s" * codec.LEARN_UP_TO
+    long = profiles.open5gs(samples.GATEWAY, replace(samples.UPDATE, session_id=session))
+    assert (decoder.decode(long), decoder.shapes) == (walk(long), 0)
+
+
 def test_a_shape_is_learnt_once_and_then_read_without_walking() -> None:
     decoder = Decoder()
     for place in range(100):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace as replaced
 from typing import Any, get_args, get_type_hints
 
@@ -140,9 +141,18 @@ def test_answers_that_differ_in_one_field_are_never_taken_for_each_other() -> No
     assert len(written) == 1 + len(changes)
 
 
-def test_a_message_longer_than_any_peer_takes_is_not_written() -> None:
+def test_a_message_longer_than_a_header_can_say_is_not_written() -> None:
     with pytest.raises(ValueError, match="longer than"):
-        encode(replace(samples.ANSWER, error_message="x" * 300_000))
+        encode(replace(samples.ANSWER, error_message="x" * 2**24))
+
+
+def test_what_relays_wrote_on_a_request_is_not_remembered() -> None:
+    tracemalloc.start()
+    for place in range(50):
+        relayed = avp("Proxy-Info", avp("Proxy-State", place.to_bytes(100_000, "big")))
+        assert relayed in encode(replace(samples.ANSWER, proxy_infos=(relayed,)))
+    assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    tracemalloc.stop()
 
 
 def test_time_rolls_over_in_2036() -> None:

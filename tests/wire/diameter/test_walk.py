@@ -12,7 +12,7 @@ from qanat.wire.diameter.messages import CreditControlRequest, ErrorAnswer
 from qanat.wire.diameter.profiles import avp, text, u32, u64
 from qanat.wire.diameter.reply import refuse
 from qanat.wire.diameter.results import Malformed, ResultCode
-from qanat.wire.diameter.walk import walk
+from qanat.wire.diameter.walk import MAX_OF_ONE, walk
 
 PROXY = avp("Proxy-Info", text("Proxy-Host", "relay.test"), avp("Proxy-State", b"state"))
 
@@ -69,6 +69,13 @@ def test_an_avp_that_comes_twice_is_5009_with_the_second() -> None:
     second = u32("CC-Request-Number", 7)
     verdict = fault(ccr(second))
     assert (verdict.result_code, verdict.failed_avp) == (ResultCode.AVP_OCCURS_TOO_MANY_TIMES, second)
+
+
+def test_an_avp_that_comes_more_often_than_anybody_sends_it_is_5009_and_not_collected() -> None:
+    one = text("Route-Record", "relay.test")
+    assert isinstance(walk(ccr(*[one] * MAX_OF_ONE)), CreditControlRequest)
+    verdict = fault(ccr(*[one] * (MAX_OF_ONE + 1)))
+    assert (verdict.result_code, verdict.failed_avp) == (ResultCode.AVP_OCCURS_TOO_MANY_TIMES, one)
 
 
 @pytest.mark.parametrize(

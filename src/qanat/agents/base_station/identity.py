@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from qanat.agents.device_key import write_whole
+from qanat.agents.state_folder import folder_of, keep
 from qanat.errors import Fault
 
 
@@ -28,12 +27,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_folder() -> Path:
-    """Return where a base station's files belong (FHS 3.0 §5.8)."""
-    return (
-        Path("/var/lib/qanat/base_station")
-        if os.geteuid() == 0
-        else Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qanat/base_station"
-    )
+    return folder_of("base_station")
 
 
 def load(state: Path) -> Identity:
@@ -47,4 +41,4 @@ def load(state: Path) -> Identity:
 
 
 def store(state: Path, identity: Identity) -> None:
-    write_whole(state / "identity.json", msgspec.json.format(msgspec.json.encode(identity)))
+    keep(state / "identity.json", identity)

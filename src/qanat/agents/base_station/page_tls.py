@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from qanat.agents.device_key import write_whole
+from qanat.agents.state_folder import write_whole
 from qanat.clock import Clock
 from qanat.errors import BadInput
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ import msgspec
 
 from qanat.agents.base_station.run import BaseStation
 from qanat.agents.base_station.session import Session
+from qanat.agents.state_folder import show, shown
 from qanat.clock import Clock
 from qanat.errors import Fault
 from qanat.units import Instant
@@ -57,12 +59,8 @@ class StateFile:
         asyncio.get_running_loop().call_later(EVERY_S, self.keep_up_to_date)
 
     def _write(self) -> None:
-        draft = self._path.with_name(self._path.name + ".new")
-        try:
-            draft.write_bytes(msgspec.json.encode(self._state()))
-            draft.replace(self._path)
-        except (OSError, Fault):
-            return  # the log says what is wrong; this file is only for looking at
+        with suppress(OSError, Fault):  # the log says what is wrong; this file is only for looking at
+            show(self._path, self._state())
 
     def _state(self) -> State:
         sessions = self._station.guests.sessions
@@ -95,7 +93,4 @@ def _state(session: Session) -> SessionState:
 
 def read_state(path: Path) -> State | None:
     """Return what the agent last wrote; None when there is nothing to read."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return shown(path, State)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from qanat.agents.device_key import write_whole
+from qanat.agents.state_folder import folder_of, keep
 from qanat.errors import Fault
 from qanat.wire.agent import CloudSim
 
@@ -27,10 +26,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_folder() -> Path:
-    """Return where a terminal's files belong (FHS 3.0 §5.8 for root, XDG Base Directory for others)."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/qanat/terminal")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qanat/terminal"
+    return folder_of("terminal")
 
 
 def load(state: Path) -> Identity:
@@ -42,4 +38,4 @@ def load(state: Path) -> Identity:
 
 
 def store(state: Path, identity: Identity) -> None:
-    write_whole(state / "identity.json", msgspec.json.format(msgspec.json.encode(identity)))
+    keep(state / "identity.json", identity)

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from qanat.agents.base_station.said import Here
 from qanat.agents.channel import exchange, read_server
 from qanat.agents.corrected_clock import CorrectedClock
-from qanat.agents.device_key import key_of, write_whole
+from qanat.agents.device_key import key_of
 from qanat.agents.log import Log
 from qanat.agents.reporter import Rejected, Reporter, problem_of
 from qanat.agents.signalling import endpoints_of
+from qanat.agents.state_folder import write_whole
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.enrol import channels_of
 from qanat.agents.terminal.own_count import OwnCount, interface_towards

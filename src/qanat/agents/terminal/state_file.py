@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from qanat.agents.channel import Server
 from qanat.agents.holder import Holder
+from qanat.agents.state_folder import show, shown
 from qanat.agents.terminal.gate import Gate, Reading
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.witness import Testimony
@@ -33,14 +36,17 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     reported_at: Instant | None
     refusal: RefusalBody | None
     witness: Testimony | None = None
+    server: list[tuple[int, str]] = []
+    """Where the server's name led: the next agent begins behind a shut gate, and the DNS with it."""
 
 
 class StateFile:
     """Written whole now and then, without waiting for the disk."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, server: Server) -> None:
         self._path = path
         self._clock = clock
+        self._server = server
         self._written_at = Instant(0)
         self._reported_at: Instant | None = None
 
@@ -67,13 +73,10 @@ class StateFile:
             reported_at=self._reported_at,
             refusal=holder.refusal,
             witness=testimony,
+            server=self._server.known,
         )
-        draft = self._path.with_name(self._path.name + ".new")
-        try:
-            draft.write_bytes(msgspec.json.encode(state))
-            draft.replace(self._path)
-        except OSError:
-            return  # a full disk: the journal says so, and this file is only for looking at
+        with suppress(OSError):  # a full disk: the journal says so, and this file is only for looking at
+            show(self._path, state)
 
 
 def _seen(meter: Meter) -> tuple[Gate | None, Reading | None, Testimony | None]:
@@ -86,7 +89,4 @@ def _seen(meter: Meter) -> tuple[Gate | None, Reading | None, Testimony | None]:
 
 def read_state(path: Path) -> State | None:
     """Return what the agent last wrote; None when there is nothing to read."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return shown(path, State)

@@ -5,6 +5,7 @@ The order of AVPs is that of the message class; what is at command level and wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,11 +50,7 @@ def granted(
 ) -> CreditControlAnswer:
     """Tell each service what it got."""
     is_first = said.event is _FIRST
-    services, place = [], 0
-    for service, asks in said.awaiting:
-        grants = told.grants[place : place + asks]
-        services.append(_service(house, quirks, service, grants, told.at))
-        place += asks
+    services = [_service(house, quirks, service, grants, told.at) for service, grants in _shares(said, told)]
     answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
@@ -71,6 +68,14 @@ def granted(
         proxy_infos=request.proxy_infos,
     )
     return answer if request.services or not services else _at_command_level(answer, services[0])
+
+
+def _shares(said: Said, told: Answer) -> Iterator[tuple[Mscc, tuple[Grant, ...]]]:
+    """Give every service the grants that answer its own asks."""
+    place = 0
+    for service, asks in said.awaiting:
+        yield service, told.grants[place : place + asks]
+        place += asks
 
 
 def _at_command_level(answer: CreditControlAnswer, service: Mscc) -> CreditControlAnswer:
@@ -148,17 +153,20 @@ def refusal(house: House, request: CreditControlRequest, refused: Refused) -> Cr
     )
 
 
-def event_answer(house: House, request: CreditControlRequest, action: Action, told: Answer) -> CreditControlAnswer:
+def event_answer(
+    house: House, request: CreditControlRequest, said: Said, action: Action, told: Answer
+) -> CreditControlAnswer:
     balance = CheckBalanceResult.ENOUGH_CREDIT if told.refusal is None else CheckBalanceResult.NO_CREDIT
     debited = action is Action.DEBIT
     services = tuple(
         Mscc(
-            granted=_debited(grant) if debited else None,
+            granted=_debited(grants[0]) if debited and grants else None,
             service_ids=service.service_ids,
             rating_group=service.rating_group,
-            result_code=_SUCCESS,
+            result_code=_SUCCESS if grants else _why_not(service, grants),
         )
-        for service, grant in zip(request.services, told.grants, strict=False)
+        for service, grants in _shares(said, told)
+        if told.grants and request.services
     )
     return CreditControlAnswer(
         flags=request.flags & PROXIABLE,

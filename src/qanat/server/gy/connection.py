@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from qanat.server.gy.quirks import DEFAULT, PROFILES, Quirks
+from qanat.units import Instant
 from qanat.wire.diameter.messages import CreditControlRequest, Message
 from qanat.wire.diameter.peer import Close, Opened, Peer, Refused, Send, TurnedAway, WakeAt
 from qanat.wire.diameter.states import State
@@ -34,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._peer: Peer | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._outgoing: list[bytes] = []
+        self._wakes_at: Instant | None = None
         self.origin_host = ""
         self.origin_realm = ""
         self.last_asked = ""
@@ -95,9 +97,9 @@ class Connection(asyncio.Protocol):
         assert self._peer is not None, "requests of ours go to peers that introduced themselves"
         return self._peer.identifiers()
 
-    def tick(self) -> None:
-        """The instant has come that the front was asked to wake us at."""
-        if self._peer is not None and self._transport is not None:
+    def tick(self, at: Instant) -> None:
+        """An instant has come that the front was asked to wake us at; only the last one counts."""
+        if at == self._wakes_at and self._peer is not None and self._transport is not None:
             for action in self._peer.tick(self._front.clock.now()):
                 self._do(action)
 
@@ -123,9 +125,11 @@ class Connection(asyncio.Protocol):
             case Message():
                 self._front.deliver(self, action)
             case WakeAt(at):
+                self._wakes_at = at
                 self._front.wake_at(at, self)
             case Opened(origin_host, origin_realm, _):
-                self.origin_host, self.origin_realm = origin_host, origin_realm
+                self._front.left(self)
+                self.origin_host, self.origin_realm, self.last_asked = origin_host, origin_realm, ""
                 self._front.opened(self)
             case TurnedAway(origin_host, origin_realm, result_code):
                 self._front.turned_away(origin_host, origin_realm, result_code)

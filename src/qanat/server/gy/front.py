@@ -27,6 +27,7 @@ from qanat.server.gy import translate
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.house import house_of, identity_of
 from qanat.server.gy.peers import Roster
+from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.sessions import Places
 from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
@@ -58,11 +59,13 @@ class Asked(Struct, eq=False):
     connection: Connection
     request: CreditControlRequest
     since: float
+    quirks: Quirks
+    """Of the gateway that asked: behind a relay another may have spoken on the connection since."""
     owner: Owner | None = None
     """Whose session it is, where the request names nobody and we found out."""
 
     def __call__(self, work: Work) -> CreditControlAnswer:
-        return translate.answer(work, self.front.house, self.connection.quirks, self.request, self.owner)
+        return translate.answer(work, self.front.house, self.quirks, self.request, self.owner)
 
     def settled(self, result: Any) -> None:
         self.front.answer(self, result.result_code, encode_answer(result))
@@ -116,7 +119,7 @@ class Front:
                 return
         if request.origin_host != connection.last_asked:
             self._hear(connection, request)
-        asked = Asked(self, connection, request, self._loop.time())
+        asked = Asked(self, connection, request, self._loop.time(), connection.quirks)
         self._under_way[asked] = connection
         if translate.names_nobody(request):
             self.start(self._find_first(asked))
@@ -162,7 +165,8 @@ class Front:
         """Do what is due: called regularly, one timer for however many connections."""
         now = self.clock.now()
         while self._alarms and self._alarms[0][0] <= now:
-            heappop(self._alarms)[2].tick()
+            at, _, connection = heappop(self._alarms)
+            connection.tick(at)
         self._turn_late_away()
 
     def _turn_late_away(self) -> None:
@@ -259,6 +263,10 @@ class Front:
 
     def gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self.left(connection)
+
+    def left(self, connection: Connection) -> None:
+        """Forget who spoke on a connection: it is gone, or somebody introduces itself on it again."""
         if connection.origin_host:
             self.roster.standing_of(connection.origin_host).connections -= 1
             self.teller.unroute(connection)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from qanat.charging.interrogation import Ask, Use
 from qanat.charging.session import Event
 from qanat.server.gy.quirks import Quirks
-from qanat.units import Octets, Unit
+from qanat.units import MAX_OCTETS, Octets, Unit
 from qanat.wire.diameter.groups import Mscc
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, ReportingReason
@@ -111,18 +111,23 @@ def _asks(service: Mscc, *, as_hints: bool) -> Sequence[Ask]:
     if requested.time_s is None and requested.service_specific is None:
         if requested.money is not None and requested.octets is None:
             return _NOTHING
-        wanted = None if as_hints else requested.octets
-        return (Ask(rating_group=service.rating_group, wanted=Octets(wanted) if wanted else None),)
+        wanted = _wanted(requested.octets, as_hint=as_hints)
+        return (Ask(rating_group=service.rating_group, wanted=wanted),)
     named: dict[Unit, int | None] = {
         "octets": requested.octets,
         "seconds": requested.time_s,
         "units": requested.service_specific,
     }
     return [
-        Ask(rating_group=service.rating_group, wanted=None if as_hints or not amount else Octets(amount), unit=unit)
+        Ask(rating_group=service.rating_group, wanted=_wanted(amount, as_hint=as_hints), unit=unit)
         for unit, amount in named.items()
         if amount is not None
     ]
+
+
+def _wanted(amount: int | None, *, as_hint: bool) -> Octets | None:
+    """Return how much is asked for, as far as it can be counted; None leaves it to the server."""
+    return None if as_hint or not amount else Octets(min(amount, MAX_OCTETS))
 
 
 def _gives_up(service: Mscc) -> bool:

@@ -18,18 +18,18 @@ _KEPT: Final = 50_000
 class Places:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._owners: OrderedDict[str, Owner] = OrderedDict()
+        self._owners: OrderedDict[tuple[str, str], Owner] = OrderedDict()
 
     async def owner_of(self, session: str, holder: str) -> Owner | None:
         """Return on whose page a session of this gateway is; None if there is none. Raises StoreFault."""
-        known = self._owners.get(session)
+        known = self._owners.get((session, holder))
         if known is not None:
-            self._owners.move_to_end(session)
+            self._owners.move_to_end((session, holder))
             return known
         found = await sessions_named(self._store, session)
         owner = next((one.owner for one in found if one.holder == holder), None)
         if owner is not None:
-            self._owners[session] = owner
+            self._owners[session, holder] = owner
             if len(self._owners) > _KEPT:
                 self._owners.popitem(last=False)
         return owner

@@ -56,7 +56,7 @@ def answer(
         return _refused(work, house, request, implausible, subscriber.owner)
     asked = _interrogation(request, said, subscriber)
     if said.event is _ONCE:
-        return _event(work, house, request, asked)
+        return _event(work, house, request, said, asked)
     told = interrogate(work, house.policy, asked)
     if told.refusal is not None or [grant for grant in told.grants if grant.refusal is not None]:
         _remember_refusals(work, asked, told)
@@ -174,7 +174,9 @@ def _refused(
 # Single events
 
 
-def _event(work: Work, house: House, request: CreditControlRequest, asked: Interrogation) -> CreditControlAnswer:
+def _event(
+    work: Work, house: House, request: CreditControlRequest, said: Said, asked: Interrogation
+) -> CreditControlAnswer:
     action = _ACTIONS.get(request.requested_action or RequestedAction.DIRECT_DEBITING)
     if action is None:
         refused = Refused(Refusal.NOT_RATED, {"service": "a price enquiry"})
@@ -182,4 +184,4 @@ def _event(work: Work, house: House, request: CreditControlRequest, asked: Inter
     told = settle(work, action, asked)
     if told.refusal is not None and action is not Action.CHECK:
         return _refused(work, house, request, Refused(told.refusal, told.facts), asked.owner)
-    return event_answer(house, request, action, told)
+    return event_answer(house, request, said, action, told)

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import msgspec
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from qanat.refusals import Refused
 from qanat.server.http.admission import VOUCHED
 from qanat.server.http.agents import SHORT, encoded
+from qanat.server.http.heads import BoundedHeads
 from qanat.server.http.services import Services
 
 _HEAD: Final = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n"
@@ -26,11 +27,11 @@ _PATIENCE_S: Final = 1.0
 """A body that takes longer to arrive goes the long way, which bounds it in time and size."""
 
 
-class Connection(HttpToolsProtocol):
+class Connection(BoundedHeads):
     """A connection of uvicorn's, which frames and orders requests as ever, and may lead them the short way."""
 
     def __init__(self, services: Services, **given: Any) -> None:
-        super().__init__(**given)
+        super().__init__(services.settings.http.body_timeout_s, **given)
         self.services = services
         self._arriving: RequestResponseCycle | None = None
         """A request that may go the short way once it is whole."""
@@ -38,6 +39,13 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._be_patient()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._be_patient()  # with the request behind it, which may be here in part
+
+    def _be_patient(self) -> None:
         if self._arriving is None:
             return
         if self.flow.read_paused or self._arriving.waiting_for_100_continue:  # nothing more would come by itself

@@ -25,7 +25,7 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session
 from qanat.exchange import disputes, identity, trades
 from qanat.exchange.authorise import Demander, authorise, still_authorised
-from qanat.exchange.booking import book_trade, foresee, report_excess
+from qanat.exchange.booking import book_trade, excess_under_way, foresee, report_excess
 from qanat.exchange.bounds import bounded_out, room
 from qanat.exchange.obtained import obtained
 from qanat.exchange.prices import OCTET_FOR_OCTET
@@ -126,8 +126,8 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
 
     Refused, with nothing counted, when it is more than either account can hold.
     """
-    owner = subscriber_owner(supplier)
-    most = min(book.countable(work, owner), book.countable(work, base_station_owner(base_station)))
+    owner, station = subscriber_owner(supplier), base_station_owner(base_station)
+    most = min(book.countable(work, owner), book.countable(work, station) - excess_under_way(work, owner, station))
     counted = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
     if isinstance(counted, Refused):
         return counted

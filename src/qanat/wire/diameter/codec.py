@@ -21,6 +21,8 @@ MAX_SHAPES: Final = 256
 MAX_ALIKE: Final = 8
 """Layouts that share a key and are compared in turn."""
 LEARN_EVERY: Final = 128
+LEARN_UP_TO: Final = 1 << 13
+"""Octets of the longest message whose layout is learnt: none longer has been seen, and a layout is several times as long."""
 
 _key: Final = itemgetter(slice(8), slice(20, 28))
 """Length, flags, command and the header of the first AVP, which is Session-Id: enough to tell most shapes apart."""
@@ -52,7 +54,7 @@ class Decoder:
         self.walked += 1
         if self.walked % LEARN_EVERY == 0:
             self._budget = min(self._budget + 1, MAX_SHAPES)
-        if self._budget:
+        if self._budget and len(octets) <= LEARN_UP_TO:
             self._budget -= 1
             self._keep(octets, learn(octets))
         return message

@@ -20,7 +20,7 @@ from qanat.wire.diameter.avp import PADDINGS, Avp, Kind
 from qanat.wire.diameter.dictionary import BY_NAME
 from qanat.wire.diameter.grammar import COMPILED, Slot
 from qanat.wire.diameter.groups import Group, Mscc
-from qanat.wire.diameter.header import HEADER, HEADER_OCTETS, MAX_MESSAGE_OCTETS, VERSION
+from qanat.wire.diameter.header import HEADER, HEADER_OCTETS, LONGEST, VERSION
 from qanat.wire.diameter.messages import CREDIT_CONTROL, CreditControlAnswer, ErrorAnswer, Message
 
 _NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.ENUM: "i"}
@@ -49,8 +49,8 @@ def encode_as(message: Message, *, command: int, application: int) -> bytes:
 
 
 def _check_length(octets: int) -> None:
-    if octets > MAX_MESSAGE_OCTETS:
-        raise ValueError(f"a message of {octets} octets is longer than {MAX_MESSAGE_OCTETS}, the longest sent")
+    if octets > LONGEST:
+        raise ValueError(f"a message of {octets} octets is longer than a header can say")
 
 
 def _fields(writers: tuple[FieldWriter, ...], values: Any) -> bytes:
@@ -112,10 +112,14 @@ _WRITERS: Final = {made: _writers(made) for made in COMPILED}
 
 _ANSWER_WRITERS: Final = _WRITERS[CreditControlAnswer]
 _SESSION_ID: Final = BY_NAME["Session-Id"]
+_SERVICES: Final = BY_NAME["Multiple-Services-Credit-Control"]
 _NUMBER_HEADER: Final = BY_NAME["CC-Request-Number"].header(4)
 _ANSWER_FIELDS: Final = CreditControlAnswer.__struct_fields__
 assert _ANSWER_FIELDS[:4] == ("flags", "hop_by_hop", "end_to_end", "session_id"), "encode_answer counts on these places"
 assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "encode_answer counts on these places"
+assert _ANSWER_FIELDS[-3:] == ("error_message", "failed_avps", "proxy_infos"), "encode_answer counts on these places"
+_NOTHING_OF_ITS_OWN: Final = (None, (), ())
+"""Why a request was refused and what relays wrote on it seldom come again, and can be long: that is not remembered."""
 
 
 class _Form(NamedTuple):
@@ -134,14 +138,16 @@ class _Form(NamedTuple):
 def encode_answer(answer: CreditControlAnswer) -> bytes:
     """Return the octets of the answer to a credit-control request. Raises as ``encode`` does."""
     fields = astuple(answer)
-    name, services = fields[3].encode(), _services(fields[10])
+    if fields[-3:] != _NOTHING_OF_ITS_OWN:
+        return encode_as(answer, command=CreditControlAnswer.command, application=CREDIT_CONTROL)
+    name, services = fields[3].encode(), b"".join(map(_service, fields[10]))
     pack, header, session_header, middle, after = _form(len(name), len(services), fields[0], fields[4:9], fields[11:])
     return pack(header, fields[1], fields[2], session_header, name, middle, fields[9], services, after)
 
 
 @lru_cache(maxsize=8192)
-def _services(services: tuple[Mscc, ...]) -> bytes:
-    return _ANSWER_WRITERS[7](services)
+def _service(service: Mscc) -> bytes:
+    return _SERVICES.encode(_group(service))
 
 
 @lru_cache(maxsize=4096)

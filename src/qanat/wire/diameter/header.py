@@ -12,6 +12,8 @@ from qanat.wire.diameter.results import Malformed, ResultCode, Unframeable
 HEADER_OCTETS: Final = 20
 MAX_MESSAGE_OCTETS: Final = 1 << 18
 """The longest message taken. The format allows 16 MB; the longest credit-control request seen is under 8 kB."""
+LONGEST: Final = 0xFFFFFF
+"""What a header can say, and so the longest message sent: an answer repeats much of its request, and adds to it."""
 
 HEADER: Final = Struct("!IIIII")
 VERSION: Final = 1

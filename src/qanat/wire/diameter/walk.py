@@ -21,6 +21,8 @@ from qanat.wire.diameter.results import Malformed, ResultCode
 
 MAX_DEPTH: Final = 8
 """Groups within groups; the deepest real one is four."""
+MAX_OF_ONE: Final = 128
+"""How often one AVP may stand in a command or group. The most seen is a service for each of twenty rating groups."""
 
 _HEAD: Final = BASE_HEADER.unpack_from
 _WORDS: Final = Struct("!IIII").unpack_from
@@ -128,7 +130,12 @@ class _Walk:
                     value = watcher.value(slot, value, start=start, data=data, stop=stop)
             index = slot.index
             if slot.many:
-                values[index] = (*(values[index] or ()), value)
+                several = values[index] or ()
+                if len(several) == MAX_OF_ONE:
+                    raise self.fault(
+                        ResultCode.AVP_OCCURS_TOO_MANY_TIMES, start, stop, f"may come {MAX_OF_ONE} times only"
+                    )
+                values[index] = (*several, value)
             elif values[index] is None:
                 values[index] = value
             else:

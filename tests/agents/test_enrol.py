@@ -114,6 +114,20 @@ def test_a_device_whose_clock_is_off_is_refused_only_if_the_server_tells_no_bett
     assert live.get("/v1/sims").json()["pools"][0]["free"] == 1
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "a..example"])
+def test_a_name_that_can_be_none_is_told_as_such(tmp_path: Path, host: str) -> None:
+    with pytest.raises(NoAnswer, match="check the name"):
+        enrol(
+            tmp_path,
+            server=f"http://{host}",
+            code="CODE",
+            interface="lo",
+            channels=[],
+            serial=None,
+            clock=ManualClock(),
+        )
+
+
 @pytest.mark.parametrize("url", ["ftp://example", "http://", "example:8080", "http://h:99999", "http://h/path"])
 def test_what_is_no_server_is_said_before_anything_is_sent(tmp_path: Path, url: str) -> None:
     with pytest.raises(BadInput) as raised:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
+from msgspec.structs import replace
+from tests.agents.operator import Operator
 from tests.agents.world import World
 
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Manner, Snapshot, whole_quotas
 from qanat.agents.states import TRANSITIONS, Event, State
 from qanat.clock import ManualClock
-from qanat.wire.agent import Interrogation, Problem, UsageReport
+from qanat.wire.agent import Interrogation, Problem, UsageConfirmation, UsageReport
 
 MB = 1_000_000
 
@@ -449,3 +453,59 @@ def test_who_asks_ahead_and_is_granted_nothing_more_does_not_look_without_end() 
         world.settle()
     assert len(world.live()) == 2
     assert world.wake_at > world.clock.now() + 500
+
+
+def test_what_passed_before_a_shut_gate_is_kept_though_an_earlier_question_has_no_answer_yet() -> None:
+    """The server is silent, the machine is switched off: the next boot charges the count, not the reservation."""
+    world = online()
+    world.pass_octets(up=0, down=850_000)
+    assert world.road, "the next quota is asked for"
+    world.pass_octets(up=10_000, down=0)
+    world.stop()
+    world.reboot()
+    world.start()
+    world.settle()
+    assert world.operator.used == world.truth == 860_000
+
+
+def test_clock_that_is_set_back_makes_nobody_look_later_who_looks_by_himself() -> None:
+    """As the first answer sets it back where the device's clock was ahead: a gate that is polled would overshoot."""
+    world = World()
+    world.start()
+    world.clock = ManualClock(world.clock.now() - 3_600_000)
+    world.settle()
+    assert world.wake_at <= world.clock.now() + 1_000
+
+
+class Counting(Operator):
+    """As the server does it: rows up to where it has counted are repeats, whatever they say."""
+
+    def report(self, report: UsageReport) -> UsageConfirmation:
+        acked = self.acked.get(report.journal, 0)
+        return super().report(replace(report, rows=[row for row in report.rows if row.seq > acked]))
+
+
+def test_journal_that_is_put_back_from_a_copy_numbers_its_rows_behind_those_the_server_has_counted() -> None:
+    world = World()
+    world.operator = Counting(bought=10_000_000, quota_octets=1_000_000)
+    world.start()
+    world.settle()
+    copy = deepcopy(world.disk)
+    for _ in range(5):
+        world.pass_octets(up=0, down=700_000)
+        world.wait(10_000)
+        world.settle()
+    world.stop()
+    world.settle()
+    world.reboot()
+    world.disk = copy
+    world.start()
+    for _ in range(4):
+        world.wait(60_000)
+        world.settle()
+        world.pass_octets(up=0, down=300_000)
+    world.stop()
+    world.settle()
+    assert "journal was put back from a copy" in [note.event for note in world.notes]
+    assert world.operator.used == world.truth > 3_500_000
+    assert (world.disk.rows, world.disk.quotas) == ({}, {})

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from email.utils import formatdate
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.signing import VerifyKey
@@ -18,8 +19,8 @@ from qanat.agents.corrected_clock import TOLERANCE_MS, CorrectedClock
 from qanat.agents.reporter import ANY_ROUTE, RETRY_AFTER_MAX_S, NoAnswer, Rejected, Reporter
 from qanat.clock import ManualClock
 from qanat.server.http.signed import is_genuine
-from qanat.units import HOUR
-from qanat.wire.agent import UsageConfirmation, UsageReport
+from qanat.units import HOUR, Instant
+from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 from qanat.wire.signature import read_signature
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -75,8 +76,11 @@ def test_a_clock_that_stays_off_is_refused_with_the_cure_and_not_tried_for_ever(
     assert len(server.asked) == 2
 
 
-def test_a_skew_without_a_readable_date_is_refused_at_once() -> None:
-    with scripted(refused(401, **SKEWED)) as server, pytest.raises(Rejected, match="clock is off"):
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 01 Jan 99999999999 00:00:00 GMT"])
+def test_a_skew_without_a_readable_date_is_refused_at_once(date: str) -> None:
+    told = refused(401, **SKEWED)
+    told = Said(told.status, told.body, {**told.headers, "date": date})
+    with scripted(told) as server, pytest.raises(Rejected, match="clock is off"):
         post(reporter_to(server))
     assert len(server.asked) == 1
 
@@ -111,6 +115,9 @@ def test_a_busy_server_says_when_to_come_back_within_bounds(status: int, text: s
         Said(302, b"", {"location": "http://portal.example/"}),
         Said(403, b"<html>blocked</html>", {"content-type": "text/html"}),
         Said(404, b"{truncated", {"content-type": "application/problem+json"}),
+        Said(404, b'{"title": "\xfcberlastet"}', {"content-type": "application/problem+json"}),
+        Said(404, b'{"more": ' + b"[" * 100_000, {"content-type": "application/problem+json"}),
+        Said(200, b'{"journal": "\xfc", "acked": 7}'),
         Said(500, b"oops"),
         Said(502, b""),
     ],
@@ -121,6 +128,22 @@ def test_what_a_portal_or_a_proxy_says_is_no_answer_and_the_next_channel_is_trie
         reporter = reporter_to(server, "lo", ANY_ROUTE)
         assert post(reporter).acked == 7
         assert reporter.last_channel == ANY_ROUTE
+
+
+def test_an_answer_to_another_question_is_none() -> None:
+    """Of what something in between mixed up or kept: the next channel is tried."""
+    asked = Interrogation(session="jnl-1.1", number=2, kind="intermediate", report=REPORT)
+    late, meant = (
+        InterrogationAnswer(
+            session="jnl-1.1", number=n, acked=0, quotas=[], report_interval_s=10, server_time=Instant(0)
+        )
+        for n in (1, 2)
+    )
+    others = Said(body=msgspec.json.encode(UsageConfirmation(journal="jnl-2", acked=7)))
+    with scripted(*(Said(body=msgspec.json.encode(each)) for each in (late, meant)), others, CONFIRMED) as server:
+        reporter = reporter_to(server, "lo", ANY_ROUTE)
+        assert reporter.interrogate(PATH, asked) == meant
+        assert reporter.report(PATH, REPORT).acked == 7
 
 
 def test_no_channel_that_works_is_told_with_what_happened_on_each() -> None:

@@ -94,7 +94,7 @@ def test_a_killed_process_is_a_fault_for_what_waited_and_the_next_job_has_anothe
         waiting = [scribe.write(Job(entries=[entry(seq)])) for seq in (2, 3)]
         os.kill(first, signal.SIGKILL)
         for job in waiting:
-            with pytest.raises(StoreFault, match="successor"):
+            with pytest.raises(StoreFault, match=r"signal 9 .* successor"):
                 await job
         await scribe.write(Job(entries=[entry(2)]))
         assert scribe.pid != first

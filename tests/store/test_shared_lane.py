@@ -10,7 +10,7 @@ import pytest
 from tests.store.deciding import balance, fund, say
 from tests.store.logs import run
 
-from qanat.charging.session import Event
+from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard, shard_of
@@ -23,6 +23,7 @@ from qanat.store.batch import Decision
 from qanat.store.memory import MemoryLog
 from qanat.store.port import NOTHING, EntryRow, RecordRow, Standing
 from qanat.store.store import Store
+from qanat.units import Instant
 
 
 class Distance(MemoryLog):
@@ -396,6 +397,46 @@ def test_a_server_that_could_not_read_where_the_database_stands_trusts_nothing_i
         await one.decide(say("alice", "t", 1, Event.FINAL, used=300))
         assert await balance(two, "alice") == 4000
         assert (await two.audit()).problems == []
+
+    run(story)
+
+
+def test_rows_are_not_said_to_show_what_could_not_be_read() -> None:
+    """Rows wait to be written while a commit's fate is unknown: heads are read then, the entries behind them are not."""
+
+    async def story() -> None:
+        log = Stumbling()
+        (one,) = await stores(log, 1)
+        await one.decide(fund("alice", 5000))
+        await one.decide(fund("alice", 500, id="c"))
+        assert one.lag > 0
+        log.stumbles = True
+        with pytest.raises(StoreFault):
+            await one.decide(say("alice", "s", 0, Event.FIRST))
+        log.stumbles = False
+        await one.due_owners(10)  # waits for rows
+        assert (await one.audit()).problems == []
+        assert len(await one.find(Session)) == 1
+
+    run(story)
+
+
+def test_an_entry_of_a_later_version_is_refused_with_the_cure_until_it_is_in_the_rows() -> None:
+    async def story() -> None:
+        log = MemoryLog()
+        (one,) = await stores(log, 1)
+        await one.decide(fund("alice", 5000))
+        await one.find(Account)
+        shard = shard_of("subscriber/alice")
+        later = '{"put":[{"kind":"nova","owner":"subscriber/alice","id":"n"}]}'
+        await log.append([EntryRow(shard, 2, Instant(0), "", later)])
+        for _ in range(2):
+            with pytest.raises(StoreFault, match="Update this one"):
+                await one.decide(fund("alice", 10, id="c"))
+        await log.project([RecordRow(shard, Owner("subscriber/alice"), "nova", "n", "", None, later)], {shard: 2})
+        await one.decide(fund("bob", 10))
+        with pytest.raises(StoreFault, match="Update this one"):
+            await balance(one, "alice")
 
     run(story)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Awaitable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,14 +14,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
-from tests.store.deciding import fund
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import run
 from tests.store.writing import count_accounts, killed_after, writer
 
+from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
+from qanat.ledger.work import Record
 from qanat.store.migrate import HEAD, migrate_sqlite
+from qanat.store.port import EntryRow
 from qanat.store.schema import metadata
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store, open_store
@@ -54,6 +60,67 @@ def test_a_locked_database_is_a_fault_with_the_cure_and_passes(tmp_path: Path) -
         await store.decide(fund("alice", 10))
         assert (await store.audit()).accounts == 2
         await store.close()
+
+    run(story)
+
+
+def test_a_file_that_can_neither_be_written_nor_read_leaves_nothing_to_believe(tmp_path: Path) -> None:
+    async def story() -> None:
+        log = Stricken(tmp_path / "q.db")
+        store = await Store(log, ManualClock()).open()
+        log.stricken = True
+        with pytest.raises(StoreFault):
+            await store.decide(fund("alice", 10))
+        assert await balance(store, "alice") == 0
+        log.stricken = False
+        await store.decide(say("alice", "s", 0, Event.FIRST))
+        assert (await store.audit()).problems == []
+        await store.close()
+
+    run(story)
+
+
+class Stricken(SqliteLog):
+    """Takes no entries and does not tell where it stands."""
+
+    stricken = False
+
+    def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:
+        return _no_disk() if self.stricken else super().append(rows)
+
+    async def heads(self) -> dict[Shard, int]:
+        if self.stricken:
+            await _no_disk()
+        return await super().heads()
+
+
+async def _no_disk() -> None:
+    raise StoreFault("the disk is gone")
+
+
+def test_whoever_waits_for_a_page_when_the_store_closes_is_told(tmp_path: Path) -> None:
+    class Slow(SqliteLog):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def load(self, owners: Sequence[Owner]) -> list[Record]:
+            self.asked.set()
+            await self.go_on.wait()
+            return await super().load(owners)
+
+    async def story() -> None:
+        log = Slow(tmp_path / "q.db")
+        store = await Store(log, ManualClock()).open()
+        waits = asyncio.create_task(balance(store, "alice"))
+        await log.asked.wait()
+        closing = asyncio.create_task(store.close())
+        for _ in range(5):  # it closes as far as it may
+            await asyncio.sleep(0)
+        log.go_on.set()
+        with pytest.raises(StoreFault, match="closing"):
+            await asyncio.wait_for(waits, 5)
+        await closing
 
     run(story)
 

@@ -20,7 +20,7 @@ class Gone(msgspec.Struct, frozen=True):
 
 
 class Acked(msgspec.Struct, frozen=True):
-    """The server has confirmed every row up to here: they are deleted."""
+    """The server has confirmed every row up to here: they are deleted, and their numbers used."""
 
     seq: int
 
@@ -91,6 +91,7 @@ def remember(snapshot: Snapshot, change: Change) -> None:
         case Acked():
             snapshot.rows = {seq: row for seq, row in snapshot.rows.items() if seq > change.seq}
             snapshot.floor = max(snapshot.floor, change.seq)
+            snapshot.next_seq = max(snapshot.next_seq, change.seq + 1)
         case Pending():
             snapshot.pending = change.message
         case CurrentSession():

@@ -48,12 +48,21 @@ class Server:
         """
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             if not self._known:
                 raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
         else:
             self._known[:] = [(int(family), str(address[0])) for family, _, _, _, address in found]
+        return self.known
+
+    @property
+    def known(self) -> list[tuple[int, str]]:
+        """The addresses that were found last."""
         return list(self._known)
+
+    def remember(self, known: list[tuple[int, str]]) -> None:
+        """Take these for the last ones: a predecessor found them."""
+        self._known[:] = known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,10 +80,10 @@ class Holder:
         return self._settle(now)
 
     def fenced(self, now: Instant, reading: Reading | None) -> list[Action]:
-        """The gate is shut and the reading final."""
+        """The gate is shut and the reading final: it is kept, for the machine may be switched off before a question is due."""
         self._fencing = self._gate_open = False
         self._take(now, reading)
-        return self._settle(now)
+        return self._settle_learnt(now)
 
     def link(self, now: Instant, *, present: bool) -> list[Action]:
         if present != self._link:
@@ -196,7 +196,7 @@ class Holder:
         return self._hand_over(now)
 
     def _settle_learnt(self, now: Instant) -> list[Action]:
-        """Keep what the server said: in the commit that raises the gate, if one does, so that nobody waits for two."""
+        """Keep what was learnt: in the commit that raises the gate, if one does, so that nobody waits for two."""
         self._decide(now)
         self.book.commit()
         return self._hand_over(now)
@@ -350,7 +350,7 @@ class Holder:
         times = [later(now, IDLE_WAKE), *(held.valid_until for held in live)]
         times += self._outbox.wakes(has_usage=self.book.has_usage_to_report)
         if live and self._gate_open:
-            times.append(later(self._headway.looked_at, self._headway.look_after(is_asking=is_asking)))
+            times.append(later(min(now, self._headway.looked_at), self._headway.look_after(is_asking=is_asking)))
         if self._wanted and not is_asking and self._headway.needs_more:
             times.append(self._patience.ask_at)
         return Instant(max(now, min(times)))

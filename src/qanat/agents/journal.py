@@ -158,7 +158,7 @@ def _load(db: sqlite3.Connection) -> Snapshot:
         quotas={held.quota: held for held in quotas},
         rows={row.seq: row for row in rows},
         floor=floor,
-        next_seq=1 if last is None else last[0] + 1,
+        next_seq=max(floor, 0 if last is None else last[0]) + 1,
         sessions=sessions,
         session=None if session is None else Session(name=session, next_number=number),
         pending=None if pending is None else msgspec.json.decode(pending, type=Interrogation),

@@ -19,7 +19,7 @@ _ROUTE6_GROUP: Final = 11
 
 
 class LinkWatch:
-    """Readable when something may have changed; ``look`` then tells how things are."""
+    """Readable when something may have changed; ``look`` and ``is_used`` then tell how things are."""
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
@@ -39,15 +39,17 @@ class LinkWatch:
             return
 
     def look(self) -> Link | None:
-        """Return the interface if it is in use, else None."""
+        """Return the interface if it is there."""
         try:
-            link = self._links.find(self._interface)
+            return self._links.find(self._interface)
         except NoSuchInterface:
             return None
+
+    def is_used(self, link: Link) -> bool:
         own = [*self._routes.defaults(link), *self._routes.defaults(link, table=PARKED)]
         self._had_default_route = self._had_default_route or bool(own)
         is_chosen = not self._had_default_route or any(self._is_preferred(route) for route in own)
-        return link if link.is_up and is_chosen else None
+        return link.is_up and is_chosen
 
     def _is_preferred(self, own: Route) -> bool:
         better = {

@@ -1,8 +1,12 @@
-"""One line for each event on stderr, for a person or, with ``--json``, for a program."""
+"""One line for each event on stderr, for a person or, with ``--json``, for a program.
+
+A line that cannot be written, to a full disk or a reader who left, is lost: metering goes on.
+"""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Protocol, TextIO
 
@@ -28,7 +32,7 @@ class PlainLog:
     def __call__(self, event: str, **facts: int | str) -> None:
         moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         shown = " ".join(f"{name}={_shown(name, value)}" for name, value in facts.items() if value != "")
-        print(f"{moment:%H:%M:%S} {event}  {shown}".rstrip(), file=self._stream, flush=True)
+        _print(f"{moment:%H:%M:%S} {event}  {shown}".rstrip(), self._stream)
 
 
 class JsonLog:
@@ -38,7 +42,12 @@ class JsonLog:
 
     def __call__(self, event: str, **facts: int | str) -> None:
         line = msgspec.json.encode({"at": self._clock.now(), "event": event, **facts})
-        print(line.decode(), file=self._stream, flush=True)
+        _print(line.decode(), self._stream)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    with suppress(OSError):
+        print(line, file=stream, flush=True)
 
 
 def _shown(name: str, value: int | str) -> str:

@@ -122,7 +122,8 @@ class Notebook:
 
     def confirm(self, acked: int) -> None:
         """Delete the rows the server has counted, and the record of each quota that was used up and counted whole."""
-        acked = min(acked, self.kept.next_seq - 1)
+        if acked >= self.kept.next_seq:
+            self._number_anew(acked)
         if acked <= self.kept.floor:
             return
         for row in self.kept.rows.values():
@@ -133,6 +134,17 @@ class Notebook:
             is_finished = held.ended and not held.left and held.confirmed == held.used
             self.put(Gone(held.quota) if is_finished else held)
         self.put(Acked(acked))
+
+    def _number_anew(self, after: int) -> None:
+        """The server has counted rows that this journal does not remember: it was put back from a copy.
+
+        Rows written since then had numbers that were used before, and went unread. They are sent again behind all of those.
+        """
+        self.note("journal was put back from a copy", rows_before=self.kept.next_seq - 1, rows_counted=after)
+        rows = list(self.kept.rows.values())
+        self.put(Acked(after))
+        for seq, row in enumerate(rows, after + 1):
+            self.put(replace(row, seq=seq))
 
     def clear(self, quotas: list[str]) -> None:
         """The server has confirmed the return of these."""

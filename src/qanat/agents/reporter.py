@@ -5,6 +5,7 @@ An answer counts only if it is one of ours: what a captive portal says in betwee
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
@@ -19,13 +20,15 @@ from qanat.agents.kept_channel import StaleConnection
 from qanat.errors import Fault, Unreachable
 from qanat.system import fresh_token
 from qanat.units import Instant
-from qanat.wire.agent import Problem
+from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport
 from qanat.wire.signature import CLOCK_OFFSET, sign
 
 RETRY_AFTER_MAX_S: Final = 300
 ANY_ROUTE: Final = "any"
 """The name of the channel that leaves the choice of interface to the system."""
 _PROBLEM: Final = "application/problem+json"
+_UNREADABLE: Final = (ValueError, RecursionError)
+"""What reading JSON of no matter whom may end in: not of the type, no UTF-8, nested without end."""
 
 T = TypeVar("T")
 
@@ -79,15 +82,39 @@ class Reporter:
         """Bring a message and return its answer. Raises Rejected and NoAnswer."""
         return self._over_channels("POST", path, msgspec.json.encode(message), answer)
 
+    def interrogate(self, path: str, message: Interrogation) -> InterrogationAnswer:
+        """Bring a question and return the answer to it and to no other. Raises Rejected and NoAnswer."""
+        return self._over_channels(
+            "POST",
+            path,
+            msgspec.json.encode(message),
+            InterrogationAnswer,
+            fits=lambda answer: (answer.session, answer.number) == (message.session, message.number),
+        )
+
+    def report(self, path: str, message: UsageReport) -> UsageConfirmation:
+        """Bring rows and return what is confirmed of this journal. Raises Rejected and NoAnswer."""
+        return self._over_channels(
+            "POST",
+            path,
+            msgspec.json.encode(message),
+            UsageConfirmation,
+            fits=lambda answer: answer.journal == message.journal,
+        )
+
     def get(self, path: str, answer: type[T]) -> T:
         """Ask for something. Raises Rejected and NoAnswer."""
         return self._over_channels("GET", path, b"", answer)
 
-    def _over_channels(self, method: str, path: str, body: bytes, answer: type[T]) -> T:
+    def _over_channels(
+        self, method: str, path: str, body: bytes, answer: type[T], *, fits: Callable[[T], bool] = lambda _: True
+    ) -> T:
         faults = []
         for channel in self._channels:
             try:
                 found = self._over(channel, method, path, body, answer)
+                if not fits(found):
+                    raise Unreachable(f"{channel}: the answer is to another question")
             except NoAnswer:
                 raise
             except Unreachable as fault:
@@ -110,7 +137,7 @@ class Reporter:
         try:
             if reply.status in (HTTPStatus.OK, HTTPStatus.CREATED):
                 return msgspec.json.decode(reply.body, type=answer)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise Unreachable(f"{channel}: something answered that is no Qanat server ({error})") from error
         raise Unreachable(f"{channel}: status {reply.status}")
 
@@ -138,7 +165,7 @@ class Reporter:
     def _learn_time(self, reply: Reply) -> bool:
         try:
             moment = parsedate_to_datetime(reply.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
         self._clock.learn(Instant(int(moment.timestamp() * 1000)))
         return True
@@ -150,7 +177,7 @@ def problem_of(reply: Reply) -> Problem | None:
         return None
     try:
         problem = msgspec.json.decode(reply.body, type=Problem)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
     return msgspec.structs.replace(problem, status=reply.status)
 

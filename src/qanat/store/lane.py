@@ -71,13 +71,14 @@ class Lane:
     async def open(self) -> None:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
         self._ready.clear()
-        self._durable = await self._log.heads()
-        tail = await self._log.tail()
-        self._durable.update((row.shard, row.seq) for row in tail)
+        heads, tail = await self._log.heads(), await self._log.tail()
+        entries = [decode_entry(row.body) for row in tail]
+        # All of it is read before any is believed: rows are written up to what is durable, and must have its images.
+        self._durable = heads | {row.shard: row.seq for row in tail}
         self._heads = dict(self._durable)
         self._pages.clear()  # also what was being read while we looked: others may have written since
         self._projector.start_afresh()
-        self._projector.take(decode_entry(row.body) for row in tail)
+        self._projector.take(entries)
         self._ready.set()
 
     async def decide(self, decision: Decision[T]) -> T:
@@ -139,6 +140,7 @@ class Lane:
             await self._worker
         with suppress(StoreFault):  # the entries are durable; the next start brings the rows up
             await self.caught_up()
+        await self._loader.finish()
         await self._log.close()
 
     @property
@@ -321,6 +323,7 @@ class Lane:
         try:
             await self.open()
         except StoreFault as fault:
+            self._pages.clear()
             self._heads = {}
             self._ready.set()
             return fault

@@ -33,6 +33,11 @@ class Loader:
         for read in reads:
             await asyncio.shield(read)
 
+    async def finish(self) -> None:
+        """Return when nothing is being read."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
     def _read_of(self, owner: Owner) -> asyncio.Future[None]:
         read = self._missed.get(owner)
         if read is None:

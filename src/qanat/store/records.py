@@ -8,6 +8,7 @@ import msgspec
 
 from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
+from qanat.errors import StoreFault
 from qanat.exchange.clearing import ClearingRecord, Period
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.identity import Identity, IdentityLink
@@ -108,8 +109,21 @@ def encode(value: Entry | Record) -> str:
 
 
 def decode_entry(text: str | bytes) -> Entry:
-    return cast(Entry, _entries.decode(text))
+    """Raises StoreFault for what this version does not know."""
+    try:
+        return cast(Entry, _entries.decode(text))
+    except msgspec.DecodeError as error:
+        raise _unknown(error) from error
 
 
 def decode_record(text: str | bytes) -> Record:
-    return cast(Record, _records.decode(text))
+    """Raises StoreFault for what this version does not know."""
+    try:
+        return cast(Record, _records.decode(text))
+    except msgspec.DecodeError as error:
+        raise _unknown(error) from error
+
+
+def _unknown(error: msgspec.DecodeError) -> StoreFault:
+    cure = "Update this one if a later version serves the database too; if none does, restore a backup"
+    return StoreFault(f"the database holds what this version of Qanat can't read: {error}. {cure}.")

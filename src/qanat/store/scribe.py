@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -132,10 +133,8 @@ class _Line:
         """Nobody knows what it did last: whoever waits looks at the file before going on."""
         self.lost = True
         self._hang_up()
-        self._process.wait()
-        fault = StoreFault(
-            f"the process that writes to {self._path} ended; its successor goes on. See the log for why."
-        )
+        how = _how_it_ended(self._process.wait())
+        fault = StoreFault(f"the process that writes to {self._path} {how}. The next write starts its successor.")
         while self._waiting:
             _tell_fault(self._waiting.popleft(), fault)
 
@@ -162,6 +161,12 @@ def _started(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], socket.
         ours.setblocking(False)
         undo.pop_all()
     return process, ours
+
+
+def _how_it_ended(status: int) -> str:
+    if status < 0:
+        return f"was ended by signal {-status} ({signal.strsignal(-status)}): the system's log may know why"
+    return f"ended with status {status}: what it said last is in the log"
 
 
 def _found_in() -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from qanat.clock import Clock
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard
-from qanat.ledger.work import NotLoaded, Page
+from qanat.ledger.work import Entry, NotLoaded, Page
 from qanat.store.batch import Batch, Decision, Ticket, Trace
 from qanat.store.lane import Lane
 from qanat.store.pages import gathered
@@ -154,6 +154,7 @@ class SharedLane(Lane):
             if one.head - self._durable.get(shard, 0) > _REPLAYED and one.watermark > self._durable.get(shard, 0)
         }
         newer = await self._shared.since({**self._known(moved), **far})
+        entries = [decode_entry(row.body) for row in newer]
         assert self._committing is not None, "between batches nothing is taken up"
         batches = (self._committing, self._gathering)
         untrue = _untrue(batches, set(moved))
@@ -164,7 +165,7 @@ class SharedLane(Lane):
         self.figures.decided_again += len(tickets)
         if far:
             self._jump(far)
-        self._take_up(newer, owners)
+        self._take_up(newer, entries, owners)
         self._heads.update(self._known(untrue))
         await self._decide_anew(tickets, owners)
 
@@ -203,10 +204,9 @@ class SharedLane(Lane):
         self._rows.forget(watermarks.keys())
         self._durable.update(watermarks)
 
-    def _take_up(self, newer: list[EntryRow], uncommitted: set[Owner]) -> None:
+    def _take_up(self, newer: list[EntryRow], entries: list[Entry], uncommitted: set[Owner]) -> None:
         """Lay what others wrote on the pages, and hand it to the projector as if it were ours."""
         self._pages.forget(uncommitted)
-        entries = [decode_entry(row.body) for row in newer]
         for row, entry in zip(newer, entries, strict=True):
             self._pages.apply(entry)
             self._durable[row.shard] = row.seq

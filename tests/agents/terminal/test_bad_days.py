@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.running import FAR, PATIENCE_S, Running, download, passed, status
@@ -17,8 +19,20 @@ from tests.namespaces import join
 from tests.traffic import connected, flows, until
 
 from qanat.agents import journal
+from qanat.agents.channel import read_server
+from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.holding import CHUNK_MAX, Snapshot
+from qanat.agents.journal import Journal
+from qanat.agents.link import LinkWatch
+from qanat.agents.log import JsonLog
+from qanat.agents.reporter import Reporter
+from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.assemble import journal_path
+from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.meter import Meter
+from qanat.agents.terminal.run import Agent
+from qanat.agents.terminal.state_file import StateFile
+from qanat.clock import ManualClock
 
 pytestmark = pytest.mark.namespaces
 
@@ -248,3 +262,43 @@ def test_a_difference_between_gate_and_interface_is_logged_and_shown(
             words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
         )
     assert "200000 octets apart: more than" in shown.stdout
+
+
+def test_after_a_kill_what_passed_is_charged_exactly_though_the_link_is_away_when_the_agent_is_back(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 2 * MB)
+    agent.kill()
+    world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "1")
+    again = Running(world, state)
+    assert again.wait_for("terminal agent started")["link"] == "away"
+    again.wait_for("quota returned")
+    again.stop()
+    assert server.operator.used == passed(world) >= 2 * MB
+
+
+def test_a_mistake_on_the_way_of_a_message_ends_the_agent_instead_of_being_waited_for_without_end(
+    world: World, tmp_path: Path
+) -> None:
+    def resolve() -> list[Endpoint]:
+        raise ZeroDivisionError
+
+    clock = CorrectedClock(ManualClock())
+    server = read_server("http://10.9.0.1:1")
+    key = Ed25519PrivateKey.generate()
+    with world.terminal.inside(), closing(Journal(tmp_path / "journal.db")) as own:
+        agent = Agent(
+            journal=own,
+            meter=Meter(lambda carried: choose_gate("wwan0", signalling=[], carried=carried), JsonLog(clock)),
+            watch=LinkWatch("wwan0"),
+            reporter=Reporter(server, key=key, key_id="trm-1", channels=[], clock=clock),
+            clock=clock,
+            log=JsonLog(clock),
+            state_file=StateFile(tmp_path / "state.json", clock, server),
+            report_interval_s=None,
+            resolve=resolve,
+        )
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(asyncio.wait_for(agent.run(), PATIENCE_S))

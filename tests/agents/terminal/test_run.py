@@ -204,3 +204,21 @@ def test_a_server_whose_name_leads_elsewhere_by_now_is_let_through_a_shut_gate(
     assert server.operator.used == passed(world)
     assert f"10.9.0.2 . {port}" in world.terminal.run("nft", "list", "ruleset")
     moved.close()
+
+
+def test_an_agent_that_starts_behind_its_shut_gate_finds_the_server_though_its_name_has_no_address_now(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    """The DNS lies behind the gate that the predecessor left shut."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{SERVER} qanat.test\n")
+    identity = state / "identity.json"
+    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
+    world.terminal.run("ip", "link", "set", "lan0", "down")
+    agent = Running(world, state, before=(*HOSTS, str(hosts)))
+    agent.wait_for("quota granted")
+    agent.stop()
+    hosts.write_text("")
+    again = Running(world, state, before=(*HOSTS, str(hosts)))
+    again.wait_for("quota granted")
+    again.stop()

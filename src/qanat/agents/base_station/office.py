@@ -7,10 +7,8 @@ each find out for themselves. Who repeats a question, and when, is the holder's 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Final, TypeVar
-
-import msgspec
+from collections.abc import Callable, Coroutine
+from typing import Final, ParamSpec, TypeVar
 
 from qanat.agents.reporter import NoAnswer, Reporter
 from qanat.clock import Clock
@@ -24,6 +22,7 @@ ADMISSIONS: Final = "/v1/station/admissions"
 RECALLS: Final = "/v1/station/recalls"
 _AWAY_FOR: Final = Millis(2 * SECOND)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -41,21 +40,21 @@ class Office:
         return self._clock.now() < self._away_until
 
     async def interrogate(self, message: Interrogation) -> InterrogationAnswer:
-        return await self._post(INTERROGATIONS, message, InterrogationAnswer)
+        return await self._asked(self._reporter.interrogate, INTERROGATIONS, message)
 
     async def report(self, message: UsageReport) -> UsageConfirmation:
-        return await self._post(USAGE, message, UsageConfirmation)
+        return await self._asked(self._reporter.report, USAGE, message)
 
     async def admit(self, message: Admission) -> Admitted:
-        return await self._post(ADMISSIONS, message, Admitted)
+        return await self._asked(self._reporter.post, ADMISSIONS, message, Admitted)
 
     async def recalls(self) -> Recalls:
         return await self._judged(asyncio.to_thread(self._reporter.get, RECALLS, Recalls))
 
-    async def _post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
+    async def _asked(self, ask: Callable[P, T], *what: P.args, **more: P.kwargs) -> T:
         if self.is_away:
             raise NoAnswer(self._because)
-        return await self._judged(asyncio.to_thread(self._reporter.post, path, message, answer))
+        return await self._judged(asyncio.to_thread(ask, *what, **more))
 
     async def _judged(self, asked: Coroutine[None, None, T]) -> T:
         try:

@@ -45,6 +45,8 @@ def run_terminal(
         clock=corrected,
     )
     before = read_state(state_path(state))
+    if before is not None:
+        server.remember(before.server)
 
     def open_gate(carried: Carried | None) -> Gate:
         return choose_gate(interface, signalling=endpoints_now(server, log), carried=carried)
@@ -59,7 +61,7 @@ def run_terminal(
             reporter=reporter,
             clock=corrected,
             log=log,
-            state_file=StateFile(state_path(state), clock),
+            state_file=StateFile(state_path(state), clock, server),
             report_interval_s=report_interval_s,
             resolve=lambda: endpoints_now(server, log),
         )

@@ -110,12 +110,12 @@ class Agent:
         self._do(self._holder.start(self._clock.now(), self._meter.reading(), link=link))
 
     def _follow(self) -> bool:
-        """Look at the link and have its gate; return whether the link is in use."""
+        """Look at the interface and have its gate, in use or not: what it has counted is charged; return whether it is."""
         link = self._watch.look()
         if link is not None:
             self._meter.follow(link)
         self._listen_to(self._meter.gate)
-        return link is not None
+        return link is not None and self._watch.is_used(link)
 
     def _listen_to(self, gate: Gate | None) -> None:
         if gate is self._heard:
@@ -225,7 +225,14 @@ class Agent:
     def _send(self, message: Interrogation | UsageReport) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(message))
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(self._delivered)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        """A message that ended in none of the four ways would be waited for without end."""
+        self._sending.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None and not self._finished.done():
+            self._finished.set_exception(fault)
 
     async def _deliver(self, message: Interrogation | UsageReport) -> None:
         self._guarded(partial(self._allow, await asyncio.to_thread(self._resolve)))
@@ -247,8 +254,8 @@ class Agent:
 
     def _post(self, message: Interrogation | UsageReport) -> InterrogationAnswer | UsageConfirmation:
         if isinstance(message, Interrogation):
-            return self._reporter.post(INTERROGATIONS, message, InterrogationAnswer)
-        return self._reporter.post(USAGE, message, UsageConfirmation)
+            return self._reporter.interrogate(INTERROGATIONS, message)
+        return self._reporter.report(USAGE, message)
 
     def _missed(self, message: Interrogation | UsageReport, retry_after_s: int) -> None:
         self._do(self._holder.unreachable(self._clock.now(), message, retry_after_s=retry_after_s))

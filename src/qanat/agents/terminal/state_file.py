@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from qanat.agents.channel import Server
 from qanat.agents.holder import Holder
 from qanat.agents.state_folder import show, shown
 from qanat.agents.terminal.gate import Gate, Reading
@@ -35,14 +36,17 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     reported_at: Instant | None
     refusal: RefusalBody | None
     witness: Testimony | None = None
+    server: list[tuple[int, str]] = []
+    """Where the server's name led: the next agent begins behind a shut gate, and the DNS with it."""
 
 
 class StateFile:
     """Written whole now and then, without waiting for the disk."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, server: Server) -> None:
         self._path = path
         self._clock = clock
+        self._server = server
         self._written_at = Instant(0)
         self._reported_at: Instant | None = None
 
@@ -69,6 +73,7 @@ class StateFile:
             reported_at=self._reported_at,
             refusal=holder.refusal,
             witness=testimony,
+            server=self._server.known,
         )
         with suppress(OSError):  # a full disk: the journal says so, and this file is only for looking at
             show(self._path, state)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.server.gy.gateway import mscc, used, wants
-from tests.server.gy.inside import Peer, inside
+from tests.server.gy.inside import ALICE, BOB, Peer, ccr, inside
 
 from qanat.clock import ManualClock
 from qanat.registry.unmatched import UnmatchedReport
@@ -18,38 +18,8 @@ from qanat.wire.diameter.courtesies import courtesy
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.header import MAX_MESSAGE_OCTETS
 from qanat.wire.diameter.messages import DeviceWatchdogAnswer
-from qanat.wire.diameter.profiles import Interrogation, avp, request, text, u32
-from qanat.wire.diameter.values import CcRequestType
+from qanat.wire.diameter.profiles import avp, text, u32
 from qanat.wire.diameter.walk import walk
-
-ALICE, BOB = "001010000000001", "001010000000002"
-
-
-def ccr(
-    kind: int, number: int, *avps: bytes, host: str = "gw.test", session: str = "s", imsi: str = ALICE, place: int = 7
-) -> bytes:
-    asked = Interrogation(
-        kind=CcRequestType(kind),
-        number=number,
-        session_id=session,
-        imsi=imsi,
-        at=Instant(0),
-        hop_by_hop=place,
-        end_to_end=place,
-    )
-    names = (("Session-Id", session), ("Origin-Host", host), ("Origin-Realm", "test"))
-    named = avp("Subscription-Id", u32("Subscription-Id-Type", 1), text("Subscription-Id-Data", imsi))
-    return request(
-        asked,
-        *(text(name, value) for name, value in names),
-        text("Destination-Realm", "qanat.test"),
-        u32("Auth-Application-Id", 4),
-        text("Service-Context-Id", "32251@3gpp.org"),
-        u32("CC-Request-Type", kind),
-        u32("CC-Request-Number", number),
-        *([named] if imsi else []),
-        *avps,
-    )
 
 
 def read(octets: bytes) -> Any:

@@ -334,34 +334,6 @@ def test_a_page_that_arrives_after_a_batch_was_lost_is_decided_on_when_the_store
     run(story)
 
 
-class LostFromSight(FailingLog):
-    """When a write has failed, it can't be read either where the database stands, once."""
-
-    async def heads(self) -> dict[Shard, int]:
-        if self.failed:
-            self.failed = False
-            raise StoreFault("the disk can not be read")
-        return await super().heads()
-
-
-def test_what_a_lost_batch_decided_is_not_told_to_a_repeat_though_the_database_could_not_be_read(
-    database: Database, clock: ManualClock
-) -> None:
-    async def story() -> None:
-        store = await Store(LostFromSight(database.log(), fails_at=2, after=False, appends_only=True), clock).open()
-        await store.decide(fund("alice", 5000))
-        ask = say("alice", "s", 0, Event.FIRST)
-        with pytest.raises(StoreFault):
-            await store.decide(ask)
-        await store.decide(ask)
-        again = await database.open(clock)
-        assert await again.decide(lambda work: work.get(Session, Owner("subscriber/alice"), "s"))
-        await store.close()
-        await again.close()
-
-    run(story)
-
-
 def test_after_closing_nothing_more_is_taken_and_everything_acknowledged_is_kept(
     database: Database, clock: ManualClock
 ) -> None:

@@ -11,6 +11,7 @@ from tests.server.gy.gateway import mscc, used, wants
 from tests.server.gy.inside import ALICE, BOB, Peer, ccr, inside
 
 from qanat.clock import ManualClock
+from qanat.registry.peers import accept_peer, peer_owner
 from qanat.registry.unmatched import UnmatchedReport
 from qanat.units import Instant
 from qanat.wire.diameter.codec import Decoder
@@ -73,6 +74,19 @@ def test_a_relay_carries_each_gateways_requests_by_that_gateways_own_profile() -
             return {read(one).session_id: read(one).services[0].granted.total for one in answers}
 
     assert asyncio.run(scene()) == {"a": 10_000_000, "b": 1_000}
+
+
+def test_another_profile_counts_from_the_next_request_of_a_gateway_that_is_connected() -> None:
+    async def scene() -> list[int]:
+        async with inside({"gw.test": "strict"}, subscribers={"alice": ALICE}) as served:
+            gateway = Peer(served.front, "gw.test")
+            before = await gateway.ask(ccr(1, 0, mscc(wants(1_000))))
+            await served.store.decide(lambda work: accept_peer(work, origin_host="gw.test", profile="open5gs"))
+            await served.roster.look(peer_owner("gw.test"), "gw.test")
+            after = await gateway.ask(ccr(2, 1, mscc(wants(1_000), used(5))))
+            return [read(one).services[0].granted.total for one in (*before, *after)]
+
+    assert asyncio.run(scene()) == [1_000, 10_000_000]
 
 
 def test_a_gateway_that_uses_anothers_session_name_has_its_reports_kept_however_often() -> None:

@@ -18,7 +18,7 @@ from qanat.ledger import book
 from qanat.ledger.book import Account
 from qanat.refusals import Refusal, Refused
 from qanat.store.desk import Desk
-from qanat.units import DAY, HOUR, Instant, Octets
+from qanat.units import DAY, HOUR, MINUTE, Instant, Octets
 
 ALICE = Owner("subscriber/alice")
 POLICY = Policy(quota_octets=Octets(1000))
@@ -235,6 +235,22 @@ def test_a_slow_session_stays_at_the_plans_quota(desk: Desk, clock: ManualClock)
     for _ in range(3):
         clock.advance(HOUR // 2)
         assert holder.say(Event.INTERMEDIATE, used=1000).grants[0].octets == 1000
+
+
+def test_a_session_that_moves_to_a_server_whose_clock_is_behind_keeps_its_rate(desk: Desk, clock: ManualClock) -> None:
+    fund(desk, 100_000_000)
+    holder = Holder(desk)
+    holder.say(Event.FIRST)
+    desk.clock = ahead = ManualClock(clock.now() + 5 * MINUTE)
+    ahead.advance(1000)
+    holder.say(Event.INTERMEDIATE, used=1000)
+    desk.clock = clock
+    for _ in range(10 * 60):
+        clock.advance(1000)
+        holder.say(Event.INTERMEDIATE, used=1000)
+        session = desk.get(Session, ALICE, "s")
+        assert session is not None
+        assert session.rate <= 2000
 
 
 def test_several_rating_groups_are_answered_in_one_entry(desk: Desk) -> None:

@@ -129,6 +129,21 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
         assert "There is more" not in shell.qanat(*words)
 
 
+def test_what_the_machine_does_to_a_command_is_said_in_a_sentence(shell: Shell) -> None:
+    (shell.directory / "taken").touch()
+    said = shell.qanat("bench", "http", "--data", "taken/data", status=1)
+    assert said == "Error: taken/data can't be used: Not a directory. Make it accessible, or name another.\n"
+    assert "'nonsense' is no database address" in shell.qanat("bench", "ledger", "--database", "nonsense", status=1)
+
+
+def test_what_is_no_token_is_refused_without_being_shown(shell: Shell) -> None:
+    for token in ("töken", "two words", "two\nlines"):
+        shell.environment["QANAT_TOKEN"] = token
+        assert shell.qanat("audit", status=1) == (
+            "Error: QANAT_TOKEN holds no token: one line without spaces, as in DIR/admin.token.\n"
+        )
+
+
 def test_output_that_finds_no_room_is_a_failure_in_one_sentence(shell: Shell) -> None:
     for words in (("--help",), ("check-config",)):
         with Path("/dev/full").open("w") as full:
@@ -166,6 +181,11 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("plan", "create", "a b", "--octets", "1", "--valid-days", "1", "--price", "0"), "no name"),
         (("subscriber", "create", "../x"), "no name"),
         (("operator", "create", ""), "no name"),
+        (("pay-in", "--subscriber", "a", "--amount", "0"), "'0' is nothing: at least 0.01"),
+        (("pay-in", "--subscriber", "a", "--amount", "1", "--currency", "euro"), "'euro' is no currency"),
+        (("sign-up", "a", "--password", "secret"), "8 to 256 characters, not 6"),
+        (("bench", "gy", "--workers", "2"), "--postgres"),
+        (("bench", "gy", "--kill-worker"), "--workers 2"),
         (("settle", "--period", "nov"), "2026-11"),
         (("settle", "--period", "2026-13"), "2026-11"),
         (("serve", "--http", "nonsense"), "http.listen"),

@@ -143,3 +143,5 @@ def test_check_config_names_the_path_and_the_cure(shell: Shell, tmp_path: Path) 
     said = shell.qanat("check-config", "bad.toml", status=1)
     assert "agents.report_interval_s" in said
     assert "How often terminals report usage" in said
+    (tmp_path / "far.toml").write_text('[gy]\nlisten = "127.0.0.1:99999"\n')
+    assert "'127.0.0.1:99999' is no HOST:PORT" in shell.qanat("check-config", "far.toml", status=1)

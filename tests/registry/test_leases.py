@@ -3,6 +3,7 @@ from __future__ import annotations
 from qanat.clock import ManualClock
 from qanat.registry.leases import VALID, give_up, take
 from qanat.store.desk import Desk
+from qanat.units import DAY, MINUTE
 
 
 def ours(desk: Desk, holder: str) -> bool:
@@ -32,3 +33,27 @@ def test_a_lease_that_is_young_is_not_written_again() -> None:
     for _ in range(5):
         assert ours(desk, "one")
     assert len(desk.entries) == 1
+
+
+def test_a_lease_of_a_clock_that_went_wrong_keeps_nobody_from_the_task() -> None:
+    wrong, right = ManualClock(), ManualClock()
+    wrong.advance(365 * DAY)
+    desk = Desk(wrong)
+    assert ours(desk, "one")
+    desk.clock = right
+    assert ours(desk, "two")
+    assert not ours(desk, "one")
+
+
+def test_servers_whose_clocks_are_minutes_apart_do_not_take_a_task_from_each_other() -> None:
+    slow, fast = ManualClock(), ManualClock()
+    fast.advance(10 * MINUTE)
+    desk = Desk(fast)
+    assert ours(desk, "one")
+    for _ in range(10):
+        desk.clock = slow
+        assert not ours(desk, "two")
+        slow.advance(VALID // 2)
+        desk.clock = fast
+        fast.advance(VALID // 2)
+        assert ours(desk, "one")

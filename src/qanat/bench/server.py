@@ -104,10 +104,14 @@ class OwnServer:
         ready = process.stdout.readline()
         if not ready.startswith("ready "):
             process.wait()
-            raise Fault(f"the server did not start; its log is {self.data / 'server.log'}")
+            raise Fault(f"the server did not start: {_last_line(self.data / 'server.log')}")
         self.addresses = dict(_ADDRESS.findall(ready))
         self._ports.update(self.addresses)
         return process
+
+
+def _last_line(log: Path) -> str:
+    return (log.read_text(errors="replace").strip() or "it said nothing").splitlines()[-1].removeprefix("Error: ")
 
 
 def _reaped_s() -> float:

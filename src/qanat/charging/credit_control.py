@@ -195,7 +195,8 @@ def _counted(session: Session, octets: int, now: Instant) -> Session:
         return session
     used, unmeasured, elapsed_ms = session.used + octets, session.unmeasured + octets, now - session.measured_at
     if elapsed_ms < MEASURED_OVER_MS:
-        return replace(session, used=used, unmeasured=unmeasured)
+        # What was measured by a clock ahead of ours is measured from now on, and not all at once when we get there.
+        return replace(session, used=used, unmeasured=unmeasured, measured_at=min(session.measured_at, now))
     rate = measured_rate(session.rate, unmeasured, elapsed_ms)
     return replace(session, used=used, unmeasured=0, rate=rate, measured_at=now)
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from qanat.bench.database import Database
 
 
+_POSTGRES = ("postgres", "kill_database", "promote_standby")
+"""Flags that start one."""
+
+
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON for programs."),
@@ -169,7 +173,11 @@ def gy(as_json: bool, database: str | None, **wanted: Any) -> None:
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    kinds = {name: wanted.pop(name) for name in ("postgres", "kill_database", "away", "promote_standby")}
+    if wanted["workers"] > 1 and database is None and not any(wanted[name] for name in _POSTGRES):
+        raise click.UsageError("--workers needs PostgreSQL: --postgres, or --database postgresql://USER@HOST/NAME.")
+    if wanted["kill_worker"] and wanted["workers"] == 1:
+        raise click.UsageError("--kill-worker kills one of several: it needs --workers 2 or more.")
+    kinds = {name: wanted.pop(name) for name in (*_POSTGRES, "away")}
     with tempfile.TemporaryDirectory(prefix="qanat-bench-") as folder:
         try:
             with _database(database, **kinds) as where:

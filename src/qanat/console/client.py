@@ -162,12 +162,19 @@ def remote(command: Callable[Concatenate[Client, P], Json]) -> Callable[..., Non
 
 def _token(file: Path | None) -> str:
     if file is None and os.environ.get("QANAT_TOKEN"):
-        return os.environ["QANAT_TOKEN"].strip()
+        return _printable(os.environ["QANAT_TOKEN"].strip(), "QANAT_TOKEN")
     try:
-        return (file or _DEFAULT_TOKEN).read_text(encoding="ascii").strip()
+        return _printable((file or _DEFAULT_TOKEN).read_text(encoding="ascii").strip(), str(file or _DEFAULT_TOKEN))
     except (OSError, UnicodeDecodeError) as error:
         if file is None:
             return ""
         raise click.ClickException(
             f"{file} can't be read: {error}. The server keeps one in DIR/admin.token."
         ) from error
+
+
+def _printable(token: str, where: str) -> str:
+    """Refuse what no header could carry, without showing it."""
+    if not all("!" <= letter <= "~" for letter in token):
+        raise click.ClickException(f"{where} holds no token: one line without spaces, as in DIR/admin.token.")
+    return token

@@ -93,8 +93,9 @@ def copy(source: str, target: str, as_json: bool) -> None:
         "balanced": True,
     }
     sentence = (
-        f"{moved.copied.entries:,} entries ({moved.copied.appended:,} appended in this run), {moved.copied.rows:,} records, "
-        f"{moved.verdict.accounts:,} accounts; both balanced, with the same totals."
+        f"{moved.copied.entries:,} entries ({moved.copied.appended:,} written in this run, one for each shard that an "
+        f"entry touches), {moved.copied.rows:,} records, {moved.verdict.accounts:,} accounts; "
+        "both balanced, with the same totals."
     )
     _tell(found, sentence, as_json=as_json)
 
@@ -133,7 +134,7 @@ def _said() -> Iterator[None]:
     try:
         yield
     except Fault as fault:
-        raise click.ClickException(f"{fault}.") from fault
+        raise click.ClickException(f"{str(fault).rstrip('.')}.") from fault
 
 
 class _Progress:

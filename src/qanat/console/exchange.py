@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, MONEY, SIZE
+from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE
 from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
-_currency = click.option("--currency", default="EUR", show_default=True)
+_currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
 _hours = click.option("--hours", type=click.IntRange(min=1), help="Until so many hours from now; else without end.")
 
 
@@ -230,7 +230,7 @@ def disputes(client: Client, subscriber: str | None, everybodys: bool, after: st
 @click.command()
 @_subscriber
 @click.option("--to", metavar="NAME", required=True)
-@click.option("--amount", type=MONEY, required=True, help="As in 20 or 9.90.")
+@click.option("--amount", type=PAID, required=True, help="As in 20 or 9.90.")
 @_currency
 @remote
 def pay(client: Client, subscriber: str | None, to: str, amount: int, currency: str) -> Json:

@@ -11,6 +11,7 @@ import click
 
 from qanat.console.lazy import LazyGroup
 from qanat.console.tables import give_output_up
+from qanat.errors import Fault
 
 CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run the server": {
@@ -75,11 +76,8 @@ class Chapters(LazyGroup):
     def main(self, *arguments: Any, **more: Any) -> Any:
         try:
             return super().main(*arguments, **more)
-        except OSError as error:
-            if error.errno != errno.ENOSPC or error.filename:
-                raise
-            give_output_up()
-            click.echo(f"Error: What is printed can't be written: {error.strerror}.", err=True)
+        except (Fault, OSError) as error:
+            click.echo(f"Error: {_said(error)}", err=True)
             sys.exit(1)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -91,6 +89,18 @@ class Chapters(LazyGroup):
         command = self.get_command(ctx, name)
         assert command is not None, f"{name} is in a chapter"
         return command.get_short_help_str(120)
+
+
+def _said(error: Fault | OSError) -> str:
+    """Say what happened in a sentence; what has none is a mistake of ours, and raised again."""
+    if isinstance(error, Fault):
+        return str(error)
+    if error.filename:
+        return f"{error.filename} can't be used: {error.strerror}. Make it accessible, or name another."
+    if error.errno != errno.ENOSPC:
+        raise error
+    give_output_up()
+    return f"What is printed can't be written: {error.strerror}."
 
 
 @click.group(cls=Chapters, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.parameters import AFTER, MONEY, NAME, SIZE, SIZE_OR_NONE
-from qanat.console.tables import amount, money, say, say_more, show
+from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
+from qanat.console.tables import amount, moment, money, say, say_more, show
 
 
 @click.group()
@@ -34,7 +34,8 @@ def create_operator(client: Client, name: str, display_name: str) -> Json:
 def list_operators(client: Client, after: str) -> Json:
     """List operators."""
     found = client.get("/v1/operators", limit=1000, after=after)
-    show(("operator", "name", "since"), _rows(found["operators"], "name", "display_name", "created_at"), empty="None.")
+    rows = [(one["name"], one["display_name"], moment(one["created_at"])) for one in found["operators"]]
+    show(("operator", "name", "since (UTC)"), rows, empty="None.")
     say_more(found)
     return found
 
@@ -42,7 +43,7 @@ def list_operators(client: Client, after: str) -> Json:
 @operator.command("staff")
 @click.argument("operator_name", metavar="OPERATOR")
 @click.argument("name")
-@click.password_option(help="At least 8 characters; asked for when it is not given.")
+@click.password_option(type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given.")
 @remote
 def create_staff(client: Client, operator_name: str, name: str, password: str) -> Json:
     """Let NAME sign in and work for OPERATOR."""
@@ -65,7 +66,7 @@ def plan() -> None:
 )
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
 @click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")
-@click.option("--currency", default="EUR", show_default=True)
+@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
 @click.option("--operator", "operator_name", default="home", show_default=True)
 @click.option("--priority", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Lower is used first.")
 @click.option("--quota", type=SIZE_OR_NONE, default=0, help="Size of one quota; the server chooses if not given.")
@@ -77,7 +78,7 @@ def create_plan(client: Client, /, operator_name: str, **terms: Any) -> Json:
     if [bool(terms[unit]) for unit in ("octets", "seconds", "units")].count(True) != 1:
         raise click.UsageError("Say how much with one of --octets, --seconds and --units.")
     made = client.post("/v1/plans", {**terms, "operator": operator_name})
-    say(f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {made['valid_days']} days at {_price(made)}.")
+    say(f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {_days(made['valid_days'])} at {_price(made)}.")
     return made
 
 
@@ -173,6 +174,10 @@ def _rows(found: list[Json], *keys: str) -> list[list[Any]]:
 
 def _price(plan: Json) -> str:
     return money(plan["price"], plan["currency"])
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def _stock(plan: Json) -> str:

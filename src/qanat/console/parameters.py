@@ -13,6 +13,7 @@ from qanat.units import parse_money, parse_size
 T = TypeVar("T")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -39,6 +40,25 @@ def _some(text: str) -> int:
     return octets
 
 
+def _paid(text: str) -> int:
+    amount = parse_money(text)
+    if not amount:
+        raise ValueError(f"{text!r} is nothing: at least 0.01")
+    return amount
+
+
+def _currency(text: str) -> str:
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError(f"{text!r} is no currency: three letters, as in EUR (ISO 4217)")
+    return text.upper()
+
+
+def _password(text: str) -> str:
+    if not 8 <= len(text) <= 256:
+        raise ValueError(f"a password has 8 to 256 characters, not {len(text)}")
+    return text
+
+
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError(f"{text!r} is no name: 1 to 64 letters, digits and . _ - @, the first a letter or digit")
@@ -54,6 +74,9 @@ def _month(text: str) -> str:
 SIZE: Final = Read[int]("size", _some)
 SIZE_OR_NONE: Final = Read[int]("size", parse_size)
 MONEY: Final = Read[int]("amount", parse_money)
+PAID: Final = Read[int]("amount", _paid)
+CURRENCY: Final = Read[str]("currency", _currency)
+PASSWORD: Final = Read[str]("password", _password)
 NAME: Final = Read[str]("name", _name)
 MONTH: Final = Read[str]("month", _month)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, MONEY, NAME, SIZE
+from qanat.console.parameters import AFTER, CURRENCY, NAME, PAID, PASSWORD, SIZE
 from qanat.console.private import private
 from qanat.console.tables import amount, moment, money, say, say_more, show, size
 
@@ -21,7 +21,7 @@ def subscriber() -> None:
 
 @subscriber.command("create")
 @click.argument("name", type=NAME)
-@click.option("--imsi", default="", help="Of a SIM of the subscriber's own.")
+@click.option("--imsi", default="", help="Of a SIM of the subscriber's own: 6 to 15 digits.")
 @click.option("--msisdn", default="", help="Number with country code, without +.")
 @click.option("--operator", default="home", show_default=True)
 @click.option("--display-name", default="", help="As people should read it.")
@@ -80,8 +80,8 @@ def activate(client: Client, name: str) -> Json:
 
 @click.command("pay-in")
 @click.option("--subscriber", metavar="NAME", required=True)
-@click.option("--amount", type=MONEY, required=True, help="As in 20 or 9.90.")
-@click.option("--currency", default="EUR", show_default=True)
+@click.option("--amount", type=PAID, required=True, help="As in 20 or 9.90.")
+@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
 @remote
 def pay_in(client: Client, subscriber: str, amount: int, currency: str) -> Json:
     """Book money that a subscriber has paid."""
@@ -151,7 +151,7 @@ def usage(client: Client, subscriber: str | None, by: str) -> Json:
 
 @click.command("sign-up")
 @click.argument("name", type=NAME)
-@click.password_option(help="At least 8 characters; asked for when it is not given.")
+@click.password_option(type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given.")
 @remote
 def sign_up(client: Client, name: str, password: str) -> Json:
     """Become a subscriber."""
@@ -164,7 +164,9 @@ def sign_up(client: Client, name: str, password: str) -> Json:
 @_subscriber
 @click.option("--staff", is_flag=True, help="Your own, as staff.")
 @click.option("--current", help="Your own password as it is; asked for when you change your own.")
-@click.password_option(prompt="New password", help="At least 8 characters; asked for when it is not given.")
+@click.password_option(
+    type=PASSWORD, metavar="TEXT", prompt="New password", help="At least 8 characters; asked for when it is not given."
+)
 @remote
 def password(client: Client, subscriber: str | None, staff: bool, current: str | None, password: str) -> Json:
     """Give a subscriber, or yourself, another password; the other sign-ins end."""

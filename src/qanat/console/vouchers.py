@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, MONEY, NAME, SIZE
+from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
 from qanat.console.private import holds_something, private
 from qanat.console.tables import moment, money, say, say_more, show, size
 
@@ -28,7 +28,7 @@ def voucher() -> None:
 @click.option("--octets", type=SIZE, default=0, help="What each is worth: octets, such as 1GB …")
 @click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="… for so long,")
 @click.option("--amount", type=MONEY, default=0, help="or money, such as 9.90.")
-@click.option("--currency", default="EUR", show_default=True)
+@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
 @click.option("--operator", type=NAME, default="home", show_default=True)
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")

@@ -57,7 +57,7 @@ def refusals(client: Client, limit: int, reason: str, by_reason: bool) -> Json:
     ]
     show(("last (UTC)", "who", "session", "reason", "times"), rows, empty="Nothing was refused.")
     if rows:
-        say("`qanat why SESSION` tells the whole of it.")
+        say("`qanat why 'SESSION'` tells the whole of it.")
     return found
 
 
@@ -80,7 +80,9 @@ def why(client: Client, session: str) -> Json:
     """Tell why a session was answered as it was, step by step."""
     found = client.get(f"/v1/sessions/{segment(session)}/why")
     if not found["sessions"] and not found["refusals"]:
-        raise click.ClickException(f"Nothing is known of session {session}. `qanat sessions` lists what there is.")
+        raise click.ClickException(
+            f"Nothing is known of session {session}. `qanat sessions` lists what there is; quote a name with semicolons."
+        )
     if found["sessions"]:
         _show_sessions(found["sessions"])
     for one in found["balances"]:

@@ -75,7 +75,7 @@ class ExchangeScenario:
     def open_base_station(self) -> None:
         code = self._type("station", "code", "--subscriber", "carol")["code"]
         words = ("--server", self._stage.server_url, "--code", code, "--access", ACCESS, "--uplink", UPLINK)
-        self._screen.typed("station", "enrol", *words, "--place", "Market square")
+        self._screen.typed("station", "enrol", *words, "--place", "'Market square'")
         enrolled = self._exchange.enrol_base_station(*words, "--place", "Market square")
         self._codes[BASE_STATION], self._base_station_id = enrolled["identity"], enrolled["base_station"]
         self._screen.typed("station", "run")

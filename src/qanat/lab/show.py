@@ -113,9 +113,10 @@ def _audit(screen: Screen, stage: Stage) -> bool:
     screen.typed("audit")
     audit = stage.qanat("audit")
     screen.say(
-        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['entries']} entries in {audit['accounts']} "
-        f"accounts recomputed. {audit['problems'] or ''}"
+        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['accounts']} accounts, {audit['entries']} entries."
     )
+    for problem in audit["problems"]:
+        screen.say(problem)
     return bool(audit["balanced"])
 
 

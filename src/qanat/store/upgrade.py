@@ -34,7 +34,7 @@ def upgrade_sqlite(path: Path) -> None:
         with engine.begin() as connection:
             upgrade(connection)
     except SQLAlchemyError as error:
-        raise StoreFault(f"the database {path} could not be migrated: {error}; nothing was changed") from error
+        raise StoreFault(f"the database {path} could not be migrated: {_cause(error)}; nothing was changed") from error
     finally:
         engine.dispose()
 
@@ -49,12 +49,17 @@ async def upgrade_postgres(connect: Callable[[], Awaitable[Any]], name: str) -> 
             except (SQLAlchemyError, CommandError) as error:
                 if last:
                     raise StoreFault(
-                        f"the database {name} could not be migrated: {error}; nothing was changed"
+                        f"the database {name} could not be migrated: {_cause(error)}; nothing was changed"
                     ) from error
             else:
                 return
     finally:
         await engine.dispose()
+
+
+def _cause(error: Exception) -> object:
+    """Return what the driver said, without statement and links."""
+    return getattr(error, "orig", None) or error
 
 
 async def _upgrade_once(engine: AsyncEngine) -> None:

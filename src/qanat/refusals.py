@@ -93,6 +93,7 @@ class Refusal(StrEnum):
     NOTHING_OWED = "nothing_owed"
     # settlement
     PERIOD_CLOSED = "period_closed"
+    PERIOD_NOT_BEGUN = "period_not_begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,6 +539,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Later trades are in the next open period.",
         "账期 {period} 已于 {at} 关账，不可更改。",
         "之后的交易计入下一个未关账期。",
+    ),
+    Refusal.PERIOD_NOT_BEGUN: Words(
+        "Period {period} has not begun; what is closed is closed for ever.",
+        "Correct the month: {now} is running.",
+        "账期 {period} 尚未开始；一经关账即不可更改。",
+        "更正月份：当前账期为 {now}。",
     ),
 }
 assert WORDS.keys() == set(Refusal), "every refusal has its words"

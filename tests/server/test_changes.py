@@ -68,9 +68,9 @@ def test_an_import_in_many_decisions_is_one_line_of_the_log(live: Live) -> None:
 
 
 def test_closing_a_period_is_in_the_log(live: Live) -> None:
-    live.done("/v1/settlements/2026-01/closing")
+    live.done("/v1/settlements/2023-10/closing")
     (one,) = live.get("/v1/changes").json()["changes"]
-    assert (one["act"], one["target"]) == ("period closed", "settlements/2026-01/closing")
+    assert (one["act"], one["target"]) == ("period closed", "settlements/2023-10/closing")
 
 
 def test_changes_are_forgotten_after_400_days() -> None:

@@ -191,6 +191,9 @@ def test_a_name_that_a_peer_chose_may_be_anything(database: Database, clock: Man
         await store.decide(fund(id, 10, id=id, due=clock.now() - 1))
         await store.decide(fund(id, 20, id=f"{id}?"))
         assert [account.id for account in await store.find(Account, owner=f"subscriber/{id}")] == [id, f"{id}?"]
+        assert [account.id for account in await store.find(Account, label_prefix=f"subscriber/{id}:{id}?")] == [
+            f"{id}?"
+        ]
         assert await store.due_owners(10) == [f"subscriber/{id}"]
         again = await database.open(clock)
         assert (await balance(again, id, id), await balance(again, id, f"{id}?")) == (10, 20)

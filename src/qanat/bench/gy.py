@@ -67,7 +67,7 @@ async def bench_gy(
     database = database or GivenDatabase(f"sqlite:///{data}/qanat.db")
     await _prepare(database.address, 1 if hot else subscribers, open_sessions)
     flags = ("--database", database.address, "--workers", str(workers))
-    server = await asyncio.to_thread(OwnServer, data, *flags, listening=("http", "gy"))
+    server = OwnServer(data, *flags, listening=("http", "gy"))  # in no thread: an interrupt would leave it behind
     try:
         tell(f"server {server.pid} on gy={server.addresses['gy']}, data in {data}")
         slots = _slots(connections * in_flight, 1 if hot else subscribers)

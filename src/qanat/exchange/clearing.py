@@ -98,10 +98,12 @@ def closed_period(work: Work, period: str) -> Period | None:
 
 
 def close_period(work: Work, period: str) -> Period | Refused:
-    """Let no record join a period any more. Refused when that was done before."""
+    """Let no record join a period any more. Refused when that was done before, and before the period has begun."""
     held = closed_period(work, period)
     if held is not None:
         return Refused(Refusal.PERIOD_CLOSED, {"period": period, "at": format_instant(held.closed_at)})
+    if period > period_of(work.now):
+        return Refused(Refusal.PERIOD_NOT_BEGUN, {"period": period, "now": period_of(work.now)})
     closed = Period(owner=period_owner(period), id=period, closed_at=work.now)
     work.put(closed)
     work.act = "period closed"

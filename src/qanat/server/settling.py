@@ -70,9 +70,9 @@ async def settle(
 ) -> Settled | Refused:
     """Compute a period's positions, write ``<operator>-<period>.csv`` into ``directory`` if one is given, and close it.
 
-    Without ``close`` it is a preview, which changes nothing. Refused when it is to be closed and was closed before;
-    computing a closed period again gives the same figures. ``note`` writes down that it was closed, in the same decision.
-    Raises StoreFault: repeating is safe.
+    Without ``close`` it is a preview, which changes nothing. Refused when it is to be closed and was closed before, or
+    has not begun; computing a closed period again gives the same figures. ``note`` writes down that it was closed, in
+    the same decision. Raises StoreFault: repeating is safe.
     """
     # Before anything is read: a preview that a closing overtakes has read an open period.
     closed = await store.decide(

@@ -164,8 +164,8 @@ class PostgresLog:
         return await self.since({shard: one.watermark for shard, one in behind if one.head > one.watermark})
 
     async def find(self, query: Query) -> list[Record]:
-        upper = query.label_prefix + _AFTER_ALL
-        where = (query.kind, to_column(query.after), query.label_prefix, upper, query.limit)
+        prefix = to_column(query.label_prefix)  # one that does not fit finds the label that it is the whole of
+        where = (query.kind, to_column(query.after), prefix, prefix + _AFTER_ALL, query.limit)
         if query.owner is None:
             rows = await self._read(_FIND, *where)
         else:

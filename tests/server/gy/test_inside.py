@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from tests.server.gy.gateway import mscc, used, wants
-from tests.server.gy.inside import Peer, inside
+from tests.server.gy.inside import ALICE, BOB, Peer, ccr, inside
 
 from qanat.clock import ManualClock
+from qanat.registry.peers import accept_peer, peer_owner
 from qanat.registry.unmatched import UnmatchedReport
 from qanat.units import Instant
 from qanat.wire.diameter.codec import Decoder
@@ -18,38 +19,8 @@ from qanat.wire.diameter.courtesies import courtesy
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.header import MAX_MESSAGE_OCTETS
 from qanat.wire.diameter.messages import DeviceWatchdogAnswer
-from qanat.wire.diameter.profiles import Interrogation, avp, request, text, u32
-from qanat.wire.diameter.values import CcRequestType
+from qanat.wire.diameter.profiles import avp, text, u32
 from qanat.wire.diameter.walk import walk
-
-ALICE, BOB = "001010000000001", "001010000000002"
-
-
-def ccr(
-    kind: int, number: int, *avps: bytes, host: str = "gw.test", session: str = "s", imsi: str = ALICE, place: int = 7
-) -> bytes:
-    asked = Interrogation(
-        kind=CcRequestType(kind),
-        number=number,
-        session_id=session,
-        imsi=imsi,
-        at=Instant(0),
-        hop_by_hop=place,
-        end_to_end=place,
-    )
-    names = (("Session-Id", session), ("Origin-Host", host), ("Origin-Realm", "test"))
-    named = avp("Subscription-Id", u32("Subscription-Id-Type", 1), text("Subscription-Id-Data", imsi))
-    return request(
-        asked,
-        *(text(name, value) for name, value in names),
-        text("Destination-Realm", "qanat.test"),
-        u32("Auth-Application-Id", 4),
-        text("Service-Context-Id", "32251@3gpp.org"),
-        u32("CC-Request-Type", kind),
-        u32("CC-Request-Number", number),
-        *([named] if imsi else []),
-        *avps,
-    )
 
 
 def read(octets: bytes) -> Any:
@@ -103,6 +74,19 @@ def test_a_relay_carries_each_gateways_requests_by_that_gateways_own_profile() -
             return {read(one).session_id: read(one).services[0].granted.total for one in answers}
 
     assert asyncio.run(scene()) == {"a": 10_000_000, "b": 1_000}
+
+
+def test_another_profile_counts_from_the_next_request_of_a_gateway_that_is_connected() -> None:
+    async def scene() -> list[int]:
+        async with inside({"gw.test": "strict"}, subscribers={"alice": ALICE}) as served:
+            gateway = Peer(served.front, "gw.test")
+            before = await gateway.ask(ccr(1, 0, mscc(wants(1_000))))
+            await served.store.decide(lambda work: accept_peer(work, origin_host="gw.test", profile="open5gs"))
+            await served.roster.look(peer_owner("gw.test"), "gw.test")
+            after = await gateway.ask(ccr(2, 1, mscc(wants(1_000), used(5))))
+            return [read(one).services[0].granted.total for one in (*before, *after)]
+
+    assert asyncio.run(scene()) == [1_000, 10_000_000]
 
 
 def test_a_gateway_that_uses_anothers_session_name_has_its_reports_kept_however_often() -> None:

@@ -103,7 +103,7 @@ class Front:
         self._tasks: set[asyncio.Task[None]] = set()
         self._persistent = settings.store.database != "memory:"
         self._started_s = clock.now() // 1000
-        roster.on_removed = self._close_strangers
+        roster.on_change = self._look_at_peers
 
     # Requests
 
@@ -290,8 +290,9 @@ class Front:
         """Run something after a while, if we are still there."""
         self._loop.call_later(seconds, lambda: self.start(begin()))
 
-    def _close_strangers(self) -> None:
-        for connection in [
-            one for one in self._connections if one.origin_host and not self.roster.knows(one.origin_host)
-        ]:
-            connection.close()
+    def _look_at_peers(self) -> None:
+        for connection in [one for one in self._connections if one.origin_host]:
+            if self.roster.knows(connection.origin_host):
+                connection.last_asked = ""  # whoever asks next on it is served by the profile there is now
+            else:
+                connection.close()

@@ -70,8 +70,8 @@ class Roster:
         self._accepted: dict[str, AcceptedPeer] = {}
         self._strangers: OrderedDict[str, Stranger] = OrderedDict()
         self._standing: dict[str, Standing] = {}
-        self.on_removed: Callable[[], None] = lambda: None
-        """Called when somebody may be connected who is not accepted any more."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when somebody may be connected who is not accepted any more, or is with another profile."""
 
     async def load(self) -> None:
         """Read who is accepted."""
@@ -82,9 +82,10 @@ class Roster:
         peer = await self._store.decide(lambda work: work.get(AcceptedPeer, owner, id))
         if peer is None:
             self._accepted.pop(id, None)
-            self.on_removed()
+            self.on_change()
             return
         self._accepted[id] = peer
+        self.on_change()
         for host in [host for host in self._strangers if peer.covers(host)]:
             del self._strangers[host]
 
@@ -92,8 +93,8 @@ class Roster:
         """Take up what was decided about peers on other hosts."""
         before = self._accepted
         await self.load()
-        if before.keys() - self._accepted.keys():
-            self.on_removed()
+        if before != self._accepted:
+            self.on_change()
 
     def picture(self) -> Picture:
         """Return what is only remembered here."""

@@ -79,6 +79,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.UNKNOWN_CIRCLE: 404,
     Refusal.NOTHING_OWED: 409,
     Refusal.PERIOD_CLOSED: 409,
+    Refusal.PERIOD_NOT_BEGUN: 409,
 }
 assert STATUS.keys() == set(Refusal), "every refusal has its status"
 

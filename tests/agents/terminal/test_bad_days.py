@@ -83,6 +83,20 @@ def test_a_gate_that_another_program_deletes_is_laid_again_at_once_and_its_count
     assert not [line for line in agent.lines if line["event"] == "quota closed at its reservation"]
 
 
+def test_a_gate_that_is_deleted_again_while_it_is_being_laid_is_laid_once_more(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    with flows(world.terminal, world.internet, FAR, down=1):
+        for _ in range(20):
+            world.terminal.run("nft", "flush", "ruleset")
+        agent.wait_for("gate laid again")
+    download(world, 1 * MB)
+    agent.stop()
+    assert server.operator.used == passed(world) >= 1 * MB
+
+
 def test_an_interface_made_anew_goes_on_with_the_kernels_counts_and_without_a_phantom(
     world: World, server: FakeServer, state: Path
 ) -> None:

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 class Fences:
     """``wait`` blocks in a thread of its own: behind questions to a silent server a gate would stay shut for seconds."""
 
-    def __init__(self, wait: Callable[[], None]) -> None:
+    def __init__(self, wait: Callable[[], None], *, failed: Callable[[Exception], None]) -> None:
+        """Whoever waits when ``wait`` fails is not called: without a fence no count is exact."""
         self._wait = wait
+        self._failed = failed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fence")
         self._asked: list[Callable[[], None]] = []
         self._running: asyncio.Task[None] | None = None
@@ -25,9 +27,13 @@ class Fences:
     async def _run(self) -> None:
         while self._asked:
             served, self._asked = self._asked, []
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._wait)
-            for then in served:
-                then()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._wait)
+            except Exception as fault:
+                self._failed(fault)
+            else:
+                for then in served:
+                    then()
         self._running = None
 
     def cancel(self) -> None:

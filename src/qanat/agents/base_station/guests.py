@@ -26,6 +26,8 @@ from qanat.wire.agent import Interrogation, RefusalBody, UsageReport
 from qanat.wire.base_station import Admitted
 
 ENDED_KEPT: Final = 1000
+ADDRESSES_MAX: Final = 32
+"""Of one device: each stays pinned while its session lasts, and a device may invent as many as it likes."""
 NOTHING: Final = UpDown(Octets(0), Octets(0))
 
 
@@ -82,8 +84,8 @@ class Guests:
     def admit(self, admitted: Admitted, address: Address, link_address: LinkAddress) -> Session | RefusalBody:
         """Begin the session of a trade, or move the running one to where its demander is now. Repeating is safe.
 
-        A trade that has ended here is never begun again: the server named it while its end was still on the way, and
-        would repeat old grants in it that nobody may use any more.
+        A trade that is ending or has ended here is never begun again: the server named it while its end was still on the
+        way, and would repeat old grants in it that nobody may use any more.
         """
         if admitted.trade in self._over:
             return said.JUST_ENDED
@@ -95,6 +97,8 @@ class Guests:
         keys = [key_of(each) for each in self._addresses_of(address, link_address, running)]
         if running is None:
             return self._open_session(admitted, keys, link_address)
+        if running.is_ending:
+            return said.JUST_ENDED
         if address not in map(_address, running.metered.keys):
             self._forget_addresses(running, keep_bound=True)
             running.move(keys, link_address)
@@ -138,7 +142,9 @@ class Guests:
     def neighbour(self, address: Address, link_address: LinkAddress) -> None:
         """A device that was admitted has another address: it may use that one too, unless somebody else does."""
         session = next((each for each in self._at.values() if each.metered.link_address == link_address), None)
-        if session is not None and address not in self._at and not address.is_link_local:
+        if session is None or len(session.metered.keys) >= ADDRESSES_MAX:
+            return
+        if address not in self._at and not address.is_link_local:
             session.metered.add_key(key_of(address))
             self._at[address] = session
             self._neighbours.pin(address, link_address)
@@ -146,7 +152,7 @@ class Guests:
     def _addresses_of(self, address: Address, link_address: LinkAddress, session: Session | None) -> list[Address]:
         """Return all that this device answers for, but for what somebody else has been admitted with."""
         known = dict.fromkeys([address, *self._neighbours.addresses(link_address)])
-        return [each for each in known if self._at.get(each) in (None, session)]
+        return [each for each in known if self._at.get(each) in (None, session)][:ADDRESSES_MAX]
 
     def _settle_at(self, session: Session) -> None:
         for key in session.metered.keys:

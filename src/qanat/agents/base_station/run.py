@@ -23,7 +23,7 @@ from qanat.agents.base_station.session import Session
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.kernel.fence import wait_for_packets_in_flight
-from qanat.agents.kernel.neighbour import Address, Neighbours
+from qanat.agents.kernel.neighbour import Address, LinkAddress, Neighbours
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
@@ -31,7 +31,7 @@ from qanat.agents.reporter import NoAnswer, Rejected
 from qanat.errors import Fault
 from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, RefusalBody, UsageConfirmation, UsageReport
-from qanat.wire.base_station import Admission
+from qanat.wire.base_station import Admission, Admitted
 
 STOP_WITHIN_S: Final = 10.0
 """How long a stop waits for the server; after that the journal keeps what is left for the next start."""
@@ -98,16 +98,21 @@ class BaseStation:
             self.guests.remember_why([address], refusal)
             return refusal
         self._clock.learn(admitted.server_time)
-        try:
-            session = self.guests.admit(admitted, address, link_address)
-        except CURED_BY_BEGINNING_ANEW as fault:
-            self._pause("gate could not be opened", fault)
-            return said.OUT_OF_ORDER
+        session = self._let_in(admitted, address, link_address)
         if isinstance(session, RefusalBody):
             return session
         with suppress(TimeoutError):
             await asyncio.wait_for(session.decided.wait(), DECIDED_WITHIN_S)
         return session.refusal if session.refusal is not None and session.metered.is_shut else session
+
+    def _let_in(self, admitted: Admitted, address: Address, link_address: LinkAddress) -> Session | RefusalBody:
+        if self._is_paused:
+            return said.OUT_OF_ORDER  # since the server was asked: the gateway is closed
+        try:
+            return self.guests.admit(admitted, address, link_address)
+        except CURED_BY_BEGINNING_ANEW as fault:
+            self._pause("gate could not be opened", fault)
+            return said.OUT_OF_ORDER
 
     def leave(self, address: Address) -> None:
         session = self.guests.at(address)
@@ -119,7 +124,7 @@ class BaseStation:
     def _open(self) -> None:
         self.gateway = self._open_gateway()
         self._neighbours = Neighbours(self.gateway.access)
-        self._fences = Fences(wait_for_packets_in_flight)
+        self._fences = Fences(wait_for_packets_in_flight, failed=lambda fault: self._guarded(partial(_raise, fault)))
         loop = asyncio.get_running_loop()
         loop.add_reader(self.gateway.fileno(), self._guarded, self._hear_the_kernel)
         loop.add_reader(self._neighbours.fileno(), self._guarded, self._hear_neighbours)
@@ -266,3 +271,7 @@ class BaseStation:
         fault = None if task.cancelled() else task.exception()
         if fault is not None and not self._finished.done():
             self._finished.set_exception(fault)
+
+
+def _raise(fault: Exception) -> None:
+    raise fault

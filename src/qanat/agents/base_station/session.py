@@ -18,6 +18,7 @@ from qanat.agents.holder import Holder
 from qanat.agents.holding import Manner, Reading, whole_quotas
 from qanat.agents.kernel.ladder import Key
 from qanat.agents.kernel.link import UpDown
+from qanat.agents.states import State
 from qanat.units import Instant, Millis, Octets
 from qanat.wire.agent import (
     Interrogation,
@@ -92,6 +93,11 @@ class Session:
     @property
     def trade(self) -> str:
         return self.visit.admitted.trade
+
+    @property
+    def is_ending(self) -> bool:
+        """Nothing more will pass in it."""
+        return self.holder.state in (State.ENDING, State.CLOSING) or self.holder.is_done
 
     @property
     def refusal(self) -> RefusalBody | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from qanat.agents.holding import Reading
 from qanat.agents.kernel.link import Link, NoSuchInterface
@@ -19,7 +19,11 @@ from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Carried, Gate, GateEvent
 from qanat.agents.terminal.gate import Reading as GateReading
 from qanat.agents.terminal.witness import Testimony, Witness
+from qanat.errors import Fault
 from qanat.units import Octets
+
+LAYINGS_MAX: Final = 100
+"""Who deletes a gate faster than it is laid, for seconds, is not lived with."""
 
 T = TypeVar("T")
 
@@ -93,29 +97,40 @@ class Meter:
         return Reading(source=self.gate.meter, up=found.passed.up, down=found.passed.down)
 
     def _at_gate(self, action: Callable[[Gate], T]) -> T | None:
-        """Do it; None without a gate or interface. A gate that was deleted is laid again first."""
-        try:
-            return None if self.gate is None else action(self.gate)
-        except NoSuchInterface:
-            return None
-        except TableGone as fault:
-            self._lay_again(str(fault))
-        except KernelFault as fault:
-            if fault.code != errno.ENOENT:
-                raise
-            self._lay_again(str(fault))
-        return None if self.gate is None else action(self.gate)
+        """Do it; None without a gate or interface. A gate that was deleted is laid again, and again if need be."""
+        gone: Fault | None = None
+        for _ in range(LAYINGS_MAX):
+            try:
+                if gone is not None:
+                    self._lay_again(str(gone))
+                return None if self.gate is None else action(self.gate)
+            except NoSuchInterface:
+                return None
+            except TableGone as fault:
+                gone = fault
+            except KernelFault as fault:
+                if fault.code != errno.ENOENT:
+                    raise
+                gone = fault
+        self.close()
+        assert gone is not None, "only a gate that is gone is laid again"
+        raise gone
 
     def _lay_again(self, because: str) -> None:
+        """Lay it where its counts go on. Until that is done the one that is gone says how far it was open."""
         assert self.gate is not None, "only a gate that was there can be gone"
         assert self._witness is not None, "every gate has its witness"
-        ceiling = self.gate.ceiling
         try:
             carried = self._witness.carry(self.gate)
             self.gate.detach()
-            self.gate = self._open_gate(carried)
+            laid = self._open_gate(carried)
         except NoSuchInterface:
             self.close()
             return
-        self.gate.raise_to(Octets(max(ceiling, self.gate.ceiling)))
-        self._log("gate laid again", sentence=because, passed=self.gate.reading().passed.total)
+        try:
+            laid.raise_to(Octets(max(self.gate.ceiling, laid.ceiling)))
+        except BaseException:
+            laid.detach()
+            raise
+        self.gate = laid
+        self._log("gate laid again", sentence=because, passed=carried.reading.passed.total)

@@ -441,6 +441,29 @@ def test_an_entry_of_a_later_version_is_refused_with_the_cure_until_it_is_in_the
     run(story)
 
 
+def test_a_mistake_while_a_batch_is_written_leaves_nothing_of_it_behind() -> None:
+    class Mistaken(MemoryLog):
+        mistakes = 0
+
+        async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+            self.mistakes -= 1
+            assert self.mistakes < 0, "a mistake of ours"
+            await super().append(rows, unchanged)
+
+    async def story() -> None:
+        log = Mistaken()
+        (one,) = await stores(log, 1)
+        log.mistakes = 1
+        with pytest.raises(StoreFault, match="a mistake of ours"):
+            await one.decide(fund("alice", 5000))
+        await one.decide(fund("alice", 10, id="c"))
+        assert await balance(one, "alice") == 0
+        assert (await one.audit()).problems == []
+        await one.close()
+
+    run(story)
+
+
 class Stumbling(MemoryLog):
     """A commit is done and its answer lost; then heads can be read, and before the tail can be it is away again."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, closing, suppress
 from email.utils import formatdate
 
 import msgspec
@@ -14,7 +16,7 @@ from nacl.signing import VerifyKey
 from tests.agents.conftest import World
 from tests.agents.scripted import CONFIRMED, PORTAL, Said, Scripted, refused, scripted
 
-from qanat.agents.channel import read_server
+from qanat.agents.channel import FAILURES, connect, converse, read_server
 from qanat.agents.corrected_clock import TOLERANCE_MS, CorrectedClock
 from qanat.agents.reporter import ANY_ROUTE, RETRY_AFTER_MAX_S, NoAnswer, Rejected, Reporter
 from qanat.clock import ManualClock
@@ -164,6 +166,28 @@ def test_an_endless_answer_is_cut_off_and_is_none() -> None:
 
 
 @pytest.mark.namespaces
+def test_an_answer_that_drips_without_end_is_cut_off_though_it_never_falls_silent() -> None:
+    dripped, hung_up = 0, threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        nonlocal dripped
+        with listener.accept()[0] as near, suppress(OSError):
+            near.sendall(b"HTTP/1.1 200 OK\r\nx-more: ")
+            while dripped < 1000 and not hung_up.wait(0.01):
+                dripped += near.send(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        server = read_server(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with closing(connect(server, None)) as connection, suppress(*FAILURES):
+            cut = converse(connection, server, method="GET", path="/", body=b"", headers={}, within_s=0.1)
+            assert cut.body == b""
+        hung_up.set()
+        dripping.join()
+    assert 0 < dripped < 500
+
+
 def test_each_channel_leaves_through_its_own_interface(world: World) -> None:
     """The server answers on an address that is reached both ways; the default route prefers the other one."""
     world.internet.run("ip", "address", "add", "10.9.0.1/32", "dev", "lo")

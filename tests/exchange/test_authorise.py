@@ -386,6 +386,20 @@ def test_a_demand_order_that_a_late_report_took_too_far_is_refused(market: World
     assert refused(market.ask(admission)) is Refusal.ORDER_EXHAUSTED
 
 
+def test_who_came_with_a_passcode_is_granted_no_more_once_its_order_was_stopped(market: World) -> None:
+    order = demand(market)
+    admitted = market.ask(Admission(passcode="PASS-CODE", wish=Wish(supplier=market.code("alice"))))
+    assert isinstance(admitted, Admitted)
+    gateway = Gateway(market, admitted)
+    gateway.pass_(100)
+    market.decide(partial(stop_demand, order=order))
+    gateway.say("intermediate", returns=(gateway.held[0].quota,))
+    assert (gateway.refusal, gateway.room()) == (Refusal.ORDER_STOPPED, 0)
+    gateway.finish()
+    market.deliver()
+    assert market.obtained("bob") == 100
+
+
 def test_a_wrong_passcode_and_one_of_a_stopped_order_are_refused(market: World) -> None:
     order = demand(market)
     unknown = market.ask(Admission(passcode="PASS-WORD"))

@@ -21,6 +21,7 @@ from qanat.ledger.transit import Outbox
 from qanat.registry.names import base_station_owner, subscriber_owner
 from qanat.server.http import translate_trades as translate
 from qanat.server.trading import interrogate, sweep_owner, take_usage
+from qanat.store.copying import copy
 from qanat.store.port import EntryRow, Log
 from qanat.store.records import encode
 from qanat.store.store import Store
@@ -59,6 +60,39 @@ def test_a_trade_ends_right_whichever_write_fails(kind: str, after: bool, tmp_pa
     asyncio.run(every_write())
 
 
+@pytest.mark.parametrize("source", ["machines", "sqlite"])
+def test_a_trade_whose_end_is_in_the_post_is_booked_in_the_database_that_it_was_copied_to(
+    source: str, tmp_path: Path
+) -> None:
+    """From several machines to one and back: the base station never hears of it, and repeats itself."""
+
+    async def story() -> None:
+        world = market()
+        asked = Admission(presentation=world.present("bob", to="alice"))
+        old = Database(source, tmp_path)
+        new = Database("sqlite" if source == "machines" else "machines", tmp_path / "new")
+        log = old.log()
+        await replay(world, log)
+        store = await Store(log, world.clock).open()
+        quota = await begin(store, asked)
+        final = _question(number=1, kind="final", report=_report(quota, USED // 2, USED), returns=[quota])
+        await store.decide(
+            partial(translate.counted_interrogation, policy=POLICY, base_station="bst-carol", message=final)
+        )
+        await store.close()
+        source_log, target_log = old.log(), new.log()
+        await copy(source_log, target_log, tell=lambda *_: None)
+        await source_log.close()
+        store = await Store(target_log, world.clock).open()
+        assert any(outbox.parcels for outbox in await store.find(Outbox))
+        assert isinstance(await interrogate(store, POLICY, "bst-carol", final), InterrogationAnswer)
+        await deliver_all(store)
+        await check(store)
+        await store.close()
+
+    asyncio.run(story())
+
+
 def market() -> World:
     world = World()
     world.buy("alice", 5_000)
@@ -77,15 +111,20 @@ async def replay(world: World, log: Log) -> None:
     await log.append(rows)
 
 
-async def the_whole_trade(store: Store, asked: Admission) -> None:
-    """The base station reports more than it was granted, so that every kind of parcel is sent."""
+async def begin(store: Store, asked: Admission) -> str:
+    """Admit the demander and return the quota that its base station is granted."""
     admit = partial(
         translate.admission, policy=POLICY, base_station="bst-carol", asked=asked, id="trd-1", offered_by=()
     )
     assert isinstance(await again(lambda: store.decide(admit)), Admitted)
     first = await again(lambda: interrogate(store, POLICY, "bst-carol", _question(number=0, kind="first")))
     assert isinstance(first, InterrogationAnswer)
-    quota = first.quotas[0].quota
+    return first.quotas[0].quota
+
+
+async def the_whole_trade(store: Store, asked: Admission) -> None:
+    """The base station reports more than it was granted, so that every kind of parcel is sent."""
+    quota = await begin(store, asked)
     await again(lambda: take_usage(store, "bst-carol", _report(quota, USED // 2)))
     final = _question(number=1, kind="final", report=_report(quota, USED // 2, USED), returns=[quota])
     ended = await again(lambda: interrogate(store, POLICY, "bst-carol", final))

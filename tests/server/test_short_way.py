@@ -168,6 +168,20 @@ def test_what_is_not_in_order_is_refused_as_ever_and_uses_up_no_nonce(
     assert answer(peer)[0].status == 200
 
 
+@pytest.mark.parametrize("path", [USAGE, "/v1/agent/terminal"])
+@pytest.mark.parametrize("good_first", [True, False])
+def test_of_two_signatures_the_first_counts_on_either_way(
+    device: Device, peer: socket.socket, path: str, good_first: bool
+) -> None:
+    method, body = ("POST", report(1)) if path == USAGE else ("GET", b"")
+    good = [f"{name}: {value}" for name, value in device.signed(method, path, body).items()]
+    bad = ["signature: sig=::", "signature-input: sig=()"]
+    lines = [*good, *bad] if good_first else [*bad, *good]
+    head = [f"{method} {path} HTTP/1.1", "host: q", f"content-length: {len(body)}", *lines, "", ""]
+    peer.sendall("\r\n".join(head).encode() + body)
+    assert answer(peer)[0].status == (200 if good_first else 422)
+
+
 def test_a_report_that_is_replayed_is_refused(live: Live, device: Device, peer: socket.socket) -> None:
     sent = request(device, report(1))
     statuses = []

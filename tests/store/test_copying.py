@@ -188,13 +188,15 @@ def test_somebody_else_who_writes_to_the_target_is_noticed(tmp_path: Path) -> No
     run(story)
 
 
-def test_a_source_whose_rows_are_behind_is_not_copied(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", ["memory", "postgres"])
+def test_a_source_whose_rows_are_behind_is_not_copied(kind: str, tmp_path: Path, postgres: OwnPostgres) -> None:
     async def story() -> None:
-        one, two = Database("memory", tmp_path), Database("sqlite", tmp_path)
+        one, two = database(kind, tmp_path, postgres), Database("sqlite", tmp_path)
         store = await Store(FailingLog(one.log(), fails_at=2, after=False), ManualClock()).open()
         await store.decide(fund("alice", 10))
         with pytest.raises(BadInput, match="stop its server"):
-            await copy(one.log(), two.log(), tell=quiet)
+            await copy(one.log(), two.log(), tell=quiet, at_once=1)
         assert await two.log().heads() == {}
         await store.close()
 

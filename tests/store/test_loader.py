@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
+import pytest
 from tests.store.logs import run
 from tests.store.test_contract import balance, fund
 
@@ -78,6 +79,19 @@ def test_whoever_misses_a_page_that_cannot_be_read_is_told_and_may_ask_again() -
         assert [type(answer) for answer in answers] == [StoreFault, StoreFault]
         log.away = False
         assert await balance(store, "alice") == 100
+
+    run(story)
+
+
+def test_a_mistake_while_a_page_is_read_is_told_to_whoever_waits_for_it() -> None:
+    class Mistaken(MemoryLog):
+        async def load(self, owners: Sequence[Owner]) -> list[Record]:
+            raise AssertionError(f"a mistake of ours: {owners}")
+
+    async def story() -> None:
+        store = await Store(Mistaken(), ManualClock()).open()
+        with pytest.raises(AssertionError, match="a mistake of ours"):
+            await asyncio.wait_for(balance(store, "alice"), 5)
 
     run(story)
 

@@ -336,6 +336,18 @@ def test_a_wrong_address_is_named_with_its_cure_and_without_the_password(
     assert "secret" not in str(raised.value)
 
 
+def test_an_address_that_is_good_no_more_is_a_fault_of_the_database_to_a_server_that_runs(tmp_path: Path) -> None:
+    """Such as a certificate that it names: whoever asks is told to come again, and is not to blame."""
+
+    async def story() -> None:
+        log = PostgresLog(f"postgresql://localhost/q?sslmode=verify-full&sslrootcert={tmp_path}/gone.pem")
+        for _ in range(2):
+            with pytest.raises(StoreFault, match=r"gone\.pem"):
+                await log.load([Owner("subscriber/alice")])
+
+    run(story)
+
+
 def test_a_database_that_is_not_there_is_named_with_its_cure(postgres: OwnPostgres) -> None:
     with pytest.raises(StoreFault, match="createdb"):
         run(lambda: open_store(postgres.url("nowhere"), ManualClock()))

@@ -11,7 +11,8 @@ import fcntl
 import http.client
 import socket
 import struct
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
 from typing import Final
@@ -22,6 +23,9 @@ from qanat.agents.kernel.route import Routes
 from qanat.errors import BadInput, Unreachable
 
 TIMEOUT_S: Final = 5.0
+"""The longest silence."""
+ANSWER_WITHIN_S: Final = 30.0
+"""From a question to the last octet of its answer, however steadily they drip."""
 BODY_MAX: Final = 1 << 20
 FAILURES: Final = (OSError, http.client.HTTPException)
 """What a conversation may end in."""
@@ -110,19 +114,32 @@ def converse(
     path: str,
     body: bytes,
     headers: dict[str, str],
+    within_s: float = ANSWER_WITHIN_S,
 ) -> Reply:
     """Send one request and read the reply, from which ``connection.sock`` is None if it can't be used again.
 
     Raises one of FAILURES.
     """
-    connection.request(method, path, body=body, headers={"host": server.authority, **headers})
-    answer = connection.getresponse()
-    content = answer.read(BODY_MAX)
+    overdue = threading.Timer(within_s, _cut, (connection.sock,))
+    overdue.daemon = True
+    overdue.start()
+    try:
+        connection.request(method, path, body=body, headers={"host": server.authority, **headers})
+        answer = connection.getresponse()
+        content = answer.read(BODY_MAX)
+    finally:
+        overdue.cancel()
     if not answer.isclosed():
         connection.close()  # a body longer than we read
     return Reply(
         status=answer.status, headers={name.lower(): value for name, value in answer.getheaders()}, body=content
     )
+
+
+def _cut(sock: socket.socket) -> None:
+    """End both directions under whoever reads; also of TLS, which would else be taken apart in the reader's hands."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def unreachable(server: Server, interface: str | None, error: Exception) -> Unreachable:

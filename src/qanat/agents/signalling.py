@@ -19,6 +19,11 @@ def endpoints_of(server: Server) -> list[Endpoint]:
     return [(ip_address(address), server.port) for _, address in server.addresses()]
 
 
+def endpoints_known(server: Server) -> list[Endpoint]:
+    """Return where the server was when it was last resolved; asks nobody, and so never waits."""
+    return [(ip_address(address), server.port) for _, address in server.known]
+
+
 def endpoints_now(server: Server, log: Log) -> list[Endpoint]:
     """Resolve a server; none, and the log says so, when its name has no address now."""
     try:

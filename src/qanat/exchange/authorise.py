@@ -16,7 +16,7 @@ from qanat.exchange.bounds import shortage, worth_serving
 from qanat.exchange.identity import look_up
 from qanat.exchange.matching import ranked
 from qanat.exchange.obligations import partners
-from qanat.exchange.orders import DemandOrder, SupplyOrder, demand_of_passcode, still_consents
+from qanat.exchange.orders import DemandOrder, SupplyOrder, demand_of_passcode, still_consents, still_demands
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import State, Trade, Visit, trade_of
 from qanat.ledger.work import Work
@@ -120,7 +120,8 @@ def still_authorised(work: Work, trade: Trade, order: SupplyOrder) -> Refused | 
         found = _usable_terminal(work, terminal)
         if isinstance(found, Refused):
             return found
-    return still_consents(work, order, demander=trade.demander, base_station=station, most=trade.price)
+    over = still_demands(work, trade.demander, trade.demand) if trade.demand else None
+    return over or still_consents(work, order, demander=trade.demander, base_station=station, most=trade.price)
 
 
 # -- the demander

@@ -185,6 +185,13 @@ def still_consents(
     )
 
 
+def still_demands(work: Work, demander: str, demand: str) -> Refused | None:
+    """Tell whether a demand order stands, so that who came with its passcode may go on."""
+    order = work.get(DemandOrder, subscriber_owner(demander), demand)
+    assert order is not None, f"demand order {demand} was served and is missing"
+    return _over(work, order, holder=demander)
+
+
 def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
     """Tell whether the order stands and lets this demander draw on it, wherever that may be."""
     return (_over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None

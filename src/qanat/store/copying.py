@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -175,10 +176,18 @@ class _Digests:
 
 
 async def _chunks(log: Log, size: int) -> AsyncIterator[list[Item]]:
-    """Read a snapshot in a thread, so many items at a time."""
-    items = iter(log.snapshot())
-    while chunk := await asyncio.to_thread(lambda: list(islice(items, size))):
-        yield chunk
+    """Read a snapshot in a thread, so many items at a time. It ends there too, also early: it may have a loop of its own."""
+    items, loop = _items(log), asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            while chunk := await loop.run_in_executor(reader, lambda: list(islice(items, size))):
+                yield chunk
+        finally:
+            reader.submit(items.close)
+
+
+def _items(log: Log) -> Generator[Item, None, None]:
+    yield from log.snapshot()
 
 
 def _forgotten(rows: list[EntryRow]) -> Iterable[RecordRow]:

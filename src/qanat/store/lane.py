@@ -238,7 +238,7 @@ class Lane:
         while self._has_work() or self._projector.is_time(loop.time()):
             fresh = len((self._committing or self._gathering).rows)
             if self._has_work():
-                await self._commit_next()
+                await self._commit_or_lose()
             if self._projector.is_time(loop.time()):
                 await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
                 self.figures.rows_projected = self._projector.rows_written
@@ -250,6 +250,18 @@ class Lane:
 
     def _has_work(self) -> bool:
         return self._committing is not None or bool(self._gathering.tickets)
+
+    async def _commit_or_lose(self) -> None:
+        """Commit the next batch. A mistake of ours must not leave half of it behind: it is lost as by a fault."""
+        try:
+            await self._commit_next()
+        except Exception as mistake:
+            self._committing = self._committing or Batch()
+            await self._lose(
+                StoreFault(f"what was asked could not be written: {mistake!r}. Look at the log, report it.")
+            )
+            self._committing = None
+            raise
 
     async def _commit_next(self) -> None:
         batch = self._committing or self._append()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from qanat.errors import StoreFault
 from qanat.ids import Owner
 from qanat.ledger.work import Images, Record
 from qanat.store.pages import Pages, overlay
@@ -49,9 +48,9 @@ class Loader:
             missed, self._missed = self._missed, {}
             try:
                 await self._read_pages(list(missed))
-            except StoreFault as fault:
+            except Exception as error:  # the store's, or a mistake of ours: nobody waits for ever
                 for read in missed.values():
-                    read.set_exception(fault)
+                    read.set_exception(error)
                     read.exception()  # whoever asked may have gone away
             else:
                 for read in missed.values():

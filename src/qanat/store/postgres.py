@@ -97,10 +97,13 @@ class PostgresLog:
     @classmethod
     async def open(cls, address: str) -> PostgresLog:
         """Bring the database to this version's schema. Raises BadInput for an address that is none, StoreFault."""
-        link = Link(address, "opener")
-        encoding = await link.run(lambda connection: connection.fetchval("SHOW server_encoding"))
-        revision = await link.run(_revision)
-        await link.close()
+        connection = await connect(address)
+        try:
+            encoding, revision = await connection.fetchval("SHOW server_encoding"), await _revision(connection)
+        except ERRORS as error:
+            raise fault_of(error, address) from error
+        finally:
+            connection.terminate()
         if encoding != "UTF8":
             cure = "make one with createdb -E UTF8 -T template0 NAME"
             raise StoreFault(f"the database {named(address)} keeps text as {encoding}, names need UTF8: {cure}")

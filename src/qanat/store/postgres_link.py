@@ -113,9 +113,11 @@ class Link:
             raise type(self._why)(*self._why.args)
         try:
             self._connection = await connect(self._address, **self._settings)
-        except StoreFault as fault:
-            self._why, self._away_until = fault, loop.time() + _AWAY_S
-            raise
+        except Fault as fault:
+            # The address was good once, when the log was opened; now a file that it names is gone.
+            self._why = fault if isinstance(fault, StoreFault) else Broken(str(fault))
+            self._away_until = loop.time() + _AWAY_S
+            raise self._why from fault.__cause__
         return self._connection
 
 
@@ -154,13 +156,13 @@ async def connect(address: str, **settings: str) -> Connection:
         connection = await asyncpg.connect(address, timeout=_CONNECT_S, server_settings={**_SETTINGS, **settings})
         await connection.execute(_PLAN_ANEW)
         return connection
-    except (ValueError, asyncpg.ClientConfigurationError) as error:
+    except (*ERRORS, ValueError) as error:
+        if not isinstance(error, ValueError) or isinstance(error, OSError):  # a certificate that is refused is both
+            raise fault_of(error, address) from error
         raise BadInput(
             f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",
             field="database",
         ) from error
-    except ERRORS as error:
-        raise fault_of(error, address) from error
 
 
 def fault_of(error: Exception, address: str) -> Fault:

@@ -214,7 +214,7 @@ class SharedLane(Lane):
 
     async def _decide_anew(self, tickets: list[Ticket], owners: set[Owner]) -> None:
         """Load the pages that were forgotten all at once, then decide one after the other."""
-        with suppress(StoreFault):  # whoever needs the page asks again and is told
+        with suppress(Exception):  # whoever needs the page asks again and is told
             await self._load(owners)
         for ticket in tickets:
             await self._again(ticket)

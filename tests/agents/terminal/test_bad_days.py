@@ -14,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.running import FAR, PATIENCE_S, Running, download, passed, status
+from tests.agents.running import FAR, PATIENCE_S, SERVER, Running, download, passed, status
+from tests.agents.terminal.test_run import HOSTS
 from tests.namespaces import join
 from tests.traffic import connected, flows, until
 
@@ -33,6 +34,8 @@ from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile
 from qanat.clock import ManualClock
+from qanat.system import SystemClock
+from qanat.units import SECOND
 
 pytestmark = pytest.mark.namespaces
 
@@ -95,6 +98,31 @@ def test_a_gate_that_is_deleted_again_while_it_is_being_laid_is_laid_once_more(
     download(world, 1 * MB)
     agent.stop()
     assert server.operator.used == passed(world) >= 1 * MB
+
+
+RESOLVER = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
+SILENT = "table inet silent { chain in { type filter hook input priority 0; udp dport 53 drop; }; }"
+
+
+def test_a_gate_that_is_deleted_is_laid_again_without_waiting_for_a_silent_dns(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
+    hosts.write_text(f"{SERVER} qanat.test\n")
+    resolver.write_text(f"nameserver {FAR}\n")
+    identity = state / "identity.json"
+    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
+    world.internet.run("nft", f"add {SILENT}")
+    agent = Running(world, state, before=(*HOSTS, str(hosts), *RESOLVER, str(resolver)))
+    agent.wait_for("quota granted")
+    download(world, 100_000)
+    agent.wait_for("usage reported")
+    hosts.write_text("")
+    deleted_at = SystemClock().now()
+    world.terminal.run("nft", "flush", "ruleset")
+    assert agent.wait_for("gate laid again")["at"] - deleted_at < 3 * SECOND  # a resolver waits for 5
+    hosts.write_text(f"{SERVER} qanat.test\n")
+    agent.stop()
 
 
 def test_an_interface_made_anew_goes_on_with_the_kernels_counts_and_without_a_phantom(

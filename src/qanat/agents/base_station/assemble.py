@@ -53,12 +53,12 @@ def run_base_station(
         clock=corrected,
         exchange=KeptChannels().exchange,
     )
-    signalling = [each for url in [identity.server, *free] for each in endpoints_now(read_server(url), log)]
+    servers = [read_server(url) for url in (identity.server, *free)]
     slots = Slots(slots_path(state))
     try:
         station = BaseStation(
             slots=slots,
-            open_gateway=lambda: Gateway(
+            open_gateway=lambda signalling: Gateway(
                 access=access or identity.access,
                 uplink=uplink or identity.uplink,
                 portal_port=portal_port,
@@ -68,6 +68,7 @@ def run_base_station(
             clock=corrected,
             log=log,
             report_interval_s=report_interval_s,
+            resolve=lambda: [each for server in servers for each in endpoints_now(server, log)],
         )
         portal = Portal(station, identity)
         server = HttpServer(

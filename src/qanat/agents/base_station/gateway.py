@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
 from typing import Final
 
@@ -46,7 +46,7 @@ class Gateway(Laid):
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self.table)))
             self.merging: list[str] = self._make_countable()
-            let_through(self.nft, self.table, set(signalling))
+            self.allow_signalling(set(signalling))
             self._sockets = sockets.pop_all()
 
     @property
@@ -77,6 +77,11 @@ class Gateway(Laid):
     def shared(self) -> dict[str, Octets]:
         """Return what was refused, forged, or free of charge, over all."""
         return {name: self.nft.counter(self.table, name).octets for name in _SHARED}
+
+    def allow_signalling(self, servers: Collection[Endpoint]) -> None:
+        """Let these be reached by everybody, uncharged, and no others; none known leaves those of before."""
+        if servers:
+            let_through(self.nft, self.table, servers)
 
     def close(self) -> None:
         """Let go of the table and leave it standing."""

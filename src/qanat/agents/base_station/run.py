@@ -28,6 +28,7 @@ from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected
+from qanat.agents.signalling import Endpoint
 from qanat.errors import Fault
 from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, RefusalBody, UsageConfirmation, UsageReport
@@ -41,6 +42,9 @@ DECIDED_WITHIN_S: Final = 5.0
 CURED_BY_BEGINNING_ANEW: Final = (JournalFault, TableGone, KernelFault)
 """The gate stands closed at its last limits meanwhile; what was not written did not happen."""
 RECALLS_AGAIN_S: Final = 1.0
+SERVERS_AGAIN_S: Final = 10.0
+ADMITTED_WITHIN_S: Final = 8.0
+"""How long a demander waits for the server, so that he is told the reason before his connection is given up."""
 
 
 class BaseStation:
@@ -50,14 +54,17 @@ class BaseStation:
         self,
         *,
         slots: Shelf,
-        open_gateway: Callable[[], Gateway],
+        open_gateway: Callable[[list[Endpoint]], Gateway],
         office: Office,
         clock: CorrectedClock,
         log: Log,
         report_interval_s: int | None,
+        resolve: Callable[[], list[Endpoint]],
     ) -> None:
         self.guests = Guests(slots, self, log=log, report_interval_s=report_interval_s)
         self._open_gateway = open_gateway
+        self._resolve = resolve
+        self._servers: list[Endpoint] = []
         self._office = office
         self._clock = clock
         self._log = log
@@ -71,10 +78,12 @@ class BaseStation:
         self._finished: asyncio.Future[None] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._guarded, self._stop)
+        self._servers = await asyncio.to_thread(self._resolve)
         self._open()
         try:
             self._guarded(self._resume)
             self._background(self._ask_for_recalls())
+            self._background(self._keep_servers_reachable())
             await serve()
             await self._finished
         finally:
@@ -88,9 +97,9 @@ class BaseStation:
         if link_address is None or self._is_stopping or self._is_paused:
             return said.NOT_A_NEIGHBOUR if link_address is None else said.STOPPING
         try:
-            admitted = await self._office.admit(asked)
-        except NoAnswer as fault:
-            self._log("no channel works", sentence=str(fault))
+            admitted = await asyncio.wait_for(self._office.admit(asked), ADMITTED_WITHIN_S)
+        except (NoAnswer, TimeoutError) as fault:
+            self._log("no channel works", sentence=str(fault) or f"no answer within {ADMITTED_WITHIN_S:.0f} s")
             return said.SERVER_AWAY
         except Rejected as fault:
             refusal = said.passed_on(fault.problem)
@@ -122,7 +131,7 @@ class BaseStation:
     # Opening, pausing, stopping
 
     def _open(self) -> None:
-        self.gateway = self._open_gateway()
+        self.gateway = self._open_gateway(self._servers)
         self._neighbours = Neighbours(self.gateway.access)
         self._fences = Fences(wait_for_packets_in_flight, failed=lambda fault: self._guarded(partial(_raise, fault)))
         loop = asyncio.get_running_loop()
@@ -211,6 +220,13 @@ class BaseStation:
                     wait_s = found.ask_again_ms / 1000
                     self._guarded(partial(self.guests.recall, set(found.trades)))
             await asyncio.sleep(wait_s)
+
+    async def _keep_servers_reachable(self) -> None:
+        """The DNS may have been away at the start, as it is while a gateway boots; or a name leads elsewhere by now."""
+        while True:
+            await asyncio.sleep(SERVERS_AGAIN_S)
+            self._servers = await asyncio.to_thread(self._resolve)
+            self._guarded(lambda: self.gateway.allow_signalling(self._servers))
 
     # What guests ask of their host
 

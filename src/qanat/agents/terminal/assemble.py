@@ -12,7 +12,7 @@ from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
 from qanat.agents.reporter import Reporter
-from qanat.agents.signalling import endpoints_now
+from qanat.agents.signalling import endpoints_known, endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
@@ -49,7 +49,9 @@ def run_terminal(
         server.remember(before.server)
 
     def open_gate(carried: Carried | None) -> Gate:
-        return choose_gate(interface, signalling=endpoints_now(server, log), carried=carried)
+        # Where a gate was deleted everything passes until it is laid again: no DNS is waited for.
+        signalling = endpoints_known(server) if carried else endpoints_now(server, log)
+        return choose_gate(interface, signalling=signalling, carried=carried)
 
     journal = Journal(journal_path(state))
     watch = LinkWatch(interface)

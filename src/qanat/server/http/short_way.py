@@ -131,7 +131,8 @@ def _take(connection: Connection, cycle: RequestResponseCycle) -> bool:
     services, scope, body = connection.services, cycle.scope, bytes(cycle.body)
     if services.under_way.is_full or len(body) > services.settings.http.body_limit or connection.flow.write_paused:
         return False
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # Of two headers of one name the first counts, as on the long way.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(tuple(scope["headers"]))}
     terminal = services.admission.vouch(method="POST", path=scope["path"], headers=headers, body=body)
     if terminal is None:
         return False

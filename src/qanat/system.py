@@ -1,11 +1,13 @@
-"""The only module that asks the machine for time and chance."""
+"""What we ask of the machine: time and chance, which no other module asks for, and names that last."""
 
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 from qanat.units import Instant
@@ -29,6 +31,15 @@ def tune() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(0.0005)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make new names durable: they stand in the directory, not in the files. Raises OSError."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def fresh_token() -> str:

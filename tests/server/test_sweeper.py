@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from qanat.charging.session import Quota, Session
 from qanat.clock import ManualClock
+from qanat.ids import Owner, QuotaId
 from qanat.refusals import Refused
 from qanat.registry.access import Caller, caller_of, give_token
 from qanat.registry.operators import create_operator
@@ -54,6 +56,29 @@ def test_what_does_not_fit_into_one_look_is_swept_in_the_next() -> None:
         clock.advance(HOUR)
         metrics, settings = Metrics(store), Sweeper(batch=2)
         assert [await sweep_once(store, settings, metrics) for _ in range(4)] == [2, 2, 1, 0]
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_one_owners_broken_record_keeps_no_other_from_being_swept() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        store = await MemoryStore(clock).open()
+        quota = Quota(
+            id=QuotaId("q"),
+            octets=1,
+            rating_group=None,
+            parts=(("gone", 1),),
+            valid_until=clock.now(),
+            deadline=clock.now(),
+        )
+        broken = Session(owner=Owner("subscriber/alice"), id="s", due=clock.now(), quotas=(quota,))
+        await store.decide(lambda work: work.put(broken))
+        caller = Caller(who="bob", role="subscriber")
+        await store.decide(partial(give_token, caller=caller, token="t", until=clock.now()))
+        assert await sweep_once(store, Sweeper(), Metrics(store)) == 1
+        assert isinstance(await store.decide(lambda work: caller_of(work, "t")), Refused)
         await store.close()
 
     asyncio.run(story())

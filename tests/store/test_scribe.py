@@ -173,6 +173,34 @@ def test_a_process_that_is_lost_while_it_stops_has_stopped(tmp_path: Path) -> No
     run(story)
 
 
+def test_a_process_that_is_stopped_with_nothing_left_to_do_is_ended(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await scribe.write(Job(entries=[entry(1)]))
+        assert scribe.pid is not None
+        stopped = scribe.pid
+        os.kill(stopped, signal.SIGSTOP)
+        await scribe.stop()
+        with pytest.raises(ProcessLookupError):
+            os.kill(stopped, 0)
+
+    run(story)
+
+
+def test_a_file_that_was_taken_away_is_a_fault_and_no_empty_one_takes_its_place(tmp_path: Path) -> None:
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        (tmp_path / "q.db").rename(tmp_path / "elsewhere.db")
+        with pytest.raises(StoreFault, match="Look at the disk"):
+            await scribe.write(Job(entries=[entry(1)]))
+        assert not (tmp_path / "q.db").exists()
+        (tmp_path / "elsewhere.db").rename(tmp_path / "q.db")
+        await scribe.write(Job(entries=[entry(1)]))
+        await scribe.stop()
+
+    run(story)
+
+
 def test_a_job_of_which_a_part_can_not_be_done_leaves_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         scribe = await scribe_of(tmp_path / "q.db")

@@ -441,6 +441,23 @@ def test_an_entry_of_a_later_version_is_refused_with_the_cure_until_it_is_in_the
     run(story)
 
 
+def test_what_a_later_version_forgot_is_refused_with_the_cure_until_the_rows_have_forgotten_it() -> None:
+    async def story() -> None:
+        log = MemoryLog()
+        (one,) = await stores(log, 1)
+        await one.decide(fund("alice", 5000))
+        await one.find(Account)
+        shard = shard_of("subscriber/alice")
+        await log.append([EntryRow(shard, 2, Instant(0), "", '{"drop":[["nova","subscriber/alice","n"]]}')])
+        with pytest.raises(StoreFault, match="Update this one"):
+            await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)  # type: ignore[arg-type]
+        await log.project([], {shard: 2})
+        await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)  # type: ignore[arg-type]
+        assert await balance(one, "alice", "c") == 10
+
+    run(story)
+
+
 def test_a_mistake_while_a_batch_is_written_leaves_nothing_of_it_behind() -> None:
     class Mistaken(MemoryLog):
         mistakes = 0

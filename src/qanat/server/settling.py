@@ -7,6 +7,7 @@ a closed period, so what is read afterwards is all there will ever be.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from qanat.exchange.settlement import FIELDS, Clearing, line, trailer
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.store.store import Store
+from qanat.system import sync_directory
 
 _AT_ONCE = 1000
 
@@ -53,7 +55,10 @@ class OperatorFile:
         self._write(f"{self._records},{text}")
 
     def finish(self) -> None:
+        """Return when the file is whole and durable."""
         self._write(trailer(records=self._records, digest=self._digest.hexdigest()))
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def _write(self, text: str) -> None:
         self._digest.update(text.encode())
@@ -94,6 +99,8 @@ async def settle(
                 files[operator].add(text)
         for file in files.values():
             file.finish()
+    if directory is not None:
+        sync_directory(directory)
     if close:
         closed = await store.decide(partial(_seal, period=period, clearing=clearing))
     return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))

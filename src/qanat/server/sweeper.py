@@ -49,7 +49,9 @@ async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:
     for owner in await store.due_owners(settings.batch):
         try:
             swept += await sweep_owner(store, owner)
-        except AssertionError as mistake:
+        except Fault:
+            raise
+        except Exception as mistake:
             # One owner's broken record must not keep all others from being swept.
             _log.error("mistake of ours", owner=owner, exc_info=mistake)
     metrics.swept.inc(swept)

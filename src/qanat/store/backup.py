@@ -18,6 +18,7 @@ from qanat.errors import BadInput, StoreFault
 from qanat.ledger.audit import Verdict
 from qanat.store.audit import audit
 from qanat.store.sqlite import SqliteLog
+from qanat.system import sync_directory
 
 _PAGES_AT_ONCE: Final = 2_000
 _BESIDE: Final = ("-wal", "-shm")
@@ -53,7 +54,7 @@ def restore(copy: Path, to: Path, *, tell: Tell) -> tuple[Verdict, Path | None]:
     verdict = _copy(copy, fresh, tell=tell)
     replaced = _move_away(to, kept)
     fresh.rename(to)
-    _sync_directory(to)
+    sync_directory(to.parent)
     return verdict, replaced
 
 
@@ -83,7 +84,7 @@ def _copy(database: Path, to: Path, *, tell: Tell) -> Verdict:
         raise StoreFault(f"{database} could not be copied to {to}: {error}") from error
     finally:
         _remove(partial)
-    _sync_directory(to)
+    sync_directory(to.parent)
     return verdict
 
 
@@ -133,12 +134,3 @@ def _move_away(database: Path, kept: Path) -> Path | None:
 def _remove(database: Path) -> None:
     for ending in ("", "-journal", *_BESIDE):
         Path(f"{database}{ending}").unlink(missing_ok=True)
-
-
-def _sync_directory(file: Path) -> None:
-    """Make a new name durable: it stands in the directory, not in the file."""
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Union, cast
+from typing import Any, Final, Literal, Union, cast
 
 import msgspec
 
@@ -90,12 +90,13 @@ _ALL: Final[tuple[type[Record], ...]] = (
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 
 _AnyRecord: Any = Union[tuple(KINDS.values())]  # noqa: UP007 - built from a list
+_AnyKind: Any = Literal[tuple(KINDS)]
 _StoredEntry = msgspec.defstruct(
     "_StoredEntry",
     [
         ("postings", list[tuple[str, int]], msgspec.field(default_factory=list)),
         ("put", list[_AnyRecord], msgspec.field(default_factory=list)),
-        ("drop", list[tuple[str, str, str]], msgspec.field(default_factory=list)),
+        ("drop", list[tuple[_AnyKind, str, str]], msgspec.field(default_factory=list)),
     ],
     gc=False,
 )

@@ -24,6 +24,8 @@ from qanat.store.port import Taken
 from qanat.store.sqlite_writer import HEAD, Job, Outcome, framed
 
 _AT_ONCE: Final = 1 << 16
+_LEAVE_S: Final = 2.0
+"""A process that has nothing left to do, and that somebody stopped, is not waited for longer."""
 _outcomes: Final = msgspec.msgpack.Decoder(Outcome)
 
 
@@ -95,7 +97,11 @@ class _Line:
             await asyncio.wait(self._waiting)
         if not self.lost:
             self._hang_up()
-        await asyncio.to_thread(self._process.wait)
+        try:
+            await asyncio.to_thread(self._process.wait, _LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
 
     def _flush(self) -> None:
         """Send what the socket takes now, and the rest when it takes more."""

@@ -21,10 +21,11 @@ _PRAGMAS: Final = (
 
 
 def connect(path: Path, busy_ms: int) -> sqlite3.Connection:
-    """Open the file; ``busy_ms`` is how long to wait while somebody else writes. Raises StoreFault."""
+    """Open a file that is there; ``busy_ms`` is how long to wait while somebody else writes. Raises StoreFault."""
     with faults(path):
         connection = sqlite3.connect(
-            path,
+            f"{path.resolve().as_uri()}?mode=rw",
+            uri=True,
             timeout=busy_ms / 1000,
             isolation_level=None,
             check_same_thread=False,

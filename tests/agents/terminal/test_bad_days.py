@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -40,6 +41,9 @@ from qanat.units import SECOND
 pytestmark = pytest.mark.namespaces
 
 MB = 1_000_000
+AT_INPUT = "type filter hook input priority 0;"
+CONNECTING_S = 4
+"""Less than a connection is waited for that nobody answers."""
 TABLE = "qanat_terminal_wwan0"
 
 
@@ -100,8 +104,21 @@ def test_a_gate_that_is_deleted_again_while_it_is_being_laid_is_laid_once_more(
     assert server.operator.used == passed(world) >= 1 * MB
 
 
+def test_who_is_told_twice_to_stop_stops_though_a_question_hangs_in_the_air(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    world.internet.run("nft", f"add table inet silent {{ chain in {{ {AT_INPUT} ip daddr {SERVER} counter drop; }}; }}")
+    agent.process.send_signal(signal.SIGTERM)
+    agent.wait_for("stopping")
+    until(lambda: "packets 0 " not in world.internet.run("nft", "list", "table", "inet", "silent"))
+    agent.process.send_signal(signal.SIGTERM)
+    agent.wait_for("terminal agent stopped")
+    assert agent.process.wait(CONNECTING_S) == 0
+
+
 RESOLVER = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
-SILENT = "table inet silent { chain in { type filter hook input priority 0; udp dport 53 drop; }; }"
 
 
 def test_a_gate_that_is_deleted_is_laid_again_without_waiting_for_a_silent_dns(
@@ -112,7 +129,7 @@ def test_a_gate_that_is_deleted_is_laid_again_without_waiting_for_a_silent_dns(
     resolver.write_text(f"nameserver {FAR}\n")
     identity = state / "identity.json"
     identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
-    world.internet.run("nft", f"add {SILENT}")
+    world.internet.run("nft", f"add table inet silent {{ chain in {{ {AT_INPUT} udp dport 53 drop; }}; }}")
     agent = Running(world, state, before=(*HOSTS, str(hosts), *RESOLVER, str(resolver)))
     agent.wait_for("quota granted")
     download(world, 100_000)

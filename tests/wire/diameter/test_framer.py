@@ -47,3 +47,10 @@ def test_messages_before_the_break_are_still_served() -> None:
 def test_many_messages_in_one_piece_come_out_in_order() -> None:
     octets = encode(ANSWER)
     assert Framer().feed(octets * 50) == [octets] * 50
+
+
+@pytest.mark.parametrize("size", [1, 3, 19, 20, 21, 64])
+def test_pieces_of_any_size_come_out_whole(size: int) -> None:
+    octets, framer = encode(ANSWER) * 3, Framer()
+    pieces = [octets[place : place + size] for place in range(0, len(octets), size)]
+    assert [whole for piece in pieces for whole in framer.feed(piece)] == [encode(ANSWER)] * 3

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
+from qanat.agents.aside import aside
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
@@ -235,9 +236,9 @@ class Agent:
             self._finished.set_exception(fault)
 
     async def _deliver(self, message: Interrogation | UsageReport) -> None:
-        self._guarded(partial(self._allow, await asyncio.to_thread(self._resolve)))
+        self._guarded(partial(self._allow, await aside(self._resolve)))
         try:
-            answer = await asyncio.to_thread(self._post, message)
+            answer = await aside(partial(self._post, message))
         except NoAnswer as fault:
             self._log("no channel works", sentence=str(fault))
             self._guarded(partial(self._missed, message, fault.retry_after_s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -39,6 +40,8 @@ from qanat.server.together import figures_of_all
 from qanat.server.web.app import with_console
 
 _log: Final = structlog.get_logger("http")
+_SOON_S: Final = 2.0
+"""Whoever asks whether we are ready waits no longer, and asks somebody else."""
 _CORRECT: Final = "Correct the field; /openapi.json says what is accepted."
 _DESCRIPTION: Final = """\
 Meters mobile data to the octet, grants it in quotas, takes back what is left.
@@ -99,8 +102,12 @@ async def _alive(_: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    """Ready when the store can decide."""
-    await services_of(request).store.decide(lambda work: work.now)
+    """Ready when the store can decide, and does so soon: a disk that hangs raises nothing."""
+    try:
+        async with asyncio.timeout(_SOON_S):
+            await services_of(request).store.decide(lambda work: work.now)
+    except TimeoutError as error:
+        raise StoreFault(f"the database did not answer within {_SOON_S:g} s. Look at its disk and its load.") from error
     return PlainTextResponse("ready\n")
 
 

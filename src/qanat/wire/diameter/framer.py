@@ -15,7 +15,9 @@ class Framer:
     """Cuts a connection's octets into messages. Holds at most one incomplete message, never a length it refuses."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._pending = bytearray()
+        self._missing = 0
+        """Octets without which what is pending is no message yet: it is looked at, and copied, once they are there."""
         self.fault: Unframeable | None = None
         """Set once the stream cannot be divided any more; what comes after is dropped."""
         self.torn = b""
@@ -28,9 +30,13 @@ class Framer:
         """
         if self.fault is not None:
             return []
-        pending = self._pending + octets if self._pending else octets
+        if len(octets) < self._missing:
+            self._pending += octets
+            self._missing -= len(octets)
+            return []
+        pending = bytes(self._pending) + octets if self._pending else octets
         messages: list[bytes] = []
-        start, end = 0, len(pending)
+        start, end, stop = 0, len(pending), HEADER_OCTETS
         while end - start >= HEADER_OCTETS:
             (word,) = _word(pending, start)
             if word not in BEGINNINGS:
@@ -41,6 +47,6 @@ class Framer:
             if stop > end:
                 break
             messages.append(pending[start:stop])
-            start = stop
-        self._pending = pending[start:]
+            start, stop = stop, stop + HEADER_OCTETS
+        self._pending, self._missing = bytearray(pending[start:]), stop - end
         return messages

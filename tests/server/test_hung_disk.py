@@ -1,0 +1,37 @@
+"""A disk that hangs: whoever asks whether the server is ready is told soon, and afterwards everything goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.server.live import live_server, settings_for
+
+
+def test_while_a_commit_hangs_the_server_is_not_ready_and_then_it_is(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, store={"database": f"sqlite:///{tmp_path}/q.db"})
+    with live_server(tmp_path, settings) as live, ThreadPoolExecutor(1) as somebody:
+        live.done("/v1/subscribers", {"name": "alice"})
+        with nothing_written_to(tmp_path / "q.db"):
+            top_up = somebody.submit(live.done, "/v1/subscribers/alice/top-ups", {"octets": 10})
+            while (answer := live.get("/readyz", token="")).status_code == 200:  # until the top-up is under way
+                pass
+            assert (answer.status_code, answer.json()["reason"]) == (503, "store_fault")
+        top_up.result()
+        assert live.get("/readyz", token="").text == "ready\n"
+
+
+@contextmanager
+def nothing_written_to(path: Path) -> Iterator[None]:
+    """Stop the process that writes, as a disk would that hangs."""
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    writes = next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(writes, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(writes, signal.SIGCONT)

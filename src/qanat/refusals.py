@@ -308,9 +308,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.UNKNOWN_OPERATOR: Words(
         "There is no operator {operator}.",
-        "Create it: `qanat operator create`.",
+        "Check the spelling, or create it: `qanat operator create`.",
         "没有运营商 {operator}。",
-        "用 `qanat operator create` 建立。",
+        "检查拼写，或用 `qanat operator create` 建立。",
     ),
     Refusal.NOT_FOUND: Words(
         "There is no {thing}.",
@@ -428,9 +428,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.UNKNOWN_BASE_STATION: Words(
         "There is no base station {base_station}.",
-        "Enrol it with `qanat station enrol` and a code from its subscriber.",
+        "Check the spelling (`qanat station list`), or enrol it: `qanat station enrol`, with a code from its subscriber.",
         "没有基站 {base_station}。",
-        "用 `qanat station enrol` 和其用户提供的注册码注册。",
+        "检查拼写（`qanat station list`），或用 `qanat station enrol` 和其用户提供的注册码注册。",
     ),
     Refusal.BASE_STATION_REVOKED: Words(
         "Base station {base_station} was revoked.",

@@ -36,9 +36,13 @@ def test_orders_are_opened_listed_and_stopped(shell: Shell) -> None:
     assert len(demand["passcode"]) == 14
     assert demand["order"] in shell.qanat("demand", "list", "--subscriber", "bob")
     assert "is stopped" in shell.qanat("demand", "stop", demand["order"], "--subscriber", "bob")
-    assert "unknown_circle" in shell.qanat(
-        "supply", "offer", "--octets", "1GB", "--circle", "nobody", "--subscriber", "alice", status=1
-    )
+    for option, reason in (
+        ("--circle", "unknown_circle"),
+        ("--operator", "unknown_operator"),
+        ("--base-station", "unknown_base_station"),
+    ):
+        wrong = ("supply", "offer", "--octets", "1GB", option, "nobody", "--subscriber", "alice")
+        assert reason in shell.qanat(*wrong, status=1)
 
 
 @pytest.mark.usefixtures("server")

@@ -135,6 +135,29 @@ def test_what_it_can_not_start_with_is_named(shell: Shell, arguments: tuple[str,
     assert said in shell.qanat("serve", *arguments, status=status)
 
 
+def test_a_database_that_can_only_be_read_is_told_at_the_start(shell: Shell) -> None:
+    """The file, or its whole folder, is mounted read-only where the server alone sees it."""
+    with serving(shell) as server:
+        assert server.stop()[0] == 0
+    serve = f"{sys.executable} -m qanat serve --http 127.0.0.1:0"
+    for kept in ("data/qanat.db", "data"):
+        ended = subprocess.run(
+            [
+                *("unshare", "--mount", "sh", "-ec"),
+                f"mount --bind {kept} {kept}; mount -o remount,bind,ro {kept}; exec {serve}",
+            ],
+            cwd=shell.directory,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert "qanat.db: " in ended.stderr
+        assert "Look at the disk" in ended.stderr
+
+
 def test_check_config_names_the_path_and_the_cure(shell: Shell, tmp_path: Path) -> None:
     example = shell.qanat("check-config", "--example")
     (tmp_path / "good.toml").write_text(example)

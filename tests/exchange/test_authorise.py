@@ -265,6 +265,8 @@ def test_an_order_for_an_unknown_circle_person_or_terminal_is_not_opened(world: 
         ({"audience": "circle", "to": "nobody"}, Refusal.UNKNOWN_CIRCLE),
         ({"audience": "person", "to": "nobody"}, Refusal.UNKNOWN_SUBSCRIBER),
         ({"terminal": "trm-bob"}, Refusal.UNKNOWN_TERMINAL),
+        ({"base_stations": ("bst-carl", "bst-nobody")}, Refusal.UNKNOWN_BASE_STATION),
+        ({"operators": ("north", "nobody")}, Refusal.UNKNOWN_OPERATOR),
     ):
         changed = type(order)(**{name: getattr(order, name) for name in order.__struct_fields__} | terms)
         assert refused(world.decide(partial(open_supply, order=changed))) is reason

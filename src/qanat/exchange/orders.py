@@ -15,8 +15,9 @@ from qanat.exchange.prices import Price, accepts
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.base_stations import BaseStation
+from qanat.registry.base_stations import BaseStation, base_station_or_refused
 from qanat.registry.names import claim, holder_of, name_of, secret_owner, subscriber_owner
+from qanat.registry.operators import require_operator
 from qanat.registry.spelling import plain
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import find_terminal
@@ -91,8 +92,8 @@ class DemandOrder(Record, frozen=True, kw_only=True):
 
 
 def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
-    """Open a supply order whose circle, person and terminal exist."""
-    barred = _unknown_audience(work, order) or _not_own_terminal(work, order)
+    """Open a supply order whose circle, person, terminal, base stations and operators exist."""
+    barred = _unknown_audience(work, order) or _not_own_terminal(work, order) or _nowhere(work, order)
     if barred:
         return barred
     order = replace(order, due=order.until)
@@ -261,6 +262,12 @@ def _not_own_terminal(work: Work, order: SupplyOrder) -> Refused | None:
     if terminal is None or terminal.subscriber != order.supplier:
         return Refused(Refusal.UNKNOWN_TERMINAL, {"terminal": order.terminal})
     return None
+
+
+def _nowhere(work: Work, order: SupplyOrder) -> Refused | None:
+    places = [base_station_or_refused(work, id) for id in order.base_stations]
+    operators = [require_operator(work, name) for name in order.operators]
+    return next((found for found in (*places, *operators) if isinstance(found, Refused)), None)
 
 
 def _facts(order: SupplyOrder | DemandOrder, *, holder: str) -> dict[str, int | str]:

@@ -49,6 +49,7 @@ class SqliteLog:
         self._scribe = Scribe(path, busy_ms)
         self._reading = Worker("sqlite-reader")
         self._reader = connect(path, busy_ms)
+        self._refuse_read_only()
         self._reader.execute("PRAGMA query_only=ON")
 
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
@@ -92,6 +93,11 @@ class SqliteLog:
         await self._scribe.stop()
         self._reading.stop()
         self._reader.close()
+
+    def _refuse_read_only(self) -> None:
+        """Tell it now: SQLite opens for reading what it can't write to, and only the first change would fail."""
+        with faults(self._path):
+            self._reader.execute("DELETE FROM entry WHERE FALSE")
 
     async def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         def read() -> list[Any]:

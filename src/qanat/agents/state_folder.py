@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
+from qanat.system import sync_directory
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -22,12 +24,12 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put a file in place whole and durable, readable by its owner only."""
     draft = _draft(path)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, content)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     draft.replace(path)
+    sync_directory(path.parent)
 
 
 def keep(path: Path, image: msgspec.Struct) -> None:

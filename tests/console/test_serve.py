@@ -126,6 +126,8 @@ def test_a_file_that_another_server_serves_is_left_to_it_until_that_is_gone_howe
     [
         (("--config", "none.toml"), 1, "none.toml can't be read"),
         (("--http", "nowhere"), 2, "http.listen"),
+        (("--http", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
+        (("--gy", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
         (("--database", "oracle:x"), 1, "oracle:x"),
         (("--data", "/proc/none"), 1, "/proc/none"),
         (("--database", "sqlite:////proc/none/q.db"), 1, "/proc/none/q.db"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER
+from qanat.console.parameters import AFTER, refuse_pieces
 from qanat.console.tables import moment, say, say_more, show
 
 
@@ -30,6 +30,8 @@ def code(client: Client, subscriber: str | None, hours: int | None) -> Json:
 @remote
 def list_base_stations(client: Client, subscriber: str | None, mine: bool, after: str) -> Json:
     """List base stations."""
+    if subscriber or mine:
+        refuse_pieces()
     found = (
         client.get(path_of(subscriber, "/base-stations"))
         if subscriber or mine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE
+from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE, refuse_pieces
 from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
@@ -182,6 +182,8 @@ def stop_demand(client: Client, order: str, subscriber: str | None) -> Json:
 @remote
 def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: bool, limit: int, after: str) -> Json:
     """List trades, or state what came of them."""
+    if subscriber or mine or statement:
+        refuse_pieces()
     if statement:
         return _statement(client.get(path_of(subscriber, "/statement")))
     if subscriber or mine:
@@ -206,6 +208,8 @@ def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: 
 @remote
 def disputes(client: Client, subscriber: str | None, everybodys: bool, after: str) -> Json:
     """List disputes: where base station, terminal and ledger count differently."""
+    if not everybodys:
+        refuse_pieces()
     found = (
         client.get("/v1/disputes", limit=1000, after=after)
         if everybodys

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from qanat.units import parse_money, parse_size
 
@@ -82,3 +83,11 @@ MONTH: Final = Read[str]("month", _month)
 
 AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on behind this, as the piece before said.")
 """Of a list in pieces; ``say_more`` says what to give it."""
+
+
+def refuse_pieces() -> None:
+    """Refuse --limit and --after where a list comes whole, instead of passing them over."""
+    context = click.get_current_context()
+    for name in ("limit", "after"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"the list of one subscriber always comes whole: leave --{name} out.")

@@ -75,8 +75,6 @@ def check_config(file: Path | None, example: bool, as_json: bool) -> None:
         return
     try:
         loaded = settings.load(file)
-        for address in filter(None, (loaded.http.listen, loaded.gy.listen, loaded.gy.tls_listen)):
-            settings.host_port(address)
     except Fault as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(msgspec.json.encode(loaded).decode() if as_json else f"{file or 'Settings'}: good")

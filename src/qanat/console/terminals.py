@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER
+from qanat.console.parameters import AFTER, refuse_pieces
 from qanat.console.tables import moment, say, say_more, show
 
 
@@ -49,6 +49,8 @@ def bind(client: Client, binding_code: str, subscriber: str | None) -> Json:
 @remote
 def list_terminals(client: Client, subscriber: str | None, limit: int, after: str) -> Json:
     """List terminals."""
+    if subscriber:
+        refuse_pieces()
     found = (
         client.get(path_of(subscriber, "/terminals"))
         if subscriber

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.parameters import AFTER
+from qanat.console.parameters import AFTER, refuse_pieces
 from qanat.console.tables import moment, say, say_more, show, size
 
 
@@ -23,6 +23,8 @@ def sessions(client: Client, subscriber: str | None, limit: int, after: str, wat
         from qanat.console.watch import watch_sessions  # noqa: PLC0415  # agents' small devices never load it
 
         watch_sessions(client)
+    if subscriber:
+        refuse_pieces()
     found = (
         client.get(f"/v1/subscribers/{segment(subscriber)}/sessions")
         if subscriber

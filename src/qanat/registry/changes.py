@@ -5,6 +5,7 @@ It can't be missing where something was changed, and can't be there where nothin
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from qanat.ids import Owner
@@ -16,6 +17,7 @@ REMEMBERED: Final = Millis(400 * DAY)
 """More than a year, so that the yearly look-through finds a whole one."""
 _FIGURES: Final = 10**15
 """Above every instant: its difference sorts the newest first."""
+_PLACE: Final = re.compile(r"\d{15}/.+", re.ASCII)
 
 
 class Change(Record, frozen=True, kw_only=True):
@@ -34,6 +36,11 @@ class Change(Record, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         return f"{_FIGURES - self.at:015}/{self.id}"
+
+
+def is_place(text: str) -> bool:
+    """Tell whether this could be a change's label, to go on behind."""
+    return _PLACE.fullmatch(text) is not None
 
 
 def note_change(work: Work, caller: Caller, *, id: str, target: str, said: dict[str, str]) -> None:

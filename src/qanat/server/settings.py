@@ -161,6 +161,16 @@ class Settings(Section, frozen=True, kw_only=True):
     sweeper: Sweeper = field(default_factory=Sweeper)
     log: Log = field(default_factory=Log)
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What is listened on, by the setting that says so."""
+        every = {
+            "http.listen": self.http.listen,
+            "gy.listen": self.gy.listen,
+            "gy.tls_listen": self.gy.tls_listen,
+        }
+        return {field: address for field, address in every.items() if address}
+
     def policy(self) -> Policy:
         return Policy(
             quota_octets=Octets(self.quotas.octets),
@@ -189,7 +199,10 @@ def load(
     given = os.environ if environment is None else environment
     for path, value in (*_from_environment(given), *(flags or {}).items()):
         _put(tree, path, value)
-    return convert(tree)
+    settings = convert(tree)
+    for setting, address in settings.addresses.items():
+        host_port(address, field=setting)
+    return settings
 
 
 def convert(tree: Tree) -> Settings:
@@ -210,11 +223,11 @@ def as_toml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def host_port(text: str) -> tuple[str, int]:
+def host_port(text: str, *, field: str = "") -> tuple[str, int]:
     """Split ``127.0.0.1:8080`` or ``[::1]:8080``. Raises BadInput."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65_535:
-        raise BadInput(f"{text!r} is no HOST:PORT, as in 127.0.0.1:8080", field="http.listen")
+        raise BadInput(f"{text!r} is no HOST:PORT, as in 127.0.0.1:8080", field=field)
     return host.strip("[]"), int(port)
 
 

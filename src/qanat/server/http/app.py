@@ -42,6 +42,9 @@ from qanat.server.web.app import with_console
 _log: Final = structlog.get_logger("http")
 _SOON_S: Final = 2.0
 """Whoever asks whether we are ready waits no longer, and asks somebody else."""
+_SAFE: Final = ("GET", "HEAD")
+_COULD_NOT_READ: Final = "The server could not look this up in its database."
+_COULD_NOT_STORE: Final = "The server could not store this; nothing of it took effect."
 _CORRECT: Final = "Correct the field; /openapi.json says what is accepted."
 _DESCRIPTION: Final = """\
 Meters mobile data to the octet, grants it in quotas, takes back what is left.
@@ -197,7 +200,7 @@ async def _fault(request: Request, fault: Fault) -> Response:
     _log.error("fault", fault=str(fault), path=request.url.path)
     return problem(
         503,
-        "The server could not store this; nothing of it took effect.",
+        _COULD_NOT_READ if request.method in _SAFE else _COULD_NOT_STORE,
         reason="store_fault",
         cure="Repeat the request; the operator finds the cause in the log.",
         headers={"retry-after": "1"},

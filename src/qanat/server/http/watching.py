@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import partial
 from typing import Final
 
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from qanat.charging.session import Session
+from qanat.errors import BadInput
 from qanat.ledger.work import Work
-from qanat.refusals import Refused
+from qanat.refusals import Refusal, Refused
 from qanat.registry import terminals
-from qanat.registry.changes import Change
+from qanat.registry.changes import Change, is_place
 from qanat.registry.names import name_of
 from qanat.registry.refused import RefusedRequest
 from qanat.registry.subscribers import find_subscriber
@@ -91,6 +93,7 @@ async def list_refusals(
     request: Request, caller: StaffCaller, limit: Limit = 100, reason: str = "", who: str = ""
 ) -> RefusalList:
     """List what was refused in the last week and why, newest first; for one reason, or to one owner, if named."""
+    _require_reason(reason)
     services = services_of(request)
     found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
     theirs = await services.ownership.theirs(caller, {one.who for one in found})
@@ -108,6 +111,8 @@ async def list_unmatched(request: Request, _caller: Administrator, limit: Limit 
 @router.get("/v1/changes", tags=["changes"])
 async def list_changes(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> ChangeList:
     """List what staff changed in the last 400 days, newest first; staff of an operator sees its colleagues'."""
+    if after and not is_place(after):
+        raise BadInput(f"{after!r} is no place in the log; take what the piece before said", field="after")
     store = services_of(request).store
     found, more = await listed(store, Change, seen=of_operator(caller), after=after, limit=limit)
     return ChangeList(changes=[ChangeView.of(one) for one in found], next=more)
@@ -125,6 +130,13 @@ async def audit(request: Request, _caller: Administrator) -> Verdict:
         entries=verdict.entries,
         problems=list(verdict.problems),
     )
+
+
+def _require_reason(text: str) -> None:
+    """Raise BadInput that names the nearest reasons, unless this is one or none."""
+    if text and text not in list(Refusal):
+        near = ", ".join(get_close_matches(text, list(Refusal), cutoff=0))
+        raise BadInput(f"{text!r} is no reason; the nearest are {near}", field="reason")
 
 
 def _balance(work: Work, name: str) -> BalanceView:

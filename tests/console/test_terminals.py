@@ -56,3 +56,13 @@ def test_what_is_no_server_or_no_interface_is_told_by_the_exit_status(shell: She
     for server, interface, status in (("ftp://x", "lo", 2), ("http://127.0.0.1:9", "nope0", 1)):
         words = ("terminal", "enrol", "--server", server, "--code", "C", "--interface", interface, "--state", "s")
         assert "qanat terminal: " in shell.qanat(*words, status=status)
+
+
+def test_who_enrols_at_a_server_that_is_not_there_is_told_what_to_do(shell: Shell, server: Serving) -> None:
+    server.stop()
+    code = ("--server", server.url, "--code", "AAAA-BBBB-CCCC", "--state", "device")
+    for words in (("terminal", "enrol", "--interface", "lo"), ("station", "enrol", "--access", "lo", "--uplink", "lo")):
+        said = shell.qanat(*words, *code, status=1)
+        assert f"no server answers at {server.url}" in said
+        assert "Connection refused" in said
+        assert "Start the server, or correct --server." in said

@@ -57,6 +57,10 @@ class NoAnswer(Unreachable):
         self.retry_after_s = retry_after_s
 
 
+class Busy(NoAnswer):
+    """The server was heard, and has no time now."""
+
+
 class Reporter:
     """Blocking; the agent calls it in a thread. Repeating any call is safe."""
 
@@ -81,6 +85,17 @@ class Reporter:
     def post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
         """Bring a message and return its answer. Raises Rejected and NoAnswer."""
         return self._over_channels("POST", path, msgspec.json.encode(message), answer)
+
+    def enrol(self, path: str, message: msgspec.Struct, answer: type[T], *, server: str) -> T:
+        """Bring the first message, as ``post`` does, to what somebody just typed as the server."""
+        try:
+            return self.post(path, message, answer)
+        except Busy:
+            raise
+        except NoAnswer as fault:
+            raise NoAnswer(
+                f"no server answers at {server} ({fault}). Start the server, or correct --server."
+            ) from fault
 
     def interrogate(self, path: str, message: Interrogation) -> InterrogationAnswer:
         """Bring a question and return the answer to it and to no other. Raises Rejected and NoAnswer."""
@@ -131,7 +146,7 @@ class Reporter:
             reply = self._exchange(channel, method, path, body)
             problem = problem_of(reply)
         if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-            raise NoAnswer(f"the server is busy ({reply.status})", retry_after_s=_retry_after(reply))
+            raise Busy(f"the server is busy ({reply.status}); try again", retry_after_s=_retry_after(reply))
         if problem is not None and 400 <= reply.status < 500:
             raise Rejected(problem)
         try:

@@ -35,7 +35,7 @@ def enrol(
         version=VERSION,
         place=place,
     )
-    answer = reporter.post("/v1/base-stations", request, BaseStationEnrolled)
+    answer = reporter.enrol("/v1/base-stations", request, BaseStationEnrolled, server=server)
     identity = Identity(
         server=server,
         base_station=answer.base_station,

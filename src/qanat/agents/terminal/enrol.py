@@ -36,7 +36,7 @@ def enrol(
         serial=serial or serial_of(public),
         version=VERSION,
     )
-    answer = reporter.post("/v1/terminals", request, Enrolled)
+    answer = reporter.enrol("/v1/terminals", request, Enrolled, server=server)
     identity = Identity(
         server=server,
         terminal=answer.terminal,

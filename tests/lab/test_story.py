@@ -23,7 +23,7 @@ class Said(msgspec.Struct):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("lender", "borrower"),
-    [("en-light-1280", "zh-dark-390"), ("zh-light-1280", "en-light-390")],
+    [("en-light-1280", "zh-light-390"), ("zh-dark-1280", "en-dark-390")],
     ids=["en-zh", "zh-en"],
 )
 def test_people_sign_up_lend_borrow_stop_and_read_what_was_offset_all_in_browsers(

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.server.live import live_server, settings_for
+from tests.store.logs import process_that_writes
 
 
 def test_while_a_commit_hangs_the_server_is_not_ready_and_then_it_is(tmp_path: Path) -> None:
@@ -42,8 +43,7 @@ def test_whoever_only_looks_while_the_database_fails_is_not_told_about_storing(t
 @contextmanager
 def nothing_written_to(path: Path) -> Iterator[None]:
     """Stop the process that writes, as a disk would that hangs."""
-    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-    writes = next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
+    writes = process_that_writes(path)
     os.kill(writes, signal.SIGSTOP)
     try:
         yield

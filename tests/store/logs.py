@@ -130,3 +130,9 @@ def run(story: Callable[[], Awaitable[T]]) -> T:
         return await story()
 
     return asyncio.run(told())
+
+
+def process_that_writes(path: Path) -> int:
+    """Return the process that writes to a SQLite file for us, whichever of our threads started it."""
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.deciding import balance, fund
-from tests.store.logs import run
+from tests.store.logs import process_that_writes, run
 
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
@@ -151,11 +151,6 @@ def no_more_open_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, most)
-
-
-def process_that_writes(path: Path) -> int:
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
 
 
 def test_a_process_that_is_lost_while_it_stops_has_stopped(tmp_path: Path) -> None:

@@ -82,9 +82,11 @@ class Reporter:
         self._clock = clock
         self.last_channel = ""
 
-    def post(self, path: str, message: msgspec.Struct, answer: type[T]) -> T:
-        """Bring a message and return its answer. Raises Rejected and NoAnswer."""
-        return self._over_channels("POST", path, msgspec.json.encode(message), answer)
+    def post(
+        self, path: str, message: msgspec.Struct, answer: type[T], *, fits: Callable[[T], bool] = lambda _: True
+    ) -> T:
+        """Bring a message and return its answer, if that fits. Raises Rejected and NoAnswer."""
+        return self._over_channels("POST", path, msgspec.json.encode(message), answer, fits=fits)
 
     def enrol(self, path: str, message: msgspec.Struct, answer: type[T], *, server: str) -> T:
         """Bring the first message, as ``post`` does, to what somebody just typed as the server."""
@@ -99,31 +101,22 @@ class Reporter:
 
     def interrogate(self, path: str, message: Interrogation) -> InterrogationAnswer:
         """Bring a question and return the answer to it and to no other. Raises Rejected and NoAnswer."""
-        return self._over_channels(
-            "POST",
+        return self.post(
             path,
-            msgspec.json.encode(message),
+            message,
             InterrogationAnswer,
             fits=lambda answer: (answer.session, answer.number) == (message.session, message.number),
         )
 
     def report(self, path: str, message: UsageReport) -> UsageConfirmation:
         """Bring rows and return what is confirmed of this journal. Raises Rejected and NoAnswer."""
-        return self._over_channels(
-            "POST",
-            path,
-            msgspec.json.encode(message),
-            UsageConfirmation,
-            fits=lambda answer: answer.journal == message.journal,
-        )
+        return self.post(path, message, UsageConfirmation, fits=lambda answer: answer.journal == message.journal)
 
     def get(self, path: str, answer: type[T]) -> T:
         """Ask for something. Raises Rejected and NoAnswer."""
-        return self._over_channels("GET", path, b"", answer)
+        return self._over_channels("GET", path, b"", answer, fits=lambda _: True)
 
-    def _over_channels(
-        self, method: str, path: str, body: bytes, answer: type[T], *, fits: Callable[[T], bool] = lambda _: True
-    ) -> T:
+    def _over_channels(self, method: str, path: str, body: bytes, answer: type[T], *, fits: Callable[[T], bool]) -> T:
         faults = []
         for channel in self._channels:
             try:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import FAR, FAR6, SERVER, STATION, STATION6, Scene, running
+from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until
@@ -375,42 +376,31 @@ def test_status_says_who_is_served(scene: Scene, server: FakeExchange, state: Pa
 STATUS = ("env", f"PYTHONPATH={SOURCE}", sys.executable, "-m", "qanat.console.station", "status", "--json")
 
 
-HOSTS = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh")
-
-
 def test_demanders_reach_the_servers_though_the_dns_was_away_when_the_base_station_began(
     scene: Scene, state: Path, tmp_path: Path
 ) -> None:
     """As when both boot at once: the uplink comes a moment later."""
-    hosts = tmp_path / "hosts"
-    hosts.write_text("")
-    identity = state / "identity.json"
-    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
-    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state), before=(*HOSTS, str(hosts)))
+    names = Names(tmp_path)
+    names.lead_nowhere()
+    know_by_name(state, SERVER)
+    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state), before=names.before)
     agent.wait_for("ready")
-    hosts.write_text(f"{SERVER} qanat.test\n")
+    names.lead_to(SERVER)
     until(lambda: SERVER in scene.station.run("nft", "list", "ruleset"))
     agent.stop()
-
-
-RESOLVER = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
 
 
 def test_whoever_asks_while_the_dns_is_silent_is_told_so_before_the_connection_is_given_up(
     scene: Scene, state: Path, tmp_path: Path
 ) -> None:
-    hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
-    hosts.write_text(f"{SERVER} qanat.test\n")
-    resolver.write_text(f"nameserver {FAR}\nnameserver {SERVER}\n")
-    identity = state / "identity.json"
-    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
-    scene.internet.run(
-        "nft", "add table inet silent { chain in { type filter hook input priority 0; udp dport 53 drop; }; }"
-    )
+    names = Names(tmp_path, resolvers=(FAR, SERVER))
+    names.lead_to(SERVER)
+    know_by_name(state, SERVER)
+    silence_dns(scene.internet)
     command = ("qanat.console.station", "run", "--state", str(state))
-    agent = Agent(scene.station, *command, before=(*HOSTS, str(hosts), *RESOLVER, str(resolver)))
+    agent = Agent(scene.station, *command, before=names.before)
     agent.wait_for("ready")
-    hosts.write_text("")
+    names.lead_nowhere()
     passcode = urlencode({"passcode": "PASS-1"}).encode()
     status, _, body = ask(scene.alice, "POST", "/join", passcode)
     assert (status, b"server_away" in body) == (403, True)

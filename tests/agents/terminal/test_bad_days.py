@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
+from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.running import FAR, PATIENCE_S, SERVER, Running, download, passed, status
-from tests.agents.terminal.test_run import HOSTS
 from tests.namespaces import join
 from tests.traffic import connected, flows, until
 
@@ -118,27 +118,22 @@ def test_who_is_told_twice_to_stop_stops_though_a_question_hangs_in_the_air(
     assert agent.process.wait(CONNECTING_S) == 0
 
 
-RESOLVER = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
-
-
 def test_a_gate_that_is_deleted_is_laid_again_without_waiting_for_a_silent_dns(
     world: World, server: FakeServer, state: Path, tmp_path: Path
 ) -> None:
-    hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
-    hosts.write_text(f"{SERVER} qanat.test\n")
-    resolver.write_text(f"nameserver {FAR}\n")
-    identity = state / "identity.json"
-    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
-    world.internet.run("nft", f"add table inet silent {{ chain in {{ {AT_INPUT} udp dport 53 drop; }}; }}")
-    agent = Running(world, state, before=(*HOSTS, str(hosts), *RESOLVER, str(resolver)))
+    names = Names(tmp_path, resolvers=(FAR,))
+    names.lead_to(SERVER)
+    know_by_name(state, SERVER)
+    silence_dns(world.internet)
+    agent = Running(world, state, before=names.before)
     agent.wait_for("quota granted")
     download(world, 100_000)
     agent.wait_for("usage reported")
-    hosts.write_text("")
+    names.lead_nowhere()
     deleted_at = SystemClock().now()
     world.terminal.run("nft", "flush", "ruleset")
     assert agent.wait_for("gate laid again")["at"] - deleted_at < 3 * SECOND  # a resolver waits for 5
-    hosts.write_text(f"{SERVER} qanat.test\n")
+    names.lead_to(SERVER)
     agent.stop()
 
 

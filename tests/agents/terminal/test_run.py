@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
+from tests.agents.names import Names, know_by_name
 from tests.agents.running import FAR, PATIENCE_S, SERVER, SOURCE, Running, download, passed, status
 from tests.traffic import datagrams, flows, until
 
@@ -174,20 +175,16 @@ def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server
     assert server.operator.used == truth + passed(world)
 
 
-HOSTS = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh")
-
-
 def test_a_server_whose_name_leads_elsewhere_by_now_is_let_through_a_shut_gate(
     world: World, server: FakeServer, state: Path, tmp_path: Path
 ) -> None:
     server.operator.bought = 2_000_000
-    hosts = tmp_path / "hosts"
-    hosts.write_text(f"{SERVER} qanat.test\n")
+    names = Names(tmp_path)
+    names.lead_to(SERVER)
     port = server.http.server_address[1]
-    identity = state / "identity.json"
-    identity.write_text(identity.read_text().replace(server.url, f"http://qanat.test:{port}"))
+    know_by_name(state, SERVER)
     world.terminal.run("ip", "link", "set", "lan0", "down")
-    agent = Running(world, state, before=(*HOSTS, str(hosts)))
+    agent = Running(world, state, before=names.before)
     agent.wait_for("quota granted", final=1)
     with flows(world.terminal, world.internet, FAR, down=1):
         agent.wait_for("refused")
@@ -198,7 +195,7 @@ def test_a_server_whose_name_leads_elsewhere_by_now_is_let_through_a_shut_gate(
     moved.keys = server.keys
     agent.wait_for("no channel works")
     server.operator.bought += 10_000_000
-    hosts.write_text("10.9.0.2 qanat.test\n")
+    names.lead_to("10.9.0.2")
     agent.wait_for("quota granted", final=0)
     agent.stop()
     assert server.operator.used == passed(world)
@@ -210,15 +207,14 @@ def test_an_agent_that_starts_behind_its_shut_gate_finds_the_server_though_its_n
     world: World, server: FakeServer, state: Path, tmp_path: Path
 ) -> None:
     """The DNS lies behind the gate that the predecessor left shut."""
-    hosts = tmp_path / "hosts"
-    hosts.write_text(f"{SERVER} qanat.test\n")
-    identity = state / "identity.json"
-    identity.write_text(identity.read_text().replace(SERVER, "qanat.test"))
+    names = Names(tmp_path)
+    names.lead_to(SERVER)
+    know_by_name(state, SERVER)
     world.terminal.run("ip", "link", "set", "lan0", "down")
-    agent = Running(world, state, before=(*HOSTS, str(hosts)))
+    agent = Running(world, state, before=names.before)
     agent.wait_for("quota granted")
     agent.stop()
-    hosts.write_text("")
-    again = Running(world, state, before=(*HOSTS, str(hosts)))
+    names.lead_nowhere()
+    again = Running(world, state, before=names.before)
     again.wait_for("quota granted")
     again.stop()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from qanat.agents.background import begin
 from qanat.agents.base_station import said
 from qanat.agents.base_station.fences import Fences
 from qanat.agents.base_station.gateway import Gateway
@@ -277,16 +278,7 @@ class BaseStation:
             session.confirmed(message, answer)
 
     def _background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        """A message that ended in none of the four ways would be waited for without end."""
-        self._tasks.discard(task)
-        fault = None if task.cancelled() else task.exception()
-        if fault is not None and not self._finished.done():
-            self._finished.set_exception(fault)
+        begin(work, among=self._tasks, ends=self._finished)
 
 
 def _raise(fault: Exception) -> None:

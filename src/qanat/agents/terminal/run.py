@@ -16,6 +16,7 @@ from typing import Final
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.aside import aside
+from qanat.agents.background import begin
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
@@ -224,16 +225,7 @@ class Agent:
     # Sending
 
     def _send(self, message: Interrogation | UsageReport) -> None:
-        task = asyncio.get_running_loop().create_task(self._deliver(message))
-        self._sending.add(task)
-        task.add_done_callback(self._delivered)
-
-    def _delivered(self, task: asyncio.Task[None]) -> None:
-        """A message that ended in none of the four ways would be waited for without end."""
-        self._sending.discard(task)
-        fault = None if task.cancelled() else task.exception()
-        if fault is not None and not self._finished.done():
-            self._finished.set_exception(fault)
+        begin(self._deliver(message), among=self._sending, ends=self._finished)
 
     async def _deliver(self, message: Interrogation | UsageReport) -> None:
         self._guarded(partial(self._allow, await aside(self._resolve)))

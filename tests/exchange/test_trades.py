@@ -24,7 +24,7 @@ from qanat.registry.names import base_station_owner, subscriber_owner, terminal_
 from qanat.registry.terminals import Terminal
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
-from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MinorUnits, Octets
+from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MINUTE, Instant, MinorUnits, Octets
 from qanat.wire.agent import InterrogationAnswer, UsageReport
 from qanat.wire.base_station import TradeCount
 
@@ -110,6 +110,13 @@ def test_a_session_is_granted_the_smaller_of_order_and_supplier_to_the_last_octe
     gateway.finish()
     world.deliver()
     assert (world.bucket_octets("alice"), world.obtained("bob")) == (0, 1_500)
+
+
+def test_a_grant_never_outlives_its_order(world: World) -> None:
+    world.buy("alice", 5_000)
+    until = Instant(world.clock.now() + MINUTE)
+    world.offer("alice", until=until)
+    assert [quota.valid_until for quota in online(world, "bob", to="alice").held] == [until]
 
 
 def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) -> None:

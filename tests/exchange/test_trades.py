@@ -13,6 +13,7 @@ from qanat.exchange.booking import pay
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.prices import Price
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, step
 from qanat.ledger.book import available
@@ -132,6 +133,15 @@ def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) 
         gateway.finish()
     world.deliver()
     assert world.given("alice") == 1_700
+
+
+def test_two_demanders_of_one_day_never_have_more_than_that_day_holds(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice", 9_000, per_day=Octets(1_700))
+    bob, bella = online(world, "bob", to="alice"), online(world, "bella", to="alice", octets=700)
+    assert (bob.room(), bella.room()) == (1_000, 700)
+    bob.say("intermediate")
+    assert bob.refusal == Refusal.ORDER_USED_UP_TODAY
 
 
 def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:
@@ -303,6 +313,30 @@ def test_a_report_that_was_late_because_the_server_was_away_is_booked_as_a_furth
     assert market.trade(gateway.admitted).bookings == 2
 
 
+def test_a_trade_booked_in_pieces_costs_what_it_costs_in_one(world: World) -> None:
+    """Each half alone comes to less than the smallest coin."""
+    world.buy("alice", 5_000)
+    price = Price(unit="EUR", per_gb=1_500_000)
+    world.offer("alice", price=price)
+    gateway = online(world, "bob", to="alice", currency="EUR", most_per_gb=price.per_gb)
+    quota = gateway.held[0].quota
+    for octets in (500, 1_000):
+        world.clock.advance(2 * HOUR)
+        world.sweep()
+        gateway.send(gateway.row(quota, 500))
+        world.deliver()
+        assert world.trade(gateway.admitted).booked == octets
+    owed = world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR"))
+    assert owed == 1
+
+
+def test_what_a_base_station_neither_used_nor_returned_is_free_again_when_it_ends_the_trade(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.say("final")
+    assert market.trade(gateway.admitted).promised == {}
+    assert order_of(market, gateway).promised == 0
+
+
 def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     assert gateway.room() == 1_000
@@ -314,6 +348,18 @@ def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_fo
     market.sweep()
     assert order_of(market, gateway).promised == 0
     assert market.decide(partial(find_trade, supplier="alice", id=gateway.admitted.trade)) is None
+
+
+def test_a_late_report_is_taken_for_as_long_as_the_trade_is_known(market: World) -> None:
+    """It is known thirty days from its end, the base station's own note of it thirty from its beginning."""
+    gateway = online(market, "bob", to="alice")
+    row = gateway.row(gateway.held[0].quota, 600)
+    for passing in (HOUR, HOUR, 30 * DAY - HOUR - MINUTE):
+        market.clock.advance(passing)
+        market.sweep()
+    gateway.send(row)
+    market.deliver()
+    assert (market.obtained("bob"), market.account(CAROL, "debt")) == (600, 0)
 
 
 def test_an_admission_that_never_became_a_session_ends_by_itself(market: World) -> None:

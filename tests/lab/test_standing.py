@@ -25,7 +25,7 @@ from qanat.lab.waiting import until
 def user_namespace(monkeypatch: pytest.MonkeyPatch) -> Place:
     """An ordinary user's place: even for root, so that the machine's own names are left alone."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    if not private.works(Place.USER):
+    if private.complaint(Place.USER):
         pytest.skip("needs user namespaces (`sysctl user.max_user_namespaces`)")
     return Place.USER
 

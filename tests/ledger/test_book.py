@@ -89,6 +89,18 @@ def test_what_is_given_back_pays_what_is_owed_and_then_fills_the_bucket_that_is_
     assert desk.audit().problems == []
 
 
+def test_what_is_reserved_is_not_moved_elsewhere() -> None:
+    desk = desk_with(10, 10)
+    desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE)[:1], Octets(8)))
+
+    def move(work: Work) -> None:
+        first, second = book.usable_buckets(work, ALICE)
+        book.transfer(work, first, second, 3)
+
+    with pytest.raises(AssertionError, match="subscriber/alice:b0 does not cover 3"):
+        desk.decide(move)
+
+
 def test_usage_past_a_reservation_is_posted_from_what_else_there_is_and_then_as_debt() -> None:
     desk = desk_with(10, 10)
     parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(5)))

@@ -157,12 +157,12 @@ def test_repeating_a_question_gives_the_same_quota_and_promises_it_once(market: 
     gateway = online(market, "bob", to="alice")
     first = gateway.say("intermediate")
     promised = market.trade(gateway.admitted).promised
-    gateway.pass_(300)
+    gateway.pass_(1_300)
     again = gateway.say("intermediate", repeat=True)
     assert isinstance(first, InterrogationAnswer)
     assert isinstance(again, InterrogationAnswer)
     assert again.quotas == first.quotas
-    assert sum(market.trade(gateway.admitted).promised.values()) == sum(promised.values()) - 300
+    assert sum(market.trade(gateway.admitted).promised.values()) == sum(promised.values()) - 1_300
     gateway.finish()
 
 
@@ -218,6 +218,24 @@ def test_a_report_repeated_reordered_or_shrunk_counts_once(market: World) -> Non
     assert market.trade(gateway.admitted).counted == 350
     assert market.bucket_octets("alice") == 4_650
     gateway.finish()
+
+
+def test_journals_of_two_base_stations_are_two_journals_whatever_they_are_called(market: World) -> None:
+    gateways = [online(market, "bob", to="alice"), online(market, "bella", to="alice", at="bst-carl")]
+    for gateway in gateways:
+        gateway.journal = "journal"
+        gateway.pass_(100)
+        gateway.finish()
+    market.deliver()
+    assert (market.obtained("bob"), market.obtained("bella")) == (100, 100)
+
+
+def test_what_a_base_station_returns_in_mid_trade_is_promised_no_more(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.pass_(300)
+    gateway.say("intermediate", returns=(gateway.held[0].quota,))
+    assert market.trade(gateway.admitted).promised == {quota.quota: quota.octets for quota in gateway.held}
+    assert order_of(market, gateway).promised == gateway.room()
 
 
 def test_a_report_that_was_cut_off_between_two_suppliers_is_simply_sent_again(world: World) -> None:

@@ -141,7 +141,7 @@ def down(folder: Path) -> bool:
 def keep(folder: Path, place: Place, listening: socket.socket) -> None:
     """Lay the lab, furnish it, start its programs, and wait for the end. ``listening`` is where the console is shown."""
     signal.signal(signal.SIGTERM, _leave)
-    with _claimed(), Stage(Lab(), folder, interface=CELL) as stage:
+    with claimed(), Stage(Lab(), folder, interface=CELL) as stage:
         _furnish(stage)
         _show_console(stage, listening)
         standing = Standing(
@@ -206,13 +206,13 @@ def _sweep() -> bool:
     lab = Lab()
     if not any(host.exists for host in lab.hosts.values()):
         return False
-    with _claimed():
+    with claimed():
         lab.clear()
     return True
 
 
 @contextmanager
-def _claimed() -> Iterator[None]:
+def claimed() -> Iterator[None]:
     """Have the hosts' names to ourselves; the kernel gives them back when this process ends. Raises LabFault."""
     with ExitStack() as stack:
         try:

@@ -272,6 +272,17 @@ def test_an_order_for_an_unknown_circle_person_or_terminal_is_not_opened(world: 
         assert refused(world.decide(partial(open_supply, order=changed))) is reason
 
 
+def test_an_order_for_a_base_station_that_was_revoked_is_not_opened_and_says_which(world: World) -> None:
+    order = world.offer("alice", base_stations=("bst-carl", "bst-carol"))
+    station = world.decide(partial(find_base_station, id="bst-carol"))
+    assert station is not None
+    world.decide(partial(revoke_base_station, base_station=station))
+    outcome = world.decide(partial(open_supply, order=order))
+    assert refused(outcome) is Refusal.BASE_STATION_REVOKED
+    assert isinstance(outcome, Refused)
+    assert outcome.facts == {"base_station": "bst-carol"}
+
+
 @pytest.mark.parametrize("terms", [{"base_stations": ("bst-carl",)}, {"operators": ("north",)}])
 def test_an_order_says_at_which_base_stations_and_operators_it_is_valid(world: World, terms: dict[str, Any]) -> None:
     world.buy("alice", 5_000)

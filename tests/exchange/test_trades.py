@@ -21,7 +21,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal
 from qanat.registry.base_stations import find_base_station, revoke_base_station
 from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
-from qanat.registry.terminals import Terminal
+from qanat.registry.terminals import Terminal, find_terminal, revoke
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
 from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MinorUnits, Octets
@@ -187,6 +187,22 @@ def test_a_base_station_revoked_in_mid_trade_is_granted_nothing_more_and_still_r
     gateway.finish()
     market.deliver()
     assert market.obtained("bob") == 100
+
+
+@pytest.mark.parametrize("name", ["trm-bob", "trm-alice"])
+def test_a_terminal_revoked_in_mid_trade_ends_what_is_granted(world: World, name: str) -> None:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000, terminal="trm-alice")
+    gateway = online(world, "bob", to="trm-alice")
+    terminal = world.decide(partial(find_terminal, id=name))
+    assert terminal is not None
+    world.decide(partial(revoke, terminal=terminal))
+    gateway.pass_(100)
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.TERMINAL_REVOKED
+    gateway.finish()
+    world.deliver()
+    assert world.obtained("bob") == 100
 
 
 # -- reports

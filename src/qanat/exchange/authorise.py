@@ -21,7 +21,7 @@ from qanat.exchange.prices import Price
 from qanat.exchange.trades import State, Trade, Visit, trade_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.base_stations import BaseStation, base_station_or_refused
+from qanat.registry.base_stations import BaseStation, usable_base_station
 from qanat.registry.names import digest, name_of, subscriber_owner
 from qanat.registry.subscribers import Subscriber, active_or_refused
 from qanat.registry.terminals import Terminal, terminal_or_refused
@@ -98,11 +98,9 @@ def authorise(
 
 def in_service(work: Work, base_station: str) -> BaseStation | Refused:
     """Return the base station if it may serve: not revoked, and whom it belongs to is active."""
-    station = base_station_or_refused(work, base_station)
+    station = usable_base_station(work, base_station)
     if isinstance(station, Refused):
         return station
-    if station.state == "revoked":
-        return Refused(Refusal.BASE_STATION_REVOKED, {"base_station": station.id})
     owner = active_or_refused(work, station.subscriber)
     return owner if isinstance(owner, Refused) else station
 

@@ -150,9 +150,6 @@ def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
         return Refused(Refusal.UNKNOWN_PASSCODE)
     order = work.get(DemandOrder, holder, link.order)
     assert order is not None, f"demand order {link.order} has a passcode and is missing"
-    if order.obtained >= order.total:
-        facts = _facts(order, holder=order.demander)
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": order.total})
     return _over(work, order, holder=order.demander) or order
 
 

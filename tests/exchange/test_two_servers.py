@@ -134,7 +134,9 @@ async def somebody_waits(address: str) -> bool:
     """Tell whether a commit waits for another's to end."""
     connection = await connect(address)
     try:
-        waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        waiting = (
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         return bool(await connection.fetchval(waiting))
     finally:
         await connection.close()

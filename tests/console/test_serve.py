@@ -75,7 +75,7 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
         password = kept.read_text().strip()
         assert kept.stat().st_mode & 0o777 == 0o600
         body = {"name": "admin", "password": password}
-        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False).status_code == 201
+        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False, timeout=60).status_code == 201
         said = server.stop()[2]
     assert password not in said
     assert said.count("admin.password") == 1

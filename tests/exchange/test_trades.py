@@ -22,7 +22,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal
 from qanat.registry.base_stations import find_base_station, revoke_base_station
 from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
-from qanat.registry.terminals import Terminal
+from qanat.registry.terminals import Terminal, find_terminal, revoke
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
 from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MINUTE, Instant, MinorUnits, Octets
@@ -206,6 +206,22 @@ def test_a_base_station_revoked_in_mid_trade_is_granted_nothing_more_and_still_r
     assert market.obtained("bob") == 100
 
 
+@pytest.mark.parametrize("name", ["trm-bob", "trm-alice"])
+def test_a_terminal_revoked_in_mid_trade_ends_what_is_granted(world: World, name: str) -> None:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000, terminal="trm-alice")
+    gateway = online(world, "bob", to="trm-alice")
+    terminal = world.decide(partial(find_terminal, id=name))
+    assert terminal is not None
+    world.decide(partial(revoke, terminal=terminal))
+    gateway.pass_(100)
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.TERMINAL_REVOKED
+    gateway.finish()
+    world.deliver()
+    assert world.obtained("bob") == 100
+
+
 # -- reports
 
 
@@ -353,6 +369,69 @@ def test_what_a_base_station_neither_used_nor_returned_is_free_again_when_it_end
     gateway.say("final")
     assert market.trade(gateway.admitted).promised == {}
     assert order_of(market, gateway).promised == 0
+
+
+def test_a_late_report_counts_what_is_new_however_many_quotas_its_journal_has_seen_since(world: World) -> None:
+    """One journal for all of a base station's trades, as another maker's may keep it."""
+    world.buy("alice", 90_000)
+    world.offer("alice", 90_000)
+    silent = online(world, "bob", to="alice")
+    silent.journal = "one"
+    silent.pass_(100)
+    for _ in range(4):
+        world.clock.advance(HOUR)
+        world.sweep()
+    busy = online(world, "bella", to="alice")
+    busy.journal, busy.seq = "one", silent.seq
+    for _ in range(40):
+        busy.pass_(1_000)
+        busy.say("intermediate", returns=(busy.held[0].quota,))
+    silent.seq = busy.seq
+    silent.send(silent.row(next(iter(silent.used)), 500))
+    world.deliver()
+    assert (world.trade(silent.admitted).counted, world.account(CAROL, "debt")) == (600, 0)
+    busy.finish()
+
+
+def used_by(world: World, name: str) -> int:
+    return world.account(subscriber_owner(name), "used")
+
+
+def test_a_crash_between_counting_and_confirming_doubles_nothing_even_if_the_trade_is_forgotten_then(
+    market: World,
+) -> None:
+    """The report is sent again a moment after the month in which its trade was known."""
+    gateway = online(market, "bob", to="alice")
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    row = gateway.row(gateway.held[0].quota, 600)
+    report = UsageReport(journal=gateway.journal, floor=0, rows=[row])
+    market.done(partial(translate.count_rows, base_station="bst-carol", supplier="alice", message=report))
+    for _ in range(2):  # the crash came here
+        market.clock.advance(31 * DAY)
+        market.sweep()
+    gateway.send(row)
+    market.deliver()
+    assert (used_by(market, "alice"), market.account(CAROL, "debt")) == (600, 0)
+    gateway.send(gateway.row(row.quota, 50))
+    assert market.account(CAROL, "debt") == -50, "what is new comes too late to be anybody else's"
+
+
+def test_a_trade_that_is_forgotten_while_a_report_of_it_is_taken_is_known_no_more(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    report = UsageReport(journal="j", floor=0, rows=[gateway.row(gateway.held[0].quota, 600)])
+    divided = market.decide(partial(translate.rows_by_supplier, base_station="bst-carol", message=report))
+    market.clock.advance(31 * DAY)
+    market.sweep()
+    count = partial(translate.count_rows, base_station="bst-carol")
+    for supplier, part in divided.items():
+        market.done(partial(count, supplier=supplier, message=part))
+    market.done(partial(translate.confirm, base_station="bst-carol", message=report))
+    assert (used_by(market, "alice"), market.account(CAROL, "debt")) == (0, -600)
 
 
 def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:

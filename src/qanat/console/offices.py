@@ -9,6 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
+from qanat.console.passwords import Password
 from qanat.console.tables import amount, moment, money, say, say_more, show
 
 
@@ -43,7 +44,9 @@ def list_operators(client: Client, after: str) -> Json:
 @operator.command("staff")
 @click.argument("operator_name", metavar="OPERATOR")
 @click.argument("name")
-@click.password_option(type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given.")
+@click.password_option(
+    cls=Password, type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given."
+)
 @remote
 def create_staff(client: Client, operator_name: str, name: str, password: str) -> Json:
     """Let NAME sign in and work for OPERATOR."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,11 +19,6 @@ def say(sentence: str) -> None:
     """Print a sentence, unless the output is for a program."""
     if not wants_json():
         click.echo(sentence)
-
-
-def give_output_up() -> None:
-    """Let what is left to be written go nowhere, instead of failing once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:

@@ -9,6 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, refuse_pieces
+from qanat.console.private import shown_once
 from qanat.console.tables import moment, say, say_more, show
 
 
@@ -26,6 +27,7 @@ def code(client: Client, subscriber: str | None, operator: str | None, hours: in
         if operator
         else client.post(path_of(subscriber, "/codes"), {"hours": hours})
     )
+    shown_once("The code", cure=f"It ends by itself at {moment(given['expires_at'])} UTC: issue another.")
     whose = f"for {given['subscriber']}" if given["subscriber"] else f"of {given['operator']}, to be bound later"
     say(f"{given['code']}   good once until {moment(given['expires_at'])} UTC, {whose}")
     return given

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qanat.console.client import Client, Json
-from qanat.console.tables import give_output_up, wants_json
+from qanat.console.standard import give_output_up
+from qanat.console.tables import wants_json
 from qanat.units import format_size
 
 _STREAM: Final = "/v1/pulse/stream"

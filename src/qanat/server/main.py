@@ -59,7 +59,6 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
     if settings.workers == 1:
         _run(settings, announce=announce)
         return 0
-    _refuse_one_writer(settings)
     _data_directory(settings)
     _loop_factory()  # what is imported now is shared by all workers
 
@@ -106,17 +105,6 @@ async def serve(
         await stop.wait()
         _log.info("stopping")
     _log.info("stopped")
-
-
-def _refuse_one_writer(settings: Settings) -> None:
-    """Raises BadInput if the database is one that a single process writes to."""
-    if not settings.store.database.startswith(("postgresql://", "postgres://")):
-        kind = "memory" if settings.store.database == "memory:" else "a SQLite file"
-        raise BadInput(
-            f"{settings.workers} workers can't share {kind}: it has one writer. Serve with --workers 1, or from "
-            "PostgreSQL: --database postgresql://…, after `qanat database copy` if there is something to keep",
-            field="workers",
-        )
 
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:

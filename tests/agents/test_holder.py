@@ -156,6 +156,8 @@ def test_reboot_closes_each_quota_at_its_reservation() -> None:
     world.start()
     world.settle()
     assert world.operator.quotas["q1"].used == reserved >= world.truth
+    assert world.disk.epoch is not None
+    assert (world.disk.epoch.number, world.disk.epoch.source) == (2, "boot-1"), "what is counted now is counted apart"
 
 
 def test_question_without_answer_is_repeated_with_its_number_and_contents() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -50,10 +52,13 @@ async def in_(body: SignIn, request: Request) -> Response:
     if too_often:
         return await refuse(services, too_often)
     stored = await services.store.decide(lambda work: password_hash_of(work, body.name))
-    if not await services.passwords.fits(body.password.get_secret_value(), stored):
+    fits = await services.passwords.fits(body.password.get_secret_value(), stored)
+    if stored is None or not fits:
         return await refuse(services, Refused(Refusal.WRONG_SIGN_IN))
+    given = await _signed_in(services, body.name, checked=stored, address=_address(request))
+    if isinstance(given, Refused):
+        return await refuse(services, given)
     services.tries_by_name.forget(body.name)
-    given = await _signed_in(services, body.name, address=_address(request))
     return Response(given.model_dump_json(), 201, media_type="application/json")
 
 
@@ -120,9 +125,15 @@ async def _not_the_current(services: Services, caller: Caller, body: NewPassword
 
 
 async def _end_sign_ins(services: Services, name: str, *, but: str) -> None:
-    for token in await services.store.find(Token, label_prefix=name, limit=1000):
-        if token.who == name and token.due is not None and token.owner != secret_owner("token", but):
-            await services.store.decide(lambda work, token=token: end_token(work, token))  # type: ignore[misc]
+    kept = secret_owner("token", but)
+    while others := [one for one in await _sign_ins(services, name) if one.owner != kept]:
+        await services.store.decide_all(partial(end_token, token=token) for token in others)
+
+
+async def _sign_ins(services: Services, name: str) -> list[Token]:
+    """Return sign-ins of this name, not all where there are very many; the token file is none."""
+    found = await services.store.find(Token, label_prefix=name, limit=1000)
+    return [one for one in found if one.who == name and one.due is not None]
 
 
 @router.get("/v1/whoami", tags=["signing in"])
@@ -131,13 +142,15 @@ async def whoami(caller: AnyCaller) -> CallerView:
     return CallerView.of(caller)
 
 
-async def _signed_in(services: Services, name: str, *, address: str) -> SignedIn:
+async def _signed_in(services: Services, name: str, *, checked: str, address: str) -> SignedIn | Refused:
     token, change = fresh_token(), fresh_id("chg")
     hours = Millis(services.settings.sign_in.hours * HOUR)
 
-    def decision(work: Work) -> SignedIn:
+    def decision(work: Work) -> SignedIn | Refused:
         until = later(work.now, hours)
-        caller = sign_in(work, name=name, token=token, until=until)
+        caller = sign_in(work, name=name, checked=checked, token=token, until=until)
+        if isinstance(caller, Refused):
+            return caller
         if caller.role != "subscriber":
             note_change(work, caller, id=change, target="sign-in", said={"from": address})
         return SignedIn(token=token, name=caller.who, role=caller.role, expires_at=format_instant(until))

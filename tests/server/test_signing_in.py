@@ -37,6 +37,18 @@ def test_tries_are_bounded_for_names_that_exist_and_names_that_do_not(live: Live
     assert live.post("/v1/sign-in", {"name": "alice", "password": "correct horse"}, token="").status_code == 201
 
 
+def test_an_address_that_may_try_no_more_keeps_nobody_out(live: Live) -> None:
+    live.sign_in("alice")
+    for number in range(48):
+        live.post("/v1/sign-in", {"name": f"nobody-{number}", "password": "a guess"}, token="")
+    asked = {"name": "alice", "password": "a guess"}
+    assert {live.post("/v1/sign-in", asked, token="").status_code for _ in range(10)} == {429}
+    elsewhere = httpx2.HTTPTransport(local_address="127.0.0.2")
+    with httpx2.Client(base_url=live.url, transport=elsewhere) as http:
+        answer = http.post("/v1/sign-in", json={"name": "alice", "password": "correct horse"})
+    assert answer.status_code == 201, answer.text
+
+
 def test_a_token_ends_with_its_time_and_with_signing_out(live: Live) -> None:
     alice = live.sign_in("alice")
     assert live.get("/v1/whoami", token=alice).json()["name"] == "alice"

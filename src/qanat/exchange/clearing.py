@@ -2,6 +2,8 @@
 
 A record is on a page of its own and belongs to a period, the calendar month (UTC) in which it was booked, or the first
 one after it that is still open. Once a period is closed no record joins it.
+Where several servers write, a booking under way may have read that it is open: a *fence* in its shard waits for it or
+has it decided again.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from qanat.ids import Owner, shard_of
+from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.units import DAY, Instant, Octets, format_instant
@@ -108,3 +110,12 @@ def close_period(work: Work, period: str) -> Period | Refused:
     work.put(closed)
     work.act = "period closed"
     return closed
+
+
+def fence(work: Work, period: str, shard: Shard) -> None:
+    """Write in a shard, once the closing is durable, what leaves nothing behind.
+
+    Whoever booked there before is committed by then, and whoever books there afterwards knows that the period is closed.
+    """
+    work.drop(Period(owner=Owner(f"{period_owner(period)}#{shard}"), id=period, closed_at=work.now))
+    work.act = "period closed"

@@ -1,7 +1,7 @@
 """Settling a period: reads its records in order, writes a file for each operator, and says what netting comes to.
 
-Reads a thousand records at a time, so that memory does not grow with the period. Closing comes first: no record joins
-a closed period, so what is read afterwards is all there will ever be.
+Reads a thousand records at a time, so that memory does not grow with the period. Closing comes first, in every shard: no
+record joins a closed period, so what is read afterwards is all there will ever be.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from typing import TextIO
 
 from msgspec.structs import replace
 
-from qanat.exchange.clearing import ClearingRecord, Period, close_period, closed_period
+from qanat.exchange.clearing import ClearingRecord, Period, close_period, closed_period, fence
 from qanat.exchange.settlement import FIELDS, Clearing, line, trailer
+from qanat.ids import EVERY_SHARD, SHARDS
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.store.store import Store
 from qanat.system import sync_directory
 
 _AT_ONCE = 1000
+_FENCED_AT_ONCE = 32
+"""Shards; with more it would be likely each time that others have written in one of them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ async def settle(
     )
     if isinstance(closed, Refused):
         return closed
+    if close:
+        await _fence(store, period)
     clearing = Clearing()
     with ExitStack() as stack:
         files: dict[str, OperatorFile] = {}
@@ -104,6 +109,14 @@ async def settle(
     if close:
         closed = await store.decide(partial(_seal, period=period, clearing=clearing))
     return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
+
+
+async def _fence(store: Store, period: str) -> None:
+    """Return when every booking has ended that may have read the period as open."""
+    if store.is_shared:
+        for first in range(0, SHARDS, _FENCED_AT_ONCE):
+            shards = EVERY_SHARD[first : first + _FENCED_AT_ONCE]
+            await store.decide_all(partial(fence, period=period, shard=shard) for shard in shards)
 
 
 async def records_of(store: Store, period: str) -> AsyncIterator[ClearingRecord]:

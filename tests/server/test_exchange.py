@@ -119,6 +119,17 @@ def test_nobody_opens_or_stops_orders_for_somebody_else(market: Market) -> None:
     assert both.status_code == 422
 
 
+def test_the_suppliers_operator_is_told_why_a_trade_was_refused_though_the_demander_is_anothers(market: Market) -> None:
+    order = market.does("alice", "/supply-orders", {"octets": 1_000_000})["order"]
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    market.asks(trade, 0, "first", used={}, wants=100_000)
+    market.does("alice", f"/supply-orders/{order}/stop")
+    market.live.done("/v1/operators/north/staff", {"name": "nils", "password": PASSWORD})
+    token = market.live.done("/v1/sign-in", {"name": "nils", "password": PASSWORD}, token="")["token"]
+    why = market.live.get(f"/v1/sessions/{trade}/why", token=token).json()
+    assert [one["reason"] for one in why["refusals"]] == ["order_stopped"]
+
+
 def test_staff_of_an_operator_sees_its_own_position_and_who_pays_it(market: Market) -> None:
     market.does("alice", "/supply-orders", {"octets": 1_000_000})
     trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]

@@ -229,7 +229,8 @@ def test_an_order_has_a_bound_for_the_day_that_is_whole_again_after_midnight(wor
     world.offer("alice", per_day=Octets(1_000))
     gateway = online(world, "bob", to="alice")
     assert gateway.room() == 1_000
-    gateway.pass_(1_000)
+    for octets in (300, 700):
+        gateway.pass_(octets)
     gateway.say("intermediate")
     assert gateway.refusal == Refusal.ORDER_USED_UP_TODAY
     gateway.finish()

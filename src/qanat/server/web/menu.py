@@ -86,6 +86,7 @@ _CURES: Final[dict[str, tuple[Refusal, ...]]] = {
         Refusal.ORDER_STOPPED,
         Refusal.ORDER_EXPIRED,
         Refusal.ORDER_EXHAUSTED,
+        Refusal.DEMAND_OBTAINED,
         Refusal.ORDER_USED_UP_TODAY,
         Refusal.ORDER_NOT_FOR_YOU,
         Refusal.ORDER_NOT_HERE,

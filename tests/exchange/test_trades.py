@@ -149,7 +149,7 @@ def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:
     gateway.say("intermediate")
     assert gateway.room() == 1_200
     gateway.say("intermediate")
-    assert gateway.refusal == Refusal.ORDER_EXHAUSTED
+    assert gateway.refusal == Refusal.DEMAND_OBTAINED
     gateway.finish()
 
 

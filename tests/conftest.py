@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from tests.store.citus_here import citus_is_here
 from tests.store.logs import MIGRATED
 
 from qanat.bench.postgres import OwnPostgres
 from qanat.store.postgres import PostgresLog
+
+settings.register_profile("no wall clock", deadline=None)
+settings.load_profile("no wall clock")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -216,6 +216,17 @@ def test_a_grant_never_outlives_its_bucket(desk: Desk, clock: ManualClock) -> No
     assert grant.valid_until == clock.now() + 1000
 
 
+def test_no_quota_is_larger_than_the_operator_allows_whatever_is_asked_for_and_however_fast_it_goes(
+    desk: Desk, clock: ManualClock
+) -> None:
+    fund(desk, 100_000)
+    holder = Holder(desk, policy=Policy(quota_octets=Octets(1000), quota_octets_max=Octets(1500)))
+    sizes = [holder.say(Event.FIRST, asks=(Ask(wanted=Octets(9000)),)).grants[0].octets]
+    clock.advance(100)
+    sizes.append(holder.say(Event.INTERMEDIATE, used=1500).grants[0].octets)
+    assert sizes == [1500, 1500]
+
+
 def test_a_fast_session_gets_larger_quotas_fourfold_at_most_and_never_more_than_half_of_what_is_left(
     desk: Desk, clock: ManualClock
 ) -> None:
@@ -316,6 +327,18 @@ def test_reservations_nobody_returns_go_home_at_their_deadline(desk: Desk, clock
     assert desk.audit().balanced
 
 
+def test_a_deadline_that_has_passed_takes_no_other_quotas_grace_away(desk: Desk, clock: ManualClock) -> None:
+    fund(desk, 5000)
+    holder = Holder(desk)
+    holder.say(Event.FIRST, asks=(Ask(rating_group=1),))
+    clock.advance(HOUR // 2)
+    holder.say(Event.INTERMEDIATE, asks=(Ask(rating_group=2),))
+    clock.advance(HOUR + HOUR // 2)
+    desk.decide(lambda work: sweep(work, ALICE))
+    assert [quota.rating_group for quota in holder.record().quotas] == [2], "it may be reported on for half an hour yet"
+    assert holder.record().state is State.OPEN
+
+
 def test_a_report_that_comes_after_the_deadline_is_posted_never_lost_never_doubled(
     desk: Desk, clock: ManualClock
 ) -> None:
@@ -367,6 +390,14 @@ def test_a_report_counts_against_its_quota_and_keeps_it(desk: Desk) -> None:
     desk.decide(lambda work: report(work, ALICE, holder.session, (use,)))
     (quota,) = holder.record().quotas
     assert (quota.used, quota.parts, holder.account("b").reserved) == (300, (("b", 700),), 700)
+
+
+def test_a_report_about_a_session_that_is_long_forgotten_is_posted_all_the_same(desk: Desk) -> None:
+    fund(desk, 5000)
+    holder = Holder(desk, "forgotten")
+    uses = tuple(Use(octets=Octets(300), quota=QuotaId(f"forgotten.{number}")) for number in (0, 1))
+    desk.decide(lambda work: report(work, ALICE, holder.session, uses))
+    assert (holder.account("b").balance, holder.account("used").balance) == (4400, 600)
 
 
 def test_usage_beyond_the_quota_comes_from_the_bucket_and_then_is_owed(desk: Desk) -> None:

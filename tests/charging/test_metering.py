@@ -35,6 +35,7 @@ class Server:
         report = UsageReport(journal=journal, floor=floor, rows=list(rows))
         counted = self.take_or_refuse(report, journal=journal)
         assert not isinstance(counted, Refused)
+        assert all(octets >= 0 for octets in counted.octets.values()), "what was counted stays counted"
         self.posted += sum(counted.octets.values())
         return counted.acked
 
@@ -66,12 +67,28 @@ def test_a_repeated_report_posts_nothing_and_is_confirmed_the_same() -> None:
     assert server.posted == 100
 
 
+def test_the_part_that_went_up_is_told_of_all_rows_of_a_quota_together() -> None:
+    rows = [
+        UsageRow(seq=seq, quota="q", epoch=1, up=up, down=9, reserved=0, at=Instant(0)) for seq, up in ((1, 5), (2, 12))
+    ]
+    counted = Server().take_or_refuse(UsageReport(journal="j", floor=0, rows=rows))
+    assert counted == ({"q": 21}, {"q": 12}, 2)
+
+
 def test_rows_behind_a_gap_are_counted_and_not_confirmed() -> None:
     server = Server()
     assert server.take(row(3, 300)) == 0
     assert server.take(row(1, 100)) == 1
+    assert server.posted == 300
     assert server.take(row(1, 100), row(2, 200), row(3, 300)) == 3
     assert server.posted == 300
+
+
+def test_rows_behind_a_gap_are_not_forgotten_however_many_quotas_they_are_of() -> None:
+    server, rows = Server(), [row(seq, 10, quota=f"q{seq}") for seq in range(1, 101)]
+    assert server.take(*rows[1:]) == 0
+    assert server.take(*rows) == 100
+    assert server.posted == 1000
 
 
 def test_an_epoch_starts_from_nothing_and_adds_to_those_before() -> None:

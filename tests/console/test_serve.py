@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -75,7 +77,7 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
         password = kept.read_text().strip()
         assert kept.stat().st_mode & 0o777 == 0o600
         body = {"name": "admin", "password": password}
-        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False).status_code == 201
+        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False, timeout=60).status_code == 201
         said = server.stop()[2]
     assert password not in said
     assert said.count("admin.password") == 1
@@ -119,6 +121,17 @@ def test_a_file_that_another_server_serves_is_left_to_it_until_that_is_gone_howe
         with serving(shell) as successor:
             shell.qanat("subscriber", "create", "bob")
             assert successor.stop()[0] == 0
+
+
+def test_who_writes_to_the_file_is_waited_for_with_a_word_and_not_for_ever(shell: Shell) -> None:
+    with serving(shell) as server:
+        server.stop()
+    with closing(sqlite3.connect(shell.directory / "data" / "qanat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said = shell.qanat("serve", "--http", "127.0.0.1:0", status=1)
+    word, _, end = said.partition("waiting for another program that writes to the database")
+    assert "Error" not in word
+    assert "Another program holds the file; close it." in end
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-import pytest
 from tests.console.running import Serving, Shell
 
 
@@ -43,27 +39,3 @@ def test_codes_that_are_written_nowhere_else_are_not_written_over(shell: Shell, 
     codes = (shell.directory / "may.csv").read_text()
     assert "name another file" in shell.qanat(*words, status=1)
     assert (shell.directory / "may.csv").read_text() == codes
-
-
-@pytest.mark.parametrize("more", [(), ("--json",)])
-def test_codes_that_found_no_room_are_told_with_the_batch_to_withdraw(
-    shell: Shell, server: Serving, more: tuple[str, ...]
-) -> None:
-    words = ("voucher", "create", "may", "--count", "1", "--octets", "1GB", *more)
-    with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "qanat", *words]
-        ended = subprocess.run(
-            command,
-            cwd=shell.directory,
-            env=shell.environment,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert (ended.returncode, ended.stderr) == (
-        1,
-        "Error: The codes of batch may can't be written: No space left on device. They are shown only once: "
-        "`qanat voucher withdraw may`, then make another batch.\n",
-    )
-    assert "0 of 1" in shell.qanat("voucher", "list")

@@ -229,7 +229,8 @@ def test_an_order_has_a_bound_for_the_day_that_is_whole_again_after_midnight(wor
     world.offer("alice", per_day=Octets(1_000))
     gateway = online(world, "bob", to="alice")
     assert gateway.room() == 1_000
-    gateway.pass_(1_000)
+    for octets in (300, 700):
+        gateway.pass_(octets)
     gateway.say("intermediate")
     assert gateway.refusal == Refusal.ORDER_USED_UP_TODAY
     gateway.finish()
@@ -270,6 +271,17 @@ def test_an_order_for_an_unknown_circle_person_or_terminal_is_not_opened(world: 
     ):
         changed = type(order)(**{name: getattr(order, name) for name in order.__struct_fields__} | terms)
         assert refused(world.decide(partial(open_supply, order=changed))) is reason
+
+
+def test_an_order_for_a_base_station_that_was_revoked_is_not_opened_and_says_which(world: World) -> None:
+    order = world.offer("alice", base_stations=("bst-carl", "bst-carol"))
+    station = world.decide(partial(find_base_station, id="bst-carol"))
+    assert station is not None
+    world.decide(partial(revoke_base_station, base_station=station))
+    outcome = world.decide(partial(open_supply, order=order))
+    assert refused(outcome) is Refusal.BASE_STATION_REVOKED
+    assert isinstance(outcome, Refused)
+    assert outcome.facts == {"base_station": "bst-carol"}
 
 
 @pytest.mark.parametrize("terms", [{"base_stations": ("bst-carl",)}, {"operators": ("north",)}])
@@ -367,25 +379,58 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     assert again.sentence == "Order dem-bob has 0 octets left of 500: too few for what is asked."
 
 
-def test_a_demand_order_that_a_late_report_took_too_far_is_refused(market: World) -> None:
-    """The base station of the first trade was silent until its demander had been served elsewhere."""
+def served(world: World, admission: Admission, *, at: str = "bst-carol") -> Gateway:
+    admitted = world.ask(admission, at=at)
+    assert isinstance(admitted, Admitted)
+    return Gateway(world, admitted, station=at)
+
+
+def fall_silent(world: World) -> None:
+    for _ in range(2):
+        world.clock.advance(30 * MINUTE)
+        world.sweep()
+
+
+def test_late_reports_never_take_a_demand_order_beyond_its_total(world: World) -> None:
+    """Two base stations fall silent one after the other, and only when the demander was served at a third do they report."""
+    world.buy("alice", 9_000)
+    world.offer("alice", 9_000)
+    demand(world, total=2_500)
+    admission = Admission(passcode="PASS-CODE", wish=Wish(supplier=world.code("alice")))
+    first = served(world, admission)
+    fall_silent(world)
+    second = served(world, admission, at="bst-carl")
+    second.pass_(200)
+    fall_silent(world)
+    third = served(world, admission)
+    third.say("intermediate")
+    assert third.room() == 500, "each of the two may still have used 1,000"
+    third.pass_(500)
+    third.finish()
+    fall_silent(world)
+    assert refused(world.ask(admission)) is Refusal.ORDER_EXHAUSTED
+    first.pass_(1_000)
+    second.pass_(700)
+    world.deliver()
+    assert world.obtained("bob") == 2_400
+    assert refused(world.ask(admission)) is Refusal.ORDER_EXHAUSTED, "100 are with the second one still"
+    world.clock.advance(31 * DAY)
+    world.sweep()
+    world.buy("alice", 5_000)
+    assert served(world, admission).room() == 100, "and free again once no report of it can come"
+
+
+def test_a_demand_order_counts_what_is_on_its_way_to_it(market: World) -> None:
     demand(market, total=500)
     admission = Admission(passcode="PASS-CODE", wish=Wish(supplier=market.code("alice")))
-    admitted = market.ask(admission)
-    assert isinstance(admitted, Admitted)
-    silent = Gateway(market, admitted)
-    late = silent.row(silent.held[0].quota, 400)
-    for _ in range(2):
-        market.clock.advance(30 * MINUTE)
-        market.sweep()
+    gateway = served(market, admission)
+    gateway.pass_(400)
+    gateway.finish()
     again = market.ask(admission)
     assert isinstance(again, Admitted)
-    other = Gateway(market, again)
-    other.pass_(300)
-    other.finish()
-    silent.send(late)
+    assert again.octets == 100
     market.deliver()
-    assert refused(market.ask(admission)) is Refusal.ORDER_EXHAUSTED
+    assert market.ask(admission) == again, "a repeat is told the same"
 
 
 def test_who_came_with_a_passcode_is_granted_no_more_once_its_order_was_stopped(market: World) -> None:

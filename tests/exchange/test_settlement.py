@@ -96,7 +96,9 @@ def test_a_circle_of_debts_nets_to_nothing() -> None:
         made = record(number, supplier=one, demander=other, station=other, octets=7)
         clearing.add(made, line(made))
     assert clearing.transfers() == []
-    assert all(position.claims == position.owes == 7 for position in clearing.positions())
+    positions = clearing.positions()
+    assert {position.operator for position in positions} == set(OPERATORS)
+    assert all(position.claims == position.owes == 7 for position in positions)
 
 
 def test_netting_that_changed_a_total_would_be_seen() -> None:

@@ -13,6 +13,7 @@ from qanat.exchange.booking import pay
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.prices import Price
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, step
 from qanat.ledger.book import available
@@ -21,10 +22,10 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal
 from qanat.registry.base_stations import find_base_station, revoke_base_station
 from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
-from qanat.registry.terminals import Terminal
+from qanat.registry.terminals import Terminal, find_terminal, revoke
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
-from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MinorUnits, Octets
+from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MINUTE, Instant, MinorUnits, Octets
 from qanat.wire.agent import InterrogationAnswer, UsageReport
 from qanat.wire.base_station import TradeCount
 
@@ -112,6 +113,13 @@ def test_a_session_is_granted_the_smaller_of_order_and_supplier_to_the_last_octe
     assert (world.bucket_octets("alice"), world.obtained("bob")) == (0, 1_500)
 
 
+def test_a_grant_never_outlives_its_order(world: World) -> None:
+    world.buy("alice", 5_000)
+    until = Instant(world.clock.now() + MINUTE)
+    world.offer("alice", until=until)
+    assert [quota.valid_until for quota in online(world, "bob", to="alice").held] == [until]
+
+
 def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) -> None:
     world.buy("alice", 9_000)
     world.offer("alice", 1_700)
@@ -127,6 +135,15 @@ def test_two_demanders_on_one_order_never_have_more_than_it_holds(world: World) 
     assert world.given("alice") == 1_700
 
 
+def test_two_demanders_of_one_day_never_have_more_than_that_day_holds(world: World) -> None:
+    world.buy("alice", 9_000)
+    world.offer("alice", 9_000, per_day=Octets(1_700))
+    bob, bella = online(world, "bob", to="alice"), online(world, "bella", to="alice", octets=700)
+    assert (bob.room(), bella.room()) == (1_000, 700)
+    bob.say("intermediate")
+    assert bob.refusal == Refusal.ORDER_USED_UP_TODAY
+
+
 def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:
     gateway = online(market, "bob", to="alice", octets=1_200)
     gateway.say("intermediate")
@@ -140,12 +157,12 @@ def test_repeating_a_question_gives_the_same_quota_and_promises_it_once(market: 
     gateway = online(market, "bob", to="alice")
     first = gateway.say("intermediate")
     promised = market.trade(gateway.admitted).promised
-    gateway.pass_(300)
+    gateway.pass_(1_300)
     again = gateway.say("intermediate", repeat=True)
     assert isinstance(first, InterrogationAnswer)
     assert isinstance(again, InterrogationAnswer)
     assert again.quotas == first.quotas
-    assert sum(market.trade(gateway.admitted).promised.values()) == sum(promised.values()) - 300
+    assert sum(market.trade(gateway.admitted).promised.values()) == sum(promised.values()) - 1_300
     gateway.finish()
 
 
@@ -189,6 +206,22 @@ def test_a_base_station_revoked_in_mid_trade_is_granted_nothing_more_and_still_r
     assert market.obtained("bob") == 100
 
 
+@pytest.mark.parametrize("name", ["trm-bob", "trm-alice"])
+def test_a_terminal_revoked_in_mid_trade_ends_what_is_granted(world: World, name: str) -> None:
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000, terminal="trm-alice")
+    gateway = online(world, "bob", to="trm-alice")
+    terminal = world.decide(partial(find_terminal, id=name))
+    assert terminal is not None
+    world.decide(partial(revoke, terminal=terminal))
+    gateway.pass_(100)
+    gateway.say("intermediate")
+    assert gateway.refusal == Refusal.TERMINAL_REVOKED
+    gateway.finish()
+    world.deliver()
+    assert world.obtained("bob") == 100
+
+
 # -- reports
 
 
@@ -201,6 +234,24 @@ def test_a_report_repeated_reordered_or_shrunk_counts_once(market: World) -> Non
     assert market.trade(gateway.admitted).counted == 350
     assert market.bucket_octets("alice") == 4_650
     gateway.finish()
+
+
+def test_journals_of_two_base_stations_are_two_journals_whatever_they_are_called(market: World) -> None:
+    gateways = [online(market, "bob", to="alice"), online(market, "bella", to="alice", at="bst-carl")]
+    for gateway in gateways:
+        gateway.journal = "journal"
+        gateway.pass_(100)
+        gateway.finish()
+    market.deliver()
+    assert (market.obtained("bob"), market.obtained("bella")) == (100, 100)
+
+
+def test_what_a_base_station_returns_in_mid_trade_is_promised_no_more(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.pass_(300)
+    gateway.say("intermediate", returns=(gateway.held[0].quota,))
+    assert market.trade(gateway.admitted).promised == {quota.quota: quota.octets for quota in gateway.held}
+    assert order_of(market, gateway).promised == gateway.room()
 
 
 def test_a_report_that_was_cut_off_between_two_suppliers_is_simply_sent_again(world: World) -> None:
@@ -296,6 +347,93 @@ def test_a_report_that_was_late_because_the_server_was_away_is_booked_as_a_furth
     assert market.trade(gateway.admitted).bookings == 2
 
 
+def test_a_trade_booked_in_pieces_costs_what_it_costs_in_one(world: World) -> None:
+    """Each half alone comes to less than the smallest coin."""
+    world.buy("alice", 5_000)
+    price = Price(unit="EUR", per_gb=1_500_000)
+    world.offer("alice", price=price)
+    gateway = online(world, "bob", to="alice", currency="EUR", most_per_gb=price.per_gb)
+    quota = gateway.held[0].quota
+    for octets in (500, 1_000):
+        world.clock.advance(2 * HOUR)
+        world.sweep()
+        gateway.send(gateway.row(quota, 500))
+        world.deliver()
+        assert world.trade(gateway.admitted).booked == octets
+    owed = world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR"))
+    assert owed == 1
+
+
+def test_what_a_base_station_neither_used_nor_returned_is_free_again_when_it_ends_the_trade(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.say("final")
+    assert market.trade(gateway.admitted).promised == {}
+    assert order_of(market, gateway).promised == 0
+
+
+def test_a_late_report_counts_what_is_new_however_many_quotas_its_journal_has_seen_since(world: World) -> None:
+    """One journal for all of a base station's trades, as another maker's may keep it."""
+    world.buy("alice", 90_000)
+    world.offer("alice", 90_000)
+    silent = online(world, "bob", to="alice")
+    silent.journal = "one"
+    silent.pass_(100)
+    for _ in range(4):
+        world.clock.advance(HOUR)
+        world.sweep()
+    busy = online(world, "bella", to="alice")
+    busy.journal, busy.seq = "one", silent.seq
+    for _ in range(40):
+        busy.pass_(1_000)
+        busy.say("intermediate", returns=(busy.held[0].quota,))
+    silent.seq = busy.seq
+    silent.send(silent.row(next(iter(silent.used)), 500))
+    world.deliver()
+    assert (world.trade(silent.admitted).counted, world.account(CAROL, "debt")) == (600, 0)
+    busy.finish()
+
+
+def used_by(world: World, name: str) -> int:
+    return world.account(subscriber_owner(name), "used")
+
+
+def test_a_crash_between_counting_and_confirming_doubles_nothing_even_if_the_trade_is_forgotten_then(
+    market: World,
+) -> None:
+    """The report is sent again a moment after the month in which its trade was known."""
+    gateway = online(market, "bob", to="alice")
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    row = gateway.row(gateway.held[0].quota, 600)
+    report = UsageReport(journal=gateway.journal, floor=0, rows=[row])
+    market.done(partial(translate.count_rows, base_station="bst-carol", supplier="alice", message=report))
+    for _ in range(2):  # the crash came here
+        market.clock.advance(31 * DAY)
+        market.sweep()
+    gateway.send(row)
+    market.deliver()
+    assert (used_by(market, "alice"), market.account(CAROL, "debt")) == (600, 0)
+    gateway.send(gateway.row(row.quota, 50))
+    assert market.account(CAROL, "debt") == -50, "what is new comes too late to be anybody else's"
+
+
+def test_a_trade_that_is_forgotten_while_a_report_of_it_is_taken_is_known_no_more(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    for _ in range(3):
+        market.clock.advance(HOUR)
+        market.sweep()
+    report = UsageReport(journal="j", floor=0, rows=[gateway.row(gateway.held[0].quota, 600)])
+    divided = market.decide(partial(translate.rows_by_supplier, base_station="bst-carol", message=report))
+    market.clock.advance(31 * DAY)
+    market.sweep()
+    count = partial(translate.count_rows, base_station="bst-carol")
+    for supplier, part in divided.items():
+        market.done(partial(count, supplier=supplier, message=part))
+    market.done(partial(translate.confirm, base_station="bst-carol", message=report))
+    assert (used_by(market, "alice"), market.account(CAROL, "debt")) == (0, -600)
+
+
 def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     assert gateway.room() == 1_000
@@ -307,6 +445,18 @@ def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_fo
     market.sweep()
     assert order_of(market, gateway).promised == 0
     assert market.decide(partial(find_trade, supplier="alice", id=gateway.admitted.trade)) is None
+
+
+def test_a_late_report_is_taken_for_as_long_as_the_trade_is_known(market: World) -> None:
+    """It is known thirty days from its end, the base station's own note of it thirty from its beginning."""
+    gateway = online(market, "bob", to="alice")
+    row = gateway.row(gateway.held[0].quota, 600)
+    for passing in (HOUR, HOUR, 30 * DAY - HOUR - MINUTE):
+        market.clock.advance(passing)
+        market.sweep()
+    gateway.send(row)
+    market.deliver()
+    assert (market.obtained("bob"), market.account(CAROL, "debt")) == (600, 0)
 
 
 def test_an_admission_that_never_became_a_session_ends_by_itself(market: World) -> None:

@@ -1,9 +1,12 @@
-"""What shows leave behind."""
+"""What shows leave behind, and what they say where there is no room."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+import pytest
+from tests.lab.place import any_place, run_inside
 
 from qanat.lab.show import prune
 
@@ -16,3 +19,18 @@ def test_only_the_last_few_shows_are_kept_and_nothing_else_is_touched(tmp_path: 
     (tmp_path / "mine").mkdir()
     prune(tmp_path)
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["mine", "show-3", "show-4", "show-5"]
+
+
+@pytest.mark.namespaces
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path) -> None:
+    done = run_inside(any_place(), "tests.lab.cramped", "size=1m", str(tmp_path), str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "Failed at the beginning" in done.stdout
+    assert "No space left on device" in done.stdout
+
+
+@pytest.mark.namespaces
+def test_where_nothing_can_be_written_a_cure_is_named() -> None:
+    done = run_inside(any_place(), "tests.lab.cramped", "ro", "/proc", "/tmp", "/var/tmp")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "go to a folder that is yours, or name one in TMPDIR" in done.stdout

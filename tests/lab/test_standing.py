@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 from click.testing import CliRunner
-from tests.lab.place import environment, processes_that_know
+from tests.lab.place import any_place, environment, processes_that_know, run_inside
 
 from qanat.console.lab import lab as command
 from qanat.lab import private, standing
@@ -25,7 +26,7 @@ from qanat.lab.waiting import until
 def user_namespace(monkeypatch: pytest.MonkeyPatch) -> Place:
     """An ordinary user's place: even for root, so that the machine's own names are left alone."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    if not private.works(Place.USER):
+    if private.complaint(Place.USER):
         pytest.skip("needs user namespaces (`sysctl user.max_user_namespaces`)")
     return Place.USER
 
@@ -79,6 +80,32 @@ def test_a_killed_keeper_takes_its_lab_and_its_programs_along(user_namespace: Pl
     os.kill(stands.keeper, signal.SIGKILL)
     assert until(lambda: not processes_that_know(str(tmp_path)), "its programs are gone", within_s=10)
     assert standing.find(tmp_path) is None
+
+
+@pytest.mark.namespaces
+def test_a_lab_that_stands_is_neither_laid_over_nor_swept_away_from_another_folder(tmp_path: Path) -> None:
+    done = run_inside(any_place(), "tests.lab.keeping", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    told = "another lab stands on this machine, or is being laid: take it down where that was (`qanat lab down`)"
+    assert json.loads(done.stdout) == {
+        "up": f"the lab did not come up: {told}",
+        "down": told,
+        "stands": True,
+        "swept": True,
+        "left": False,
+    }
+
+
+@pytest.mark.namespaces
+def test_whoever_interrupts_a_lab_that_comes_up_is_left_with_none(user_namespace: Place, tmp_path: Path) -> None:
+    words = "import pathlib, qanat.lab.standing as standing"
+    script = f"{words}; standing.up(pathlib.Path({str(tmp_path)!r}), standing.Place.USER)"
+    begun = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    until((tmp_path / "internet.log").exists, "the lab is coming up", within_s=60)
+    begun.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in begun.communicate()[1]
+    assert processes_that_know(str(tmp_path)) == []
+    assert not (tmp_path / "files").exists()
 
 
 def test_without_a_lab_status_says_how_to_lay_one_and_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

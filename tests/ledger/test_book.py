@@ -66,6 +66,41 @@ def test_one_quota_may_span_several_buckets_in_order_of_priority_then_expiry_the
     assert parts == (("first", 10), ("soon", 10), ("late", 10), ("forever", 5))
 
 
+def test_of_buckets_that_end_alike_the_older_is_used_first() -> None:
+    clock = ManualClock()
+    desk = Desk(clock)
+    for id in ("zoe", "adam"):
+        desk.decide(lambda work, id=id: bucket(work, id, 10))  # type: ignore[misc]
+        clock.advance(1)
+    assert desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(15))) == (
+        ("zoe", 10),
+        ("adam", 5),
+    )
+
+
+def test_what_is_given_back_pays_what_is_owed_and_then_fills_the_bucket_that_is_used_next() -> None:
+    desk = desk_with(10)
+    desk.decide(lambda work: book.post(work, ALICE, (), Octets(17)))
+    desk.decide(lambda work: book.refund(work, ALICE, Octets(9)))
+    desk.decide(lambda work: bucket(work, "next", 50, priority=-1))
+    desk.decide(lambda work: book.refund(work, ALICE, Octets(3)))
+    held = {id: balance(desk, id) for id in ("debt", "refunds", "b0", "next", "used")}
+    assert held == {"debt": 0, "refunds": 2, "b0": 0, "next": 53, "used": 5}
+    assert desk.audit().problems == []
+
+
+def test_what_is_reserved_is_not_moved_elsewhere() -> None:
+    desk = desk_with(10, 10)
+    desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE)[:1], Octets(8)))
+
+    def move(work: Work) -> None:
+        first, second = book.usable_buckets(work, ALICE)
+        book.transfer(work, first, second, 3)
+
+    with pytest.raises(AssertionError, match="subscriber/alice:b0 does not cover 3"):
+        desk.decide(move)
+
+
 def test_usage_past_a_reservation_is_posted_from_what_else_there_is_and_then_as_debt() -> None:
     desk = desk_with(10, 10)
     parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(5)))

@@ -32,10 +32,12 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> No
     [
         ("[http]\nbody_limit = 'big'\n", "http.body_limit", "Octets of a request body"),
         ("[http]\nbody_limit = 1\n", "http.body_limit", "The default is 1048576"),
-        ("[http]\nlisen = '127.0.0.1:1'\n", "http", "Known here: listen"),
-        ("[htp]\n", "settings", "Known here: data"),
+        ("[http]\nlisen = '127.0.0.1:1'\n", "http.lisen", "Known here: listen"),
+        ("[htp]\n", "htp", "Known here: data"),
         ("[log]\nformat = 'xml'\n", "log.format", "console for people"),
         ("http = 1\n", "http", "Known here: listen"),
+        ("[gy]\nlisten = '127.0.0.1:99999'\n", "gy.listen", "'127.0.0.1:99999' is no HOST:PORT"),
+        ("workers = 2\n", "workers", "2 workers can't share a SQLite file"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_cure(tmp_path: Path, text: str, path: str, cure: str) -> None:
@@ -43,13 +45,36 @@ def test_a_wrong_setting_is_named_with_its_cure(tmp_path: Path, text: str, path:
     file.write_text(text)
     with pytest.raises(BadInput) as bad:
         load(file, environment={})
-    assert str(bad.value).startswith(path)
+    assert str(bad.value).startswith(f"{path} in {file}: ")
     assert cure in str(bad.value)
 
 
-def test_an_unknown_setting_in_the_environment_is_named() -> None:
-    with pytest.raises(BadInput, match=r"^http: .*at_oncee"):
-        load(environment={"QANAT_HTTP_AT_ONCEE": "1"})
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "QANAT_HTTP_AT_ONCEE",
+            "1",
+            r"^http\.at_oncee from QANAT_HTTP_AT_ONCEE: there is no such setting\. Known here: ",
+        ),
+        (
+            "QANAT_HTTP_LISTEN",
+            "127.0.0.1:99999",
+            r"^http\.listen from QANAT_HTTP_LISTEN: '127\.0\.0\.1:99999' is no HOST",
+        ),
+        ("QANAT_WORKERS", "many", r"^workers from QANAT_WORKERS: expected `int`"),
+    ],
+)
+def test_a_wrong_setting_in_the_environment_is_named_with_its_variable(variable: str, value: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        load(environment={variable: value})
+
+
+def test_what_the_command_line_says_wrong_is_not_laid_on_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "qanat.toml"
+    file.write_text('[http]\nlisten = "127.0.0.1:1"\n')
+    with pytest.raises(BadInput, match=r"^http\.listen from the command line: 'nowhere:99999' is no HOST"):
+        load(file, environment={}, flags={"http.listen": "nowhere:99999"})
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_a_worker_killed_under_load_loses_and_doubles_nothing(
 @pytest.mark.parametrize("kind", ["a SQLite file", "memory"])
 def test_more_workers_than_writers_are_refused_with_the_cure(shell: Shell, kind: str) -> None:
     flags = ["--database", "memory:"] if kind == "memory" else []
-    said = shell.qanat("serve", "--workers", "2", *flags, status=1)
+    said = shell.qanat("serve", "--workers", "2", *flags, status=2)
     assert f"2 workers can't share {kind}" in said
     assert "qanat database copy" in said
 

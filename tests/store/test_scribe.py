@@ -108,15 +108,19 @@ def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_
     async def story() -> None:
         store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
         await store.decide(fund("first", 10))
-        done = 0
-        for _ in range(4):
-            begun = [asyncio.ensure_future(store.decide(fund(f"s{done + place}", 10))) for place in range(9)]
+        acknowledged = ["first"]
+        for turn in range(4):
+            names = [f"s{turn}-{place}" for place in range(9)]
+            begun = [asyncio.ensure_future(store.decide(fund(name, 10))) for name in names]
             await asyncio.sleep(0)  # they are on their way
             os.kill(process_that_writes(tmp_path / "q.db"), signal.SIGKILL)
             ended = await asyncio.gather(*begun, return_exceptions=True)
             assert all(isinstance(one, StoreFault | None) for one in ended), ended
-            done += 9
-            await store.decide(fund(f"after{done}", 10))
+            await store.decide(fund(f"after{turn}", 10))
+            acknowledged += [name for name, one in zip(names, ended, strict=True) if one is None] + [f"after{turn}"]
+        await store.close()
+        store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
+        assert [await balance(store, name) for name in acknowledged] == [10] * len(acknowledged)
         verdict = await store.audit()
         assert verdict.problems == []
         await store.close()

@@ -22,7 +22,8 @@ class LinkWatch:
     """Readable when something may have changed; ``look`` and ``is_used`` then tell how things are."""
 
     def __init__(self, interface: str) -> None:
-        self._interface = interface
+        self.interface = interface
+        self._index = 0
         self._events = netlink.Events(netlink.ROUTE, (_LINK_GROUP, _ROUTE4_GROUP, _ROUTE6_GROUP))
         self._links = Links()
         self._routes = Routes()
@@ -41,9 +42,17 @@ class LinkWatch:
     def look(self) -> Link | None:
         """Return the interface if it is there."""
         try:
-            return self._links.find(self._interface)
+            link = self._links.find(self.interface)
         except NoSuchInterface:
             return None
+        self._index = link.index
+        return link
+
+    @property
+    def other_name(self) -> str:
+        """How the interface that was seen last is called now, if it is there under another name."""
+        names = (link.name for link in self._links.all() if link.index == self._index)
+        return next((name for name in names if name != self.interface), "")
 
     def is_used(self, link: Link) -> bool:
         own = [*self._routes.defaults(link), *self._routes.defaults(link, table=PARKED)]

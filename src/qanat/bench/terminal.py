@@ -78,7 +78,9 @@ def bench_terminal(*, seconds: float) -> TerminalFigures:
     """Measure in namespaces of its own, as root or as an ordinary user. Raises Fault."""
     place = private.find_place()
     if place is private.Place.NOWHERE:
-        raise Fault("the agent is measured in network namespaces, which are not permitted here: run as root")
+        raise Fault(
+            f"the agent is measured in network namespaces, and none can be made here ({private.why_nowhere()}): run as root"
+        )
     return msgspec.json.decode(
         run(private.command_inside(place, "qanat.bench.terminal", [str(seconds)])), type=TerminalFigures
     )

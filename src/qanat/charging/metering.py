@@ -6,7 +6,7 @@ The difference to what was known is what there is to post. ``acked`` is the end 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -42,11 +42,19 @@ class Ingested(NamedTuple):
     """Rows up to this seq are confirmed."""
 
 
-def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport, most: int) -> Ingested | Refused:
+def ingest(
+    work: Work,
+    owner: Owner,
+    *,
+    journal: str,
+    report: UsageReport,
+    most: int,
+    is_open: Callable[[str], bool] = lambda _: False,
+) -> Ingested | Refused:
     """Count a report's rows; ``journal`` is what makes its seqs unique on this page.
 
     Repeating a report returns nothing to post and the same confirmation. Refused, with nothing counted, when more than
-    ``most`` octets are new.
+    ``most`` octets are new. ``is_open`` tells of a quota that no session holds whether rows may come all the same.
     """
     mark = work.get(JournalMark, owner, journal) or JournalMark(owner=owner, id=journal)
     fresh = [row for row in report.rows if row.seq > mark.acked]
@@ -63,10 +71,20 @@ def ingest(work: Work, owner: Owner, *, journal: str, report: UsageReport, most:
     octets = sum(delta.values())
     if octets > most:
         return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": octets})
-    for quota in _forgettable(work, owner, last_seq, acked):
+    for quota in [quota for quota in _forgettable(work, owner, last_seq, acked) if not is_open(quota)]:
         del totals[quota], last_seq[quota]
     work.put(replace(mark, acked=acked, totals=totals, last_seq=last_seq))
     return Ingested(delta, up, acked)
+
+
+def tell_counted(work: Work, owner: Owner, mark: JournalMark, quotas: Iterable[str]) -> None:
+    """Let a page know what another counted of these quotas and it has not confirmed: should those rows come, they are not new."""
+    own = work.get(JournalMark, owner, mark.id) or JournalMark(owner=owner, id=mark.id)
+    unconfirmed = [quota for quota in quotas if mark.last_seq[quota] > own.acked]
+    if unconfirmed:
+        totals = {**own.totals, **{quota: mark.totals[quota] for quota in unconfirmed}}
+        last_seq = {**own.last_seq, **{quota: mark.last_seq[quota] for quota in unconfirmed}}
+        work.put(replace(own, totals=totals, last_seq=last_seq))
 
 
 def _unbroken(start: int, rows: Iterable[UsageRow]) -> int:

@@ -9,6 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, refuse_pieces
+from qanat.console.private import shown_once
 from qanat.console.tables import moment, say, say_more, show
 
 
@@ -19,6 +20,7 @@ from qanat.console.tables import moment, say, say_more, show
 def code(client: Client, subscriber: str | None, hours: int | None) -> Json:
     """Issue a one-time code with which a base station enrols."""
     given = client.post(path_of(subscriber, "/base-station-codes"), {"hours": hours})
+    shown_once("The code", cure=f"It ends by itself at {moment(given['expires_at'])} UTC: issue another.")
     say(f"{given['code']}   good once until {moment(given['expires_at'])} UTC, for {given['subscriber']}")
     return given
 
@@ -40,7 +42,7 @@ def list_base_stations(client: Client, subscriber: str | None, mine: bool, after
     keys = ("base_station", "identity", "state", "subscriber", "operator", "place", "hardware")
     rows = [[one[key] or "–" for key in keys] for one in found["base_stations"]]
     columns = ("base station", *keys[1:])
-    show(columns, rows, empty="No base station yet: `qanat station code`.")
+    show(columns, rows, empty="No base station yet: `qanat station code`.", spare=["hardware", "operator", "place"])
     say_more(found)
     return found
 

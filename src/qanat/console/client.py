@@ -14,6 +14,8 @@ from typing import Any, Concatenate, Final, ParamSpec
 import click
 import httpx2
 
+from qanat.console.private import told_if_lost
+
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _DEFAULT_TOKEN: Final = Path("data/admin.token")
 
@@ -151,9 +153,10 @@ def remote(command: Callable[Concatenate[Client, P], Json]) -> Callable[..., Non
         as_json = bool(kwargs.pop("as_json"))
         client = Client(url=url, token=_token(token_file if isinstance(token_file, Path) else None))
         click.get_current_context().meta["json"] = as_json
-        result = command(client, *args, **kwargs)
-        if as_json:
-            click.echo(json.dumps(result, ensure_ascii=False))
+        with told_if_lost():
+            result = command(client, *args, **kwargs)
+            if as_json:
+                click.echo(json.dumps(result, ensure_ascii=False))
         if result.get("balanced") is False:
             click.get_current_context().exit(1)
 

@@ -6,11 +6,14 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE, refuse_pieces
+from qanat.console.private import shown_once
 from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 _currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
-_hours = click.option("--hours", type=click.IntRange(min=1), help="Until so many hours from now; else without end.")
+_hours = click.option(
+    "--hours", type=click.IntRange(1, 876_000), help="Until so many hours from now; else without end."
+)
 
 
 @click.command()
@@ -55,8 +58,7 @@ def offer(client: Client, /, *, subscriber: str | None, **terms: object) -> Json
         body[key] = list(body[key])  # type: ignore[call-overload]
     order = client.post(path_of(subscriber, "/supply-orders"), body | {"per_gb": terms["price"]})
     say(f"Order {order['order']}: {size(order['octets'])} for {_audience(order)}, {_price(order['price'])}.")
-    named = f" --subscriber {subscriber}" if subscriber else ""
-    say(f"Take it back at any time: `qanat supply stop {order['order']}{named}`.")
+    say(f"Take it back at any time: `qanat supply stop {order['order']}{_named(subscriber)}`.")
     return order
 
 
@@ -78,9 +80,8 @@ def list_supply(client: Client, subscriber: str | None) -> Json:
         )
         for one in found["orders"]
     ]
-    show(
-        ("order", "state", "octets", "given", "for", "price of 1 GB", "until (UTC)"), rows, empty="No supply order yet."
-    )
+    columns = ("order", "state", "octets", "given", "for", "price of 1 GB", "until (UTC)")
+    show(columns, rows, empty="No supply order yet.", spare=["price of 1 GB"])
     return found
 
 
@@ -126,7 +127,12 @@ def offers(client: Client, subscriber: str | None) -> Json:
         for one in found["offers"]
     ]
     columns = ("supplier", "identity code", "octets", "price of 1 GB", "until (UTC)", "where")
-    show(columns, rows, empty="Nobody offers you anything now; ask somebody for `qanat supply offer`.")
+    show(
+        columns,
+        rows,
+        empty="Nobody offers you anything now; ask somebody for `qanat supply offer`.",
+        spare=["until (UTC)"],
+    )
     return found
 
 
@@ -141,6 +147,8 @@ def open_demand(client: Client, /, *, subscriber: str | None, **terms: object) -
     """Open a demand order; its passcode is shown this once."""
     price = terms.pop("price")
     order = client.post(path_of(subscriber, "/demand-orders"), terms | {"per_gb": price})
+    stop = f"`qanat demand stop {order['order']}{_named(subscriber)}`"
+    shown_once(f"The passcode of order {order['order']}", cure=f"{stop}, then open another.")
     say(f"Order {order['order']}: type {order['passcode']} at a base station, for {size(order['octets'])} in all.")
     return order
 
@@ -279,7 +287,11 @@ def _show_trades(found: list[Json]) -> None:
         for one in found
     ]
     columns = ("trade", "supplier", "demander", "base station", "state", "octets", "price of 1 GB", "begun (UTC)")
-    show(columns, rows, empty="No trade yet.")
+    show(columns, rows, empty="No trade yet.", spare=["price of 1 GB", "begun (UTC)", "base station"])
+
+
+def _named(subscriber: str | None) -> str:
+    return f" --subscriber {subscriber}" if subscriber else ""
 
 
 def _audience(order: Json) -> str:

@@ -34,8 +34,8 @@ def up(as_json: bool) -> None:
         place = private.find_place()
         if place is Place.NOWHERE:
             raise click.ClickException(
-                "Network namespaces are not permitted here: run it as root, or permit user namespaces "
-                "(`sysctl user.max_user_namespaces`)."
+                f"No network namespace can be made here ({private.why_nowhere()}): install iproute2 and util-linux, "
+                "and run it as root or permit user namespaces (`sysctl user.max_user_namespaces`)."
             )
         try:
             stands = standing.up(folder, place)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import click
 
 from qanat.console.lazy import LazyGroup
-from qanat.console.tables import give_output_up
+from qanat.console.standard import give_output_up, stand_in
 from qanat.errors import Fault
 
 CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -74,10 +74,11 @@ class Chapters(LazyGroup):
         super().__init__(*arguments, where=where, **more)
 
     def main(self, *arguments: Any, **more: Any) -> Any:
+        unprintable = {errno.ENOSPC, errno.EBADF} if stand_in() else {errno.ENOSPC}
         try:
             return super().main(*arguments, **more)
         except (Fault, OSError) as error:
-            click.echo(f"Error: {_said(error)}", err=True)
+            click.echo(f"Error: {_said(error, unprintable)}", err=True)
             sys.exit(1)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -91,13 +92,13 @@ class Chapters(LazyGroup):
         return command.get_short_help_str(120)
 
 
-def _said(error: Fault | OSError) -> str:
+def _said(error: Fault | OSError, unprintable: Set[int]) -> str:
     """Say what happened in a sentence; what has none is a mistake of ours, and raised again."""
     if isinstance(error, Fault):
         return str(error)
     if error.filename:
         return f"{error.filename} can't be used: {error.strerror}. Make it accessible, or name another."
-    if error.errno != errno.ENOSPC:
+    if error.errno not in unprintable:
         raise error
     give_output_up()
     return f"What is printed can't be written: {error.strerror}."

@@ -9,6 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
+from qanat.console.passwords import Password
 from qanat.console.tables import amount, moment, money, say, say_more, show
 
 
@@ -43,7 +44,9 @@ def list_operators(client: Client, after: str) -> Json:
 @operator.command("staff")
 @click.argument("operator_name", metavar="OPERATOR")
 @click.argument("name")
-@click.password_option(type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given.")
+@click.password_option(
+    cls=Password, type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given."
+)
 @remote
 def create_staff(client: Client, operator_name: str, name: str, password: str) -> Json:
     """Let NAME sign in and work for OPERATOR."""
@@ -101,7 +104,7 @@ def list_plans(client: Client, after: str) -> Json:
         for one in found["plans"]
     ]
     columns = ("plan", "operator", "size", "days", "price", "priority", "on sale")
-    show(columns, rows, empty="No plan yet: `qanat plan create`.")
+    show(columns, rows, empty="No plan yet: `qanat plan create`.", spare=["operator"])
     say_more(found)
     return found
 
@@ -155,7 +158,12 @@ def list_sims(client: Client, prefix: str, limit: int, after: str) -> Json:
     """List cloud SIMs, and how the pools stand."""
     found = client.get("/v1/sims", limit=limit, prefix=prefix, after=after)
     keys = ("iccid", "imsi", "operator", "state", "terminal", "subscriber")
-    show(keys, _rows(found["sims"], *keys), empty="No cloud SIM yet: `qanat sim make --count 100`.")
+    show(
+        keys,
+        _rows(found["sims"], *keys),
+        empty="No cloud SIM yet: `qanat sim make --count 100`.",
+        spare=["operator", "terminal"],
+    )
     say_more(found)
     for pool in found["pools"]:
         say(f"Pool of {pool['operator']}: {pool['free']} free of {pool['profiles']}.")

@@ -8,7 +8,8 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, CURRENCY, NAME, PAID, PASSWORD, SIZE
-from qanat.console.private import private
+from qanat.console.passwords import Password, ask
+from qanat.console.private import private, shown_once
 from qanat.console.tables import amount, moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
@@ -43,7 +44,9 @@ def list_subscribers(client: Client, prefix: str, limit: int, after: str) -> Jso
     found = client.get("/v1/subscribers", prefix=prefix, limit=limit, after=after)
     keys = ("name", "operator", "status", "imsi", "msisdn", "display_name")
     rows = [[one[key] for key in keys] for one in found["subscribers"]]
-    show(("subscriber", *keys[1:-1], "name"), rows, empty="No subscriber yet: `qanat subscriber create`.")
+    show(
+        ("subscriber", *keys[1:-1], "name"), rows, empty="No subscriber yet: `qanat subscriber create`.", spare=["name"]
+    )
     say_more(found)
     return found
 
@@ -151,7 +154,9 @@ def usage(client: Client, subscriber: str | None, by: str) -> Json:
 
 @click.command("sign-up")
 @click.argument("name", type=NAME)
-@click.password_option(type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given.")
+@click.password_option(
+    cls=Password, type=PASSWORD, metavar="TEXT", help="At least 8 characters; asked for when it is not given."
+)
 @remote
 def sign_up(client: Client, name: str, password: str) -> Json:
     """Become a subscriber."""
@@ -165,7 +170,11 @@ def sign_up(client: Client, name: str, password: str) -> Json:
 @click.option("--staff", is_flag=True, help="Your own, as staff.")
 @click.option("--current", help="Your own password as it is; asked for when you change your own.")
 @click.password_option(
-    type=PASSWORD, metavar="TEXT", prompt="New password", help="At least 8 characters; asked for when it is not given."
+    cls=Password,
+    type=PASSWORD,
+    metavar="TEXT",
+    prompt="New password",
+    help="At least 8 characters; asked for when it is not given.",
 )
 @remote
 def password(client: Client, subscriber: str | None, staff: bool, current: str | None, password: str) -> Json:
@@ -173,7 +182,7 @@ def password(client: Client, subscriber: str | None, staff: bool, current: str |
     if staff and subscriber:
         raise click.UsageError("staff changes its own password only: leave --subscriber or --staff away.")
     if subscriber is None and current is None:
-        current = click.prompt("Current password", hide_input=True)
+        current = ask("Current password", option="--current")
     body = {"password": password} | ({"current": current} if current else {})
     changed = client.post("/v1/staff/password" if staff else path_of(subscriber, "/password"), body)
     say(f"{changed['name']} has another password.")
@@ -182,13 +191,14 @@ def password(client: Client, subscriber: str | None, staff: bool, current: str |
 
 @click.command("sign-in")
 @click.argument("name")
-@click.option("--password", prompt=True, hide_input=True)
+@click.option("--password", cls=Password, prompt=True, hide_input=True)
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the token here, for --token-file.")
 @remote
 def sign_in(client: Client, name: str, password: str, save: Path | None) -> Json:
     """Get a token for a name and a password."""
     with private(save) as kept:
         given = client.post("/v1/sign-in", {"name": name, "password": password})
+        shown_once("The token", cure=f"It ends by itself at {moment(given['expires_at'])} UTC: sign in again.")
         kept.write(given["token"] + "\n")
     say(
         f"Signed in until {moment(given['expires_at'])} UTC. "

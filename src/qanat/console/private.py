@@ -1,4 +1,4 @@
-"""Files with what opens doors: tokens, and codes that are money."""
+"""What opens doors: tokens, passcodes, codes. It goes into files for their owner only, and is never lost in silence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,32 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
+
+from qanat.console.standard import give_output_up
+
+_SHOWN_ONCE: Final = "qanat.shown_once"
+
+
+def shown_once(what: str, *, cure: str) -> None:
+    """Name what was just made and is told nobody a second time, and what to do if it can't be written."""
+    click.get_current_context().meta[_SHOWN_ONCE] = (what, cure)
+
+
+@contextmanager
+def told_if_lost() -> Iterator[None]:
+    """End a command that made what is shown once, and could not write it, with the cure."""
+    try:
+        yield
+    except OSError as error:
+        made = click.get_current_context().meta.get(_SHOWN_ONCE)
+        if made is None:
+            raise
+        give_output_up()
+        what, cure = made
+        raise click.ClickException(f"{what}, shown only once, can't be written: {error.strerror}. {cure}") from error
 
 
 @contextmanager

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import click
 
 from qanat.units import Unit, format_count, format_money, format_size
+
+
+class Cell(str):
+    """A text with a shorter one, for where there is little room."""
+
+    short: str
+
+    def __new__(cls, text: str, short: str) -> Self:
+        cell = super().__new__(cls, text)
+        cell.short = short
+        return cell
 
 
 def wants_json() -> bool:
@@ -23,14 +32,9 @@ def say(sentence: str) -> None:
         click.echo(sentence)
 
 
-def give_output_up() -> None:
-    """Let what is left to be written go nowhere, instead of failing once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print a table, or a sentence when there is nothing to put in it."""
-    lines = [[str(cell) for cell in row] for row in rows]
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, spare: Sequence[str] = ()) -> None:
+    """Print a table, or a sentence when there is nothing to put in it. In a narrow terminal ``spare`` is left out, in order."""
+    lines = [[cell if isinstance(cell, str) else str(cell) for cell in row] for row in rows]
     if wants_json():
         return
     if not lines:
@@ -38,7 +42,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
         return
     from qanat.console.drawn import draw  # noqa: PLC0415 - most commands draw nothing, and start a tenth sooner
 
-    draw(columns, lines)
+    draw(columns, lines, spare=spare)
 
 
 def say_more(found: dict[str, Any]) -> None:
@@ -48,8 +52,9 @@ def say_more(found: dict[str, Any]) -> None:
 
 
 def size(octets: int) -> str:
-    """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``."""
-    return f"{octets} B" if abs(octets) < 1000 else f"{format_size(octets)} ({octets:,})"
+    """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``; only readably where there is little room."""
+    readable = format_size(octets)
+    return readable if abs(octets) < 1000 else Cell(f"{readable} ({octets:,})", short=readable)
 
 
 def amount(count: int, unit: Unit) -> str:
@@ -62,4 +67,14 @@ def money(amount: int, currency: str) -> str:
 
 
 def moment(text: str | None) -> str:
-    return "–" if text is None else text.replace("T", " ").removesuffix("Z")
+    """Write a moment to the second; to the minute where there is little room."""
+    if text is None:
+        return "–"
+    whole = text.replace("T", " ").removesuffix("Z")
+    return Cell(whole, short=whole[:16])
+
+
+def lately(text: str | None) -> str:
+    """Write a moment as ``moment`` does, of which the year needn't be said."""
+    whole = moment(text)
+    return Cell(whole, short=whole[5:16]) if text else whole

@@ -9,6 +9,7 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, refuse_pieces
+from qanat.console.private import shown_once
 from qanat.console.tables import moment, say, say_more, show
 
 
@@ -26,6 +27,7 @@ def code(client: Client, subscriber: str | None, operator: str | None, hours: in
         if operator
         else client.post(path_of(subscriber, "/codes"), {"hours": hours})
     )
+    shown_once("The code", cure=f"It ends by itself at {moment(given['expires_at'])} UTC: issue another.")
     whose = f"for {given['subscriber']}" if given["subscriber"] else f"of {given['operator']}, to be bound later"
     say(f"{given['code']}   good once until {moment(given['expires_at'])} UTC, {whose}")
     return given
@@ -58,7 +60,7 @@ def list_terminals(client: Client, subscriber: str | None, limit: int, after: st
     )
     keys = ("terminal", "state", "subscriber", "serial", "hardware", "iccid", "imsi")
     rows = [[one[key] or "–" for key in keys] for one in found["terminals"]]
-    show(keys, rows, empty="No terminal yet: `qanat terminal code`.")
+    show(keys, rows, empty="No terminal yet: `qanat terminal code`.", spare=["hardware", "iccid", "serial"])
     say_more(found)
     return found
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +11,10 @@ import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
-from qanat.console.private import holds_something, private
-from qanat.console.tables import give_output_up, moment, money, say, say_more, show, size
+from qanat.console.private import holds_something, private, shown_once
+from qanat.console.tables import moment, money, say, say_more, show, size
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
-
-
-def _told_if_lost(command: Callable[..., None]) -> Callable[..., None]:
-    """Say what to do about a batch that was made and whose codes found no room."""
-
-    @wraps(command)
-    def told(**batch: Any) -> None:
-        try:
-            command(**batch)
-        except OSError as error:
-            give_output_up()
-            name = batch["batch"]
-            raise click.ClickException(
-                f"The codes of batch {name} can't be written: {error.strerror}. They are shown only once: "
-                f"`qanat voucher withdraw {name}`, then make another batch."
-            ) from error
-
-    return told
 
 
 @click.group()
@@ -52,7 +32,6 @@ def voucher() -> None:
 @click.option("--operator", type=NAME, default="home", show_default=True)
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
-@_told_if_lost
 @remote
 def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
     """Make a batch of vouchers. Their codes are shown this once."""
@@ -60,6 +39,8 @@ def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
         raise click.ClickException(f"{file} may hold codes that are written nowhere else: name another file.")
     with private(file) as kept:  # before anything is made: codes that can't be written would be lost
         made = client.post("/v1/voucher-batches", batch)
+        cure = f"`qanat voucher withdraw {made['batch']}`, then make another batch."
+        shown_once(f"The codes of batch {made['batch']}", cure=cure)
         kept.write(as_csv(made))
     if file is None:
         show(("code",), [(code,) for code in made["codes"]], empty="")

@@ -18,10 +18,10 @@ from qanat.exchange.matching import ranked
 from qanat.exchange.obligations import partners
 from qanat.exchange.orders import DemandOrder, SupplyOrder, demand_of_passcode, still_consents, still_demands
 from qanat.exchange.prices import Price
-from qanat.exchange.trades import State, Trade, Visit, trade_of
+from qanat.exchange.trades import State, Trade, Visit, left_of_demand, trade_of
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.base_stations import BaseStation, base_station_or_refused
+from qanat.registry.base_stations import BaseStation, usable_base_station
 from qanat.registry.names import digest, name_of, subscriber_owner
 from qanat.registry.subscribers import Subscriber, active_or_refused
 from qanat.registry.terminals import Terminal, terminal_or_refused
@@ -74,6 +74,9 @@ def authorise(
     running = _running(work, demander, station)
     if running is not None:
         return running if isinstance(running, Refused) else (running, demander)
+    spent = _spent(work, demander)
+    if spent is not None:
+        return spent
     order = _chosen(work, demander, station, offered_by)
     if isinstance(order, Refused):
         return order
@@ -98,11 +101,9 @@ def authorise(
 
 def in_service(work: Work, base_station: str) -> BaseStation | Refused:
     """Return the base station if it may serve: not revoked, and whom it belongs to is active."""
-    station = base_station_or_refused(work, base_station)
+    station = usable_base_station(work, base_station)
     if isinstance(station, Refused):
         return station
-    if station.state == "revoked":
-        return Refused(Refusal.BASE_STATION_REVOKED, {"base_station": station.id})
     owner = active_or_refused(work, station.subscriber)
     return owner if isinstance(owner, Refused) else station
 
@@ -224,15 +225,15 @@ def _by_passcode(work: Work, passcode: str, wish: Wish) -> Demander | Refused:
         terminal="",
         demand=demand.id,
         wish=wish,
-        limit=_limit_of(demand, wish),
+        limit=_limit_of(work, demand, wish),
         most=demand.most,
         proof=digest(demand.id),
         at=work.now,
     )
 
 
-def _limit_of(demand: DemandOrder, wish: Wish) -> Octets:
-    left = demand.total - demand.obtained
+def _limit_of(work: Work, demand: DemandOrder, wish: Wish) -> Octets:
+    left = max(0, left_of_demand(work, demand))
     return Octets(left if wish.octets is None else min(left, wish.octets))
 
 
@@ -250,6 +251,15 @@ def _running(work: Work, demander: Demander, station: BaseStation) -> Trade | Re
         return trade
     facts: dict[str, int | str] = {"terminal": demander.visitor, "base_station": trade.base_station}
     return Refused(Refusal.TERMINAL_ELSEWHERE, facts)
+
+
+def _spent(work: Work, demander: Demander) -> Refused | None:
+    """Tell whether the demand order leaves nothing for one more trade."""
+    order = work.get(DemandOrder, demander.subscriber.owner, demander.demand)
+    if order is None or left_of_demand(work, order) > 0:
+        return None
+    facts: dict[str, int | str] = {"order": order.id, "holder": order.demander, "left": 0, "total": order.total}
+    return Refused(Refusal.ORDER_EXHAUSTED, facts)
 
 
 # -- the supplier

@@ -201,7 +201,7 @@ def _owed_for(work: Work, trade: Trade, piece: Piece) -> Obligation:
 
 def _news_for_demander(trade: Trade, owed: Obligation) -> Parcel:
     """Return what the demander's own page must know: with whom there is something between, and of its demand order."""
-    facts: Facts = {"supplier": owed.creditor, "demand": trade.demand, "octets": owed.octets}
+    facts: Facts = {"supplier": owed.creditor, "demand": trade.demand, "octets": owed.octets, "booked": trade.id}
     return Parcel(sender=trade.owner, target=subscriber_owner(trade.demander), act="obtained from", facts=facts)
 
 

@@ -15,7 +15,7 @@ from qanat.exchange.prices import Price, accepts
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.base_stations import BaseStation, base_station_or_refused
+from qanat.registry.base_stations import BaseStation, usable_base_station
 from qanat.registry.names import claim, holder_of, name_of, secret_owner, subscriber_owner
 from qanat.registry.operators import require_operator
 from qanat.registry.spelling import plain
@@ -92,7 +92,7 @@ class DemandOrder(Record, frozen=True, kw_only=True):
 
 
 def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
-    """Open a supply order whose circle, person, terminal, base stations and operators exist."""
+    """Open a supply order whose circle, person, terminal, base stations and operators exist and are in use."""
     barred = _unknown_audience(work, order) or _not_own_terminal(work, order) or _nowhere(work, order)
     if barred:
         return barred
@@ -150,9 +150,6 @@ def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
         return Refused(Refusal.UNKNOWN_PASSCODE)
     order = work.get(DemandOrder, holder, link.order)
     assert order is not None, f"demand order {link.order} has a passcode and is missing"
-    if order.obtained >= order.total:
-        facts = _facts(order, holder=order.demander)
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": order.total})
     return _over(work, order, holder=order.demander) or order
 
 
@@ -265,7 +262,7 @@ def _not_own_terminal(work: Work, order: SupplyOrder) -> Refused | None:
 
 
 def _nowhere(work: Work, order: SupplyOrder) -> Refused | None:
-    places = [base_station_or_refused(work, id) for id in order.base_stations]
+    places = [usable_base_station(work, id) for id in order.base_stations]
     operators = [require_operator(work, name) for name in order.operators]
     return next((found for found in (*places, *operators) if isinstance(found, Refused)), None)
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given
 from qanat.exchange.prices import Price
 from qanat.ids import Owner, QuotaId
-from qanat.ledger.transit import Parcel, send
+from qanat.ledger.transit import Parcel, parcels_of, send
 from qanat.ledger.work import Record, Work
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.units import DAY, Instant, Millis, Octets, later
@@ -122,6 +122,8 @@ class Visit(Record, frozen=True, kw_only=True):
     proof: str
     """SHA-256 of it."""
     at: Instant
+    before: tuple[tuple[str, str], ...] = ()
+    """(supplier, trade) of earlier ones on the same demand order that were not settled when this one began."""
 
 
 def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
@@ -129,6 +131,7 @@ def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
     work.put(trade)
     station = base_station_owner(trade.base_station)
     work.put(TradeLink(owner=station, id=trade.id, supplier=trade.supplier, due=later(work.now, KEPT)))
+    before = _served(work, subscriber_owner(trade.demander), trade.demand) if trade.demand else []
     work.put(
         Visit(
             owner=subscriber_owner(trade.demander),
@@ -138,6 +141,7 @@ def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
             trade=trade.id,
             proof=proof,
             at=at,
+            before=tuple((each.supplier, each.id) for each in before if _unsettled(work, each)),
         )
     )
     work.act = "trade opened"
@@ -156,6 +160,13 @@ def trade_at(work: Work, base_station: str, id: str) -> Trade | None:
 
 def trade_of(work: Work, visit: Visit) -> Trade | None:
     return find_trade(work, visit.supplier, visit.trade)
+
+
+def left_of_demand(work: Work, demand: DemandOrder) -> int:
+    """Return what a demand order leaves for a new trade, whatever may still be said of those before it."""
+    return (
+        demand.total - demand.obtained - sum(_unsettled(work, each) for each in _served(work, demand.owner, demand.id))
+    )
 
 
 def order_of(work: Work, trade: Trade) -> SupplyOrder:
@@ -253,6 +264,19 @@ def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> 
     order = work.get(DemandOrder, demander, demand)
     if order is not None:
         work.put(replace(order, obtained=Octets(order.obtained + octets)))
+
+
+def _served(work: Work, demander: Owner, demand: str) -> list[Trade]:
+    """Return the trades of a demand order that are known and may not be settled."""
+    visit = work.get(Visit, demander, demand)
+    names = [] if visit is None else [*visit.before, (visit.supplier, visit.trade)]
+    return [trade for supplier, id in names if (trade := find_trade(work, supplier, id))]
+
+
+def _unsettled(work: Work, trade: Trade) -> int:
+    """Return what its demand order may still obtain by a trade: promised, not booked yet, or on its way."""
+    on_its_way = [one.facts for one in parcels_of(work, trade.owner) if one.facts.get("booked") == trade.id]
+    return trade.outstanding + trade.counted - trade.booked + sum(int(facts["octets"]) for facts in on_its_way)
 
 
 def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Trade:

@@ -27,7 +27,7 @@ class Loopback:
 
     def steps(self) -> dict[str, Callable[[], None]]:
         return {
-            "Neither root nor user namespaces are to be had: loopback is metered, without the gate": self.start_server,
+            "Start the server; loopback is metered, without the gate": self.start_server,
             "A subscriber signs up, her terminal enrols, she buys a plan": self.enrol,
             "Download real files through quotas": self.go_online,
             "Stop the agent: the remainder goes home": self.stop,

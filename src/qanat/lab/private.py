@@ -20,7 +20,7 @@ _TRIAL: Final = "mount -t tmpfs tmpfs /run && ip netns add trial && ip netns exe
 class Place(Enum):
     ROOT = "as root"
     USER = "in a user namespace of an ordinary user"
-    NOWHERE = "nowhere: network namespaces are not permitted here"
+    NOWHERE = "on loopback: no network namespace can be made here"
 
 
 # ip, nft and unshare live where an ordinary user's PATH may not lead.
@@ -33,17 +33,26 @@ _UNSHARE: Final = {
 
 def find_place() -> Place:
     """Return the best place that this machine allows, by trying."""
-    candidates = (Place.ROOT, Place.USER) if os.geteuid() == 0 else (Place.USER,)
-    return next((place for place in candidates if works(place)), Place.NOWHERE)
+    return next((place for place in _candidates() if not complaint(place)), Place.NOWHERE)
 
 
-def works(place: Place) -> bool:
-    """Tell, by trying, whether a host can be made there."""
+def why_nowhere() -> str:
+    """Return what the system said when the best place was tried, for whoever is to mend it."""
+    return complaint(_candidates()[0])
+
+
+def complaint(place: Place) -> str:
+    """Try to make a host there, and return what the system said against it: nothing if it can be made."""
     try:
         command = [*_UNSHARE[place], "sh", "-c", _TRIAL]
-        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.strip() or f"status {done.returncode}" if done.returncode else ""
+
+
+def _candidates() -> tuple[Place, ...]:
+    return (Place.ROOT, Place.USER) if os.geteuid() == 0 else (Place.USER,)
 
 
 def is_inside() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.padding import Padding
@@ -14,12 +15,14 @@ from rich.text import Text
 from qanat.lab.report import Row
 from qanat.units import format_size
 
+_WIDEST: Final = 1_000
+
 
 class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
         self._number = 0
-        self.title = ""
+        self.title = "the beginning"
         self._live = _Live()
         self._began = time.monotonic()
 
@@ -59,22 +62,25 @@ class Screen:
             self._indented(Text(line, style="dim"))
 
     def table(self, rows: Iterable[Row]) -> None:
+        """Show figures, which are never cut: a terminal too narrow for both directions gets their total."""
+        shown = list(rows)
+        table = self._table(shown, ("up", "down", "total"))
+        if self._console.is_terminal and (table.width or 0) > self._console.width:
+            table = self._table(shown, ("total",))
+        self._console.print(table, crop=False)
+
+    def _table(self, rows: Iterable[Row], counts: Sequence[str]) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         table.add_column("octets", no_wrap=True)
-        for column in ("up", "down", "total", "difference"):
+        for column in (*counts, "difference"):
             table.add_column(column, justify="right", no_wrap=True)
         table.add_column("to", no_wrap=True)
         for row in rows:
             style = "" if row.difference is None else "green" if row.difference == 0 else "yellow"
-            table.add_row(
-                row.counter,
-                _figure(row.up),
-                _figure(row.down),
-                _figure(row.total),
-                Text(_figure(row.difference), style=style),
-                row.against,
-            )
-        self._console.print(table)
+            figures = [_figure(getattr(row, count)) for count in counts]
+            table.add_row(row.counter, *figures, Text(_figure(row.difference), style=style), row.against)
+        table.width = self._console.measure(table, options=self._console.options.update(max_width=_WIDEST)).maximum
+        return table
 
     def _indented(self, text: Text) -> None:
         """Fold at the width of a terminal; a pipe has no width, and lines stay whole there."""

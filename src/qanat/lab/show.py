@@ -45,8 +45,14 @@ def show(place: Place) -> int:
     screen = Screen()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    folder = _folder()
+    try:
+        folder = _folder()
+    except OSError as error:
+        screen.plain(f"There is nowhere to write ({error}): go to a folder that is yours, or name one in TMPDIR.")
+        return 1
     screen.plain(f"Qanat, the whole job on real traffic, {place.value}.", style="bold")
+    if place is Place.NOWHERE:
+        screen.plain(f"The attempt ended with: {private.why_nowhere()}", style="dim")
     screen.plain(f"Everything it makes is in {folder}", style="dim")
     screen.plain(
         "`qanat lab up` leaves such a world standing, with the console's address and two sign-ins.", style="dim"
@@ -58,7 +64,7 @@ def show(place: Place) -> int:
         with stage:
             verdicts = [_cloud_sim(stage, screen), _exchange(stage, screen)]
             sign_ins = stage.sign_ins()
-    except Fault as fault:
+    except (Fault, OSError) as fault:
         _tell(screen, stage, fault)
         return 1
     except KeyboardInterrupt:
@@ -136,7 +142,7 @@ def say_goodbye(screen: Screen, stage: Stage, sign_ins: dict[str, tuple[str, str
         screen.typed(command, token)
 
 
-def _tell(screen: Screen, stage: Stage, fault: Fault) -> None:
+def _tell(screen: Screen, stage: Stage, fault: Exception) -> None:
     screen.lines(f"\nFailed at {screen.title}", [str(fault)])
     for program in stage.programs.values():
         screen.lines(f"The last of {program.log}:", program.tail())

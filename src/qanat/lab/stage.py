@@ -63,17 +63,24 @@ class Stage:
         self._stack = ExitStack()
 
     def __enter__(self) -> Stage:
-        if self.lab is not None:
-            self.lab.lay()
-            self._stack.callback(self.lab.clear)
-        files = self.folder / "files"
-        self._stack.callback(shutil.rmtree, files, ignore_errors=True)
-        internet.make_files(files)
-        self.web = self._listening("internet", *PYTHON, "qanat.lab.internet", str(files), self._at(INTERNET, 80))
+        try:
+            self._lay()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _lay(self) -> None:
+        if self.lab is not None:
+            self._stack.callback(self.lab.clear)
+            self.lab.lay()
+        files = self.folder / "files"
+        self._stack.callback(shutil.rmtree, files, ignore_errors=True)
+        internet.make_files(files)
+        self.web = self._listening("internet", *PYTHON, "qanat.lab.internet", str(files), self._at(INTERNET, 80))
 
     # Acting
 

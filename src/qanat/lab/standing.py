@@ -6,6 +6,7 @@ ordinary user's live in the keeper's own user namespace, where ``command`` leads
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import shutil
@@ -13,12 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from rich.console import Console
 
+from qanat.errors import Fault
 from qanat.lab import internet, private
 from qanat.lab.exchange_scenario import ExchangeScenario
 from qanat.lab.exchange_stage import BASE_STATION, GUEST, PHONE, PORTAL_URL, ExchangeStage
@@ -37,6 +41,8 @@ DEVICES: Final = (BASE_STATION, GUEST, PHONE)
 SUBSCRIBER: Final = "alice"
 STAFF: Final = "norbert"
 _UP_WITHIN_S: Final = 90
+_CLAIM: Final = Path("/run/qanat-lab.lock")
+"""Beside the hosts' names, and as private as they are."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +119,12 @@ def up(folder: Path, place: Place) -> Standing:
             raise LabFault(f"the lab did not come up: {log.read_text(errors='replace').strip()}")
         return find(folder)
 
-    return until(stands, "the lab stands", within_s=_UP_WITHIN_S)
+    try:
+        return until(stands, "the lab stands", within_s=_UP_WITHIN_S)
+    except BaseException:  # whoever was interrupted, or has waited too long, is left with nothing half up
+        keeper.terminate()
+        keeper.wait()
+        raise
 
 
 def down(folder: Path) -> bool:
@@ -130,7 +141,7 @@ def down(folder: Path) -> bool:
 def keep(folder: Path, place: Place, listening: socket.socket) -> None:
     """Lay the lab, furnish it, start its programs, and wait for the end. ``listening`` is where the console is shown."""
     signal.signal(signal.SIGTERM, _leave)
-    with Stage(Lab(), folder, interface=CELL) as stage:
+    with claimed(), Stage(Lab(), folder, interface=CELL) as stage:
         _furnish(stage)
         _show_console(stage, listening)
         standing = Standing(
@@ -191,11 +202,27 @@ def _sign_ins(stage: Stage) -> dict[str, str]:
 
 
 def _sweep() -> bool:
-    """Remove hosts that nobody keeps."""
+    """Remove hosts that nobody keeps. Raises LabFault if somebody does."""
     lab = Lab()
-    left = any(host.exists for host in lab.hosts.values())
-    lab.clear()
-    return left
+    if not any(host.exists for host in lab.hosts.values()):
+        return False
+    with claimed():
+        lab.clear()
+    return True
+
+
+@contextmanager
+def claimed() -> Iterator[None]:
+    """Have the hosts' names to ourselves; the kernel gives them back when this process ends. Raises LabFault."""
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(_CLAIM.open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LabFault(
+                "another lab stands on this machine, or is being laid: take it down where that was (`qanat lab down`)"
+            ) from error
+        yield
 
 
 def _leave(_number: int, _frame: object) -> None:
@@ -209,4 +236,7 @@ def _note(folder: Path) -> Path:
 
 if __name__ == "__main__":
     private.is_inside()
-    keep(Path(sys.argv[1]), Place[sys.argv[2]], socket.socket(fileno=int(sys.argv[3])))
+    try:
+        keep(Path(sys.argv[1]), Place[sys.argv[2]], socket.socket(fileno=int(sys.argv[3])))
+    except (Fault, OSError) as fault:
+        sys.exit(str(fault))

@@ -105,6 +105,14 @@ def base_station_or_refused(work: Work, id: str) -> BaseStation | Refused:
     return find_base_station(work, id) or Refused(Refusal.UNKNOWN_BASE_STATION, {"base_station": id})
 
 
+def usable_base_station(work: Work, id: str) -> BaseStation | Refused:
+    """Return the base station unless it was revoked."""
+    found = base_station_or_refused(work, id)
+    if isinstance(found, BaseStation) and found.state == "revoked":
+        return Refused(Refusal.BASE_STATION_REVOKED, {"base_station": id})
+    return found
+
+
 def reach_base_station(work: Work, caller: Caller, id: str) -> BaseStation | Refused:
     """Return the base station if the caller may act for it; to all others it does not exist."""
     found = find_base_station(work, id)

@@ -30,7 +30,7 @@ from qanat.server.supervisor import Supervisor
 from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
-from qanat.store.sole import sole_server
+from qanat.store.sole import is_held, sole_server
 from qanat.store.store import open_store
 from qanat.system import SystemClock, fresh_id, tune
 
@@ -60,7 +60,6 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
     if settings.workers == 1:
         _run(settings, announce=announce)
         return 0
-    _refuse_one_writer(settings)
     _data_directory(settings)
     _loop_factory()  # what is imported now is shared by all workers
 
@@ -89,6 +88,8 @@ async def serve(
         templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
         database = settings.store.database or f"sqlite:///{data / 'qanat.db'}"
         stack.enter_context(sole_server(database))
+        if is_held(database):
+            _log.warning("waiting for another program that writes to the database", database=database)
         store = await open_store(database, clock)
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
@@ -107,17 +108,6 @@ async def serve(
         await stop.wait()
         _log.info("stopping")
     _log.info("stopped")
-
-
-def _refuse_one_writer(settings: Settings) -> None:
-    """Raises BadInput if the database is one that a single process writes to."""
-    if not settings.store.database.startswith(("postgresql://", "postgres://")):
-        kind = "memory" if settings.store.database == "memory:" else "a SQLite file"
-        raise BadInput(
-            f"{settings.workers} workers can't share {kind}: it has one writer. Serve with --workers 1, or from "
-            "PostgreSQL: --database postgresql://…, after `qanat database copy` if there is something to keep",
-            field="workers",
-        )
 
 
 def fronts(services: Services, place: Place) -> dict[str, Front]:

@@ -7,6 +7,7 @@ value is answered with its path and that description.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -184,6 +185,9 @@ class Settings(Section, frozen=True, kw_only=True):
 
 
 Tree = dict[str, Any]
+_Given = tuple[str, str, str]
+"""A setting's path, its value, and where it comes from, in words."""
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
 SECTIONS: Final[dict[str, type[Section]]] = {
     name: hint
     for name, hint in get_type_hints(Settings).items()
@@ -194,24 +198,45 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 def load(
     file: Path | None = None, *, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
 ) -> Settings:
-    """Return the settings in force. ``flags`` are named ``section.key``. Raises BadInput that names the setting."""
+    """Return the settings in force. ``flags`` are named ``section.key``. Raises BadInput that names setting and origin."""
     tree = _read(file) if file else {}
     given = os.environ if environment is None else environment
-    for path, value in (*_from_environment(given), *(flags or {}).items()):
+    origins: dict[str, str] = {}
+    for path, value, origin in (*_from_environment(given), *_from_flags(flags or {})):
         _put(tree, path, value)
-    settings = convert(tree)
-    for setting, address in settings.addresses.items():
-        host_port(address, field=setting)
-    return settings
+        origins[path] = origin
+    try:
+        return _checked(convert(tree))
+    except BadInput as bad:
+        raise BadInput(f"{bad.field} {origins.get(bad.field, f'in {file}')}: {bad}", field=bad.field) from bad
 
 
 def convert(tree: Tree) -> Settings:
+    """Return the settings that a tree states. Raises BadInput for the first that can't be."""
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        path = path.removeprefix(".").removesuffix("`")
-        raise BadInput(f"{path or 'settings'}: {_lower(message)}. {_help(path)}", field=path) from error
+        message, _, at = str(error).partition(" - at `$")
+        path = at.removeprefix(".").removesuffix("`")
+        if unknown := _UNKNOWN.fullmatch(message):
+            field = f"{path}.{unknown[1]}".removeprefix(".")
+            raise BadInput(f"there is no such setting. {_help(path)}", field=field) from error
+        raise BadInput(f"{_lower(message)}. {_help(path)}", field=path) from error
+
+
+def _checked(settings: Settings) -> Settings:
+    """Return settings in which also that is right which no type says of one alone. Raises BadInput."""
+    for setting, address in settings.addresses.items():
+        host_port(address, field=setting)
+    database = settings.store.database
+    if settings.workers > 1 and not database.startswith(("postgresql://", "postgres://")):
+        kind = "memory" if database == "memory:" else "a SQLite file"
+        raise BadInput(
+            f"{settings.workers} workers can't share {kind}: it has one writer. Serve with --workers 1, or from "
+            "PostgreSQL: --database postgresql://…, after `qanat database copy` if there is something to keep",
+            field="workers",
+        )
+    return settings
 
 
 def as_toml() -> str:
@@ -240,15 +265,19 @@ def _read(file: Path) -> Tree:
         raise BadInput(f"{file} is not TOML: {error}", field=str(file)) from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _from_environment(environment: Mapping[str, str]) -> Iterator[_Given]:
     """Yield ``QANAT_HTTP_LISTEN`` as ``http.listen``; names outside the sections belong to others (``QANAT_URL``)."""
     for name, value in environment.items():
         words = name.lower()
         if words in ("qanat_data", "qanat_workers"):
-            yield words.removeprefix("qanat_"), value
+            yield words.removeprefix("qanat_"), value, f"from {name}"
         for section in SECTIONS:
             if words.startswith(f"qanat_{section}_"):
-                yield f"{section}.{words.removeprefix(f'qanat_{section}_')}", value
+                yield f"{section}.{words.removeprefix(f'qanat_{section}_')}", value, f"from {name}"
+
+
+def _from_flags(flags: Mapping[str, str]) -> Iterator[_Given]:
+    return ((path, value, "from the command line") for path, value in flags.items())
 
 
 def _put(tree: Tree, path: str, value: str) -> None:

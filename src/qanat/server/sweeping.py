@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.charging import sweep as charging
+from qanat.charging.metering import JournalMark, tell_counted
 from qanat.charging.session import Session, State
 from qanat.exchange import trades
 from qanat.exchange.booking import book_trade
@@ -17,6 +18,8 @@ from qanat.exchange.orders import SupplyOrder, expire_supply
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.work import Work
+from qanat.registry.names import base_station_owner
+from qanat.server.http.translate import session_of
 
 
 def sweep(work: Work, owner: Owner) -> int:
@@ -32,11 +35,20 @@ def sweep(work: Work, owner: Owner) -> int:
 def _sweep_trade(work: Work, trade: Trade) -> None:
     """Forget an ended trade after its time; end one whose base station never opened a session."""
     if not trade.running:
-        trades.forget(work, trade)
+        _forget(work, trade)
     elif work.get(Session, trade.owner, trade.id) is None:
         book_trade(work, trades.end(work, trade, Event.EXPIRED))
     else:
         work.put(replace(trade, due=None))
+
+
+def _forget(work: Work, trade: Trade) -> None:
+    """Forget a trade. Rows that were counted here and never confirmed, for a crash came between, are told to who confirms."""
+    for mark in work.all(JournalMark, trade.owner):
+        if mark.id.startswith(f"{trade.base_station}/"):
+            quotas = [quota for quota in mark.totals if session_of(quota) == trade.id]
+            tell_counted(work, base_station_owner(trade.base_station), mark, quotas)
+    trades.forget(work, trade)
 
 
 _SWEEPERS: Final[charging.Sweepers] = {

@@ -203,11 +203,15 @@ def test_a_gate_that_opens_again_has_a_rung_for_each_grant_and_tells_of_the_firs
         alice.raise_to(Octets(3 * MIB), ends=(Octets(MIB), Octets(2 * MIB), Octets(3 * MIB)))
         standing = sorted(gateway.standing()["s1"].quotas)
         assert standing == [f"rung_s1_1_{MIB}", f"rung_s1_2_{2 * MIB}"]
+        with connected(scene.alice, scene.internet, FAR) as (near, far):
+            while alice.reading().total <= MIB:
+                far.sendall(bytes(100_000))
+                receive(near, 100_000)
+        assert next(names for names in dry(gateway) if names) == [f"rung_s1_1_{MIB}"]
+        assert not alice.ran_dry([f"rung_s1_1_{MIB}"])
+        assert f"rung_s1_3_{3 * MIB}" in gateway.standing()["s1"].quotas
+        assert alice.spent == Metered.adopt(gateway, "s1", gateway.standing()["s1"]).spent == MIB
         with flows(scene.alice, scene.internet, FAR, up=1, down=1):
-            assert next(names for names in dry(gateway) if names) == [f"rung_s1_1_{MIB}"]
-            assert not alice.ran_dry([f"rung_s1_1_{MIB}"])
-            assert f"rung_s1_3_{3 * MIB}" in gateway.standing()["s1"].quotas
-            assert alice.spent == Metered.adopt(gateway, "s1", gateway.standing()["s1"]).spent == MIB
             run_until_shut(gateway, alice)
         assert 0 <= 3 * MIB - alice.reading().total < PACKET
 
@@ -239,6 +243,19 @@ def test_a_gateway_is_adopted_with_sessions_addresses_counts_and_rungs(scene: Sc
         with flows(scene.alice, scene.internet, FAR, up=1, down=1):
             run_until_shut(again, adopted)
         assert 0 <= 3 * MIB - adopted.reading().total < PACKET
+
+
+def test_an_access_side_with_another_name_passes_nothing_and_goes_on_under_its_own(scene: Scene) -> None:
+    with scene.gateway() as gateway:
+        alice = scene.admit(gateway, "s1")
+        alice.raise_to(Octets(MIB))
+        scene.station.run("ip", "link", "set", "br0", "name", "lan7")
+        with datagrams(scene.alice, scene.internet, FAR) as (near, far):
+            near.send(bytes(972))
+            scene.station.run("ip", "link", "set", "lan7", "name", "br0")
+            near.send(bytes(472))
+            assert len(far.recv(2000)) == 472
+        assert alice.reading().up == 500
 
 
 def test_a_removed_session_leaves_nothing_behind(scene: Scene) -> None:

@@ -170,6 +170,16 @@ def test_a_refusal_reaches_the_person_with_reason_and_cure_in_both_languages(
         assert is_refused(scene.alice)
 
 
+def test_who_walks_away_without_a_word_is_offline_after_the_idle_end_with_everything_returned(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state, "--idle-end", "1") as agent:
+        join(scene.alice)
+        ended = agent.wait_for("trade ended")
+        assert (ended["up"], ended["down"], server.operator.available) == (0, 0, 50_000_000)
+        assert "Nothing was sent or received here" in ask(scene.alice, "GET", "/")[2].decode()
+
+
 def test_a_supplier_who_stops_is_heard_in_mid_download(scene: Scene, server: FakeExchange, state: Path) -> None:
     with running(scene, state) as agent:
         server.operator.bought = 2_000_000_000

@@ -18,7 +18,7 @@ from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.running import FAR, PATIENCE_S, SERVER, Running, download, passed, status
 from tests.namespaces import join
-from tests.traffic import connected, flows, until
+from tests.traffic import connected, datagrams, flows, until
 
 from qanat.agents import journal
 from qanat.agents.channel import read_server
@@ -155,6 +155,25 @@ def test_an_interface_made_anew_goes_on_with_the_kernels_counts_and_without_a_ph
     agent.stop()
     assert server.operator.used == passed(world)
     assert 3 * MB <= passed(world) < 3_400_000
+
+
+def test_an_interface_that_gets_another_name_is_shut_and_said_and_goes_on_under_its_own(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    world.terminal.run("ip", "link", "set", "wwan0", "name", "rmnet0")
+    assert agent.wait_for("interface renamed")["now"] == "rmnet0"
+    agent.wait_for("quota returned")
+    with datagrams(world.terminal, world.internet, FAR) as (near, _), pytest.raises(PermissionError):
+        near.send(b"x")
+    assert server.operator.used == passed(world) >= 1 * MB
+    world.terminal.run("ip", "link", "set", "rmnet0", "name", "wwan0")
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert server.operator.used == passed(world) >= 2 * MB
 
 
 def test_counters_that_go_backwards_begin_a_new_epoch_and_charge_no_more_than_was_allowed(

@@ -342,6 +342,35 @@ def test_an_interface_made_anew_is_shut_until_its_gate_is_opened_again(world: Wo
             assert "uncounted" not in again.describe()
 
 
+def test_an_interface_with_another_name_is_metered_as_before_and_stopped_at_the_same_octet(world: World) -> None:
+    """Kernels since 6.2 rename an interface that is up, so not even the routes are lost."""
+    with opened(world.terminal) as gate:
+        gate.raise_to(Octets(MIB))
+        world.terminal.run("ip", "link", "set", "wwan0", "name", "rmnet0")
+        with flows(world.terminal, world.internet, FAR, up=1, down=1):
+            run_dry(gate)
+        assert 0 <= gate.ceiling - gate.reading().passed.total < 1500
+
+
+def test_an_interface_with_another_name_stays_shut_while_a_new_one_has_its_old_name(world: World) -> None:
+    with opened(world.terminal):
+        world.terminal.run("ip", "link", "set", "wwan0", "name", "rmnet0")
+    world.terminal.run("ip", "link", "add", "wwan0", "type", "bridge")
+    with opened(world.terminal) as gate, datagrams(world.terminal, world.internet, FAR) as (near, _):
+        gate.raise_to(Octets(MIB))
+        with pytest.raises(PermissionError):
+            near.send(bytes(472))
+        assert gate.reading().passed.total == 0
+
+
+def test_an_interface_that_another_names_gate_shuts_is_refused_with_the_cure(world: World) -> None:
+    with opened(world.terminal):
+        world.terminal.run("ip", "link", "set", "wwan0", "name", "rmnet0")
+    with world.terminal.inside(), pytest.raises(ForeignTable, match="nft delete table inet qanat_terminal_wwan0"):
+        KernelGate("rmnet0", signalling=[])
+    assert "table inet qanat_terminal_rmnet0" not in world.terminal.run("nft", "list", "tables")
+
+
 def test_the_kernel_holds_what_the_nft_command_says(world: World) -> None:
     with opened(world.terminal) as gate, datagrams(world.terminal, world.internet, FAR) as (near, _):
         gate.raise_to(Octets(10_000))

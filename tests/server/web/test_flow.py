@@ -48,4 +48,5 @@ def test_operators_do_not_lie_on_each_other_however_many_there_are() -> None:
     drawn = draw([transfer(f"d{n:02}", f"c{n:02}", 10 ** (n % 6)) for n in range(30)], words=_WORDS)
     for side in ("end", "start"):
         heights = [float(y) for y in re.findall(rf'<text x="\d+" y="([\d.]+)" text-anchor="{side}"', drawn)]
+        assert len(heights) == 30
         assert all(lower - upper > 36 for upper, lower in itertools.pairwise(heights))

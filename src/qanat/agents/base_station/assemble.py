@@ -22,6 +22,7 @@ from qanat.agents.log import Log
 from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.agents.signalling import endpoints_now
 from qanat.clock import Clock
+from qanat.units import Millis
 
 if TYPE_CHECKING:
     from qanat.agents.base_station.page_tls import PageTls
@@ -36,10 +37,12 @@ def run_base_station(
     page_tls: PageTls | None,
     free: list[str],
     report_interval_s: int | None,
+    idle_end: Millis,
     log: Log,
     clock: Clock,
 ) -> None:
     """Run until SIGTERM or SIGINT. ``free`` names servers that demanders reach uncharged, besides the enrolled one.
+    ``idle_end`` is how long a session may last without an octet.
 
     Raises a Fault that names its cure.
     """
@@ -68,6 +71,7 @@ def run_base_station(
             clock=corrected,
             log=log,
             report_interval_s=report_interval_s,
+            idle_end=idle_end,
             resolve=lambda: [each for server in servers for each in endpoints_now(server, log)],
         )
         portal = Portal(station, identity)

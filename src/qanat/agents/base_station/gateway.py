@@ -19,13 +19,13 @@ from qanat.agents.kernel.ladder import label_of
 from qanat.agents.kernel.lay import ForeignTable, run_nft
 from qanat.agents.kernel.link import Link, Links
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
-from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
+from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone, interface_key
 from qanat.agents.kernel.offloads import make_countable
 from qanat.agents.signalling import Endpoint, let_through
 from qanat.system import fresh_id
 from qanat.units import Octets
 
-_COMMENT: Final = re.compile(r"qanat-station/1 (\S+) (\S+) (\S+) (\d+)")
+_COMMENT: Final = re.compile(r"qanat-station/2 (\S+) (\S+) (\S+) (\d+)")
 _SHARED: Final = ("forged", "refused_up", "refused_dn", "signalling_up", "signalling_dn")
 
 
@@ -43,6 +43,7 @@ class Gateway(Laid):
             self.uplink: Link = self._links.find(uplink)
             self.nft = sockets.enter_context(closing(Nft()))
             self.meter = self._adopted(portal_port) or self._lay(portal_port)
+            self.nft.make_hold_too(self.table, "access_side", interface_key(self.access.index))
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self.table)))
             self.merging: list[str] = self._make_countable()
@@ -117,7 +118,7 @@ class Gateway(Laid):
 
     def _lay(self, portal_port: int) -> str:
         meter = fresh_id("mtr")
-        comment = f"qanat-station/1 {meter} {self.access.name} {self.uplink.name} {portal_port}"
+        comment = f"qanat-station/2 {meter} {self.access.name} {self.uplink.name} {portal_port}"
         text = ruleset(
             self.table, comment=comment, access=self.access.name, uplink=self.uplink.name, portal_port=portal_port
         )

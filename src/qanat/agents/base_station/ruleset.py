@@ -2,7 +2,8 @@
 
 Forwarding between the access side and the uplink is counted and stopped here, for IPv4 and IPv6 alike. A packet from
 the access side passes only if its sender's address is bound to the link address it came from, and while one of its
-owner's two rungs has octets left. Everything is looked up in maps, so ten thousand terminals cost no more than one.
+owner's two rungs has octets left. An access side that was given another name passes nothing. Everything is looked up in
+maps, so ten thousand terminals cost no more than one.
 
 Never charged: TCP to and from the Qanat servers. What the base station itself offers (its page, DHCP, DNS) is not
 forwarded, and so not touched. A browser's plain HTTP is led to the page until its address is bound.
@@ -32,6 +33,7 @@ table inet {table} {{
   counter refused_dn {{}}
   counter signalling_up {{}}
   counter signalling_dn {{}}
+  set access_side {{ type iface_index; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
   set servers6 {{ type ipv6_addr . inet_service; }}
   set bound4 {{ type ether_addr . ipv4_addr; }}
@@ -83,7 +85,7 @@ table inet {table} {{
   }}
   chain gate {{
     type filter hook forward priority 0; policy drop;
-    iifname != "{access}" oifname != "{access}" accept
+    iifname != "{access}" iif != @access_side oifname != "{access}" oif != @access_side accept
     iifname "{access}" oifname "{uplink}" meta nfproto ipv4 goto up4
     iifname "{access}" oifname "{uplink}" meta nfproto ipv6 goto up6
     iifname "{uplink}" oifname "{access}" meta nfproto ipv4 goto down4

@@ -111,6 +111,12 @@ class Nft:
         (answer,) = self._netlink.ask(Message(_GET_TABLE, table._frame() + netlink.text(1, table.name)))
         return comment_of(netlink.attributes(answer.payload[4:]).get(6, b""))
 
+    def comments(self, family: int) -> list[tuple[str, str]]:
+        """Return every table of a family by name, with its comment."""
+        answers = self._netlink.dump(Message(_GET_TABLE, Table(family, "")._frame()))
+        found = (netlink.attributes(answer.payload[4:]) for answer in answers)
+        return [(netlink.text_of(each[1]), comment_of(each.get(6, b""))) for each in found]
+
     def counters(self, table: Table) -> dict[str, Counter]:
         return {name: counter_of(data) for name, data in self._objects(table, _COUNTER)}
 
@@ -137,6 +143,10 @@ class Nft:
         present = set(self.elements(table, collection))
         removed = [table.delete_element(collection, key) for key in sorted(present - wanted)]
         self.commit(removed + [table.add_element(collection, key) for key in sorted(wanted - present)])
+
+    def make_hold_too(self, table: Table, collection: str, key: bytes) -> None:
+        """Make a set hold this element beside what it holds."""
+        self.make_hold(table, collection, {key, *self.elements(table, collection)})
 
     def close(self) -> None:
         self._netlink.close()
@@ -276,6 +286,11 @@ def comment_of(userdata: bytes) -> str:
 def service_key(address: IPv4Address | IPv6Address, port: int) -> bytes:
     """Pack an element of a set of ``address . inet_service``; nftables fills each part up to four octets."""
     return address.packed + struct.pack("!Hxx", port)
+
+
+def interface_key(index: int) -> bytes:
+    """Pack an element of a set of ``iface_index``."""
+    return struct.pack("=I", index)
 
 
 def _key(key: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 The table is laid once, by one ``nft -f`` transaction, and stays when this process dies: closed at its last ceiling.
 Down is counted where packets come in (prerouting, before fragments are joined), up where they go out (output and
-forward, after all other rules), so the counts are those of the interface. Other interfaces are not touched.
+forward, after all other rules), so the counts are those of the interface. Other interfaces are not touched. The
+interface is known by its name, so that one made anew is shut, and by its index, so that another name opens nothing.
 
 Never charged: TCP to and from the Qanat servers; and, within a rate, IPv6 neighbour discovery, its multicast
 membership, and packet-too-big, without which an open connection would hang. What exceeds the rate is charged like
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import re
-import struct
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from qanat.agents.kernel.climb import Climb
 from qanat.agents.kernel.fence import wait_for_packets_in_flight
 from qanat.agents.kernel.ladder import Key, Ladder
 from qanat.agents.kernel.lay import ForeignTable, run_nft
-from qanat.agents.kernel.link import Link, Links, UpDown
+from qanat.agents.kernel.link import Links, UpDown
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone
 from qanat.agents.kernel.offloads import OffloadState, make_countable, put_back
@@ -40,7 +40,7 @@ from qanat.system import fresh_id
 from qanat.units import Octets
 
 _LABEL: Final = "terminal"
-_COMMENT: Final = re.compile(r"qanat-gate/1 (\S+) (\d+) (\S+)")
+_COMMENT: Final = re.compile(r"qanat-gate/2 (\S+) (\d+) (\S+)")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 _RULESET: Final = """
@@ -54,13 +54,14 @@ table inet {table} {{
   counter upkeep_down {{ packets 0 bytes {counts[upkeep_down]} }}
   counter refused_up {{ packets 0 bytes {counts[refused_up]} }}
   counter refused_down {{ packets 0 bytes {counts[refused_down]} }}
+  set metered {{ type iface_index; }}
   map a_of {{ type iface_index : quota; }}
   map b_of {{ type iface_index : quota; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
   set servers6 {{ type ipv6_addr . inet_service; }}
   chain down {{
     type filter hook prerouting priority -450; policy accept;
-    iifname != "{interface}" accept
+    iifname != "{interface}" iif != @metered accept
     ip saddr . tcp sport @servers4 counter name signalling_down accept
     ip6 saddr . tcp sport @servers6 counter name signalling_down accept
     ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_down accept
@@ -83,10 +84,12 @@ table inet {table} {{
   chain output {{
     type filter hook output priority 1000; policy accept;
     oifname "{interface}" goto up
+    oif @metered goto up
   }}
   chain forward {{
     type filter hook forward priority 1000; policy accept;
     oifname "{interface}" goto up
+    oif @metered goto up
   }}
 }}
 """
@@ -118,6 +121,7 @@ class KernelGate:
             self._link = self._links.find(interface)
             self._nft = sockets.enter_context(closing(Nft()))
             self._laid = self._read_laid() or self._lay(carried)
+            self._nft.make_hold_too(self._table, "metered", nft.interface_key(self._link.index))
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self._table)))
             self._offloads = make_countable(self._links, self._link)
@@ -214,9 +218,10 @@ class KernelGate:
         return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
 
     def _lay(self, carried: Carried | None) -> Laid:
+        self._refuse_another_names_gate()
         found = OffloadState.of(self._link)
         laid = Laid(meter=carried.meter if carried else fresh_id("mtr"), index=self._link.index, found=found)
-        comment = f"qanat-gate/1 {laid.meter} {laid.index} {found}"
+        comment = f"qanat-gate/2 {laid.meter} {laid.index} {found}"
         run_nft(
             _RULESET.format(
                 table=self._table.name,
@@ -229,10 +234,20 @@ class KernelGate:
         )
         return laid
 
+    def _refuse_another_names_gate(self) -> None:
+        """Behind the gate that this interface had before it was renamed nothing would ever pass."""
+        for name, comment in self._nft.comments(self._table.family):
+            match = _COMMENT.fullmatch(comment)
+            if match is not None and int(match[2]) == self._link.index:
+                raise ForeignTable(
+                    f"{self._link.name} had another name when nftables table inet {name} was laid for it: rename it "
+                    f"back, or `nft delete table inet {name}` removes the table, together with what it has counted"
+                )
+
     def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""
         standing = self._nft.elements(self._table, "a_of")
-        key = Key("", next(iter(standing), _index_key(self._link)))
+        key = Key("", next(iter(standing), nft.interface_key(self._link.index)))
         ladder = Ladder(table=self._table, label=_LABEL, keys=[key], ceiling=self.reading().passed.total)
         climb = Climb(self._nft, ladder)
         climb.adopt(self._nft.quotas(self._table))
@@ -240,7 +255,7 @@ class KernelGate:
 
     def _follow_interface(self) -> None:
         """If the interface was made anew it has been shut since: let it have the rungs of the old one."""
-        key = Key("", _index_key(self._link))
+        key = Key("", nft.interface_key(self._link.index))
         if self._ladder.keys == [key]:
             return
         self._climb.fence()
@@ -291,7 +306,3 @@ def _counts(reading: Reading) -> dict[str, Octets]:
     """Return the figure of each counter by its name."""
     both = {kind: getattr(reading, kind) for kind in _KINDS}
     return {f"{kind}_{way}": getattr(octets, way) for kind, octets in both.items() for way in ("up", "down")}
-
-
-def _index_key(link: Link) -> bytes:
-    return struct.pack("=I", link.index)

@@ -69,6 +69,7 @@ class Agent:
         self._sending: set[asyncio.Task[None]] = set()
         self._heard: Gate | None = None
         self._gate_fd: int | None = None
+        self._other_name = ""
         self._is_stopping = False
         self._is_paused = False
 
@@ -132,7 +133,14 @@ class Agent:
     def _link_changed(self) -> None:
         self._watch.take()
         is_present = self._follow()
+        self._say_other_name()
         self._do(self._holder.link(self._clock.now(), present=is_present))
+
+    def _say_other_name(self) -> None:
+        before, self._other_name = self._other_name, self._watch.other_name
+        if self._other_name not in ("", before):
+            cure = f"rename it back to go on: `ip link set {self._other_name} name {self._watch.interface}`"
+            self._log("interface renamed", now=self._other_name, sentence=cure)
 
     def _gate_spoke(self) -> None:
         """Every change of any ruleset is heard here, our own too: look further only when it concerns the gate."""

@@ -20,7 +20,7 @@ from msgspec.structs import replace as with_changes
 
 from qanat.charging.credit_control import interrogate, report
 from qanat.charging.interrogation import Ask, Bound, Interrogation, Use
-from qanat.charging.metering import ingest
+from qanat.charging.metering import Ingested, ingest
 from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session
 from qanat.exchange import disputes, identity, trades
@@ -128,7 +128,7 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
     """
     owner, station = subscriber_owner(supplier), base_station_owner(base_station)
     most = min(book.countable(work, owner), book.countable(work, station) - excess_under_way(work, owner, station))
-    counted = ingest(work, owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
+    counted = _ingest(work, owner, base_station, message, most=most)
     if isinstance(counted, Refused):
         return counted
     by_trade: dict[SessionId, dict[str, Octets]] = defaultdict(dict)
@@ -137,8 +137,8 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
             by_trade[session_of(quota)][quota] = octets
     for id, octets_of in by_trade.items():
         trade = trades.find_trade(work, supplier, id)
-        assert trade is not None, f"rows of trade {id} were divided to {supplier}, who has no such trade"
-        _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
+        if trade is not None:  # it may have been forgotten since the report was divided: ``confirm`` sees that, too
+            _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
     return None
 
 
@@ -148,7 +148,7 @@ def confirm(work: Work, base_station: str, message: agent.UsageReport) -> agent.
     if isinstance(station, Refused):
         return station
     most = book.countable(work, station.owner)
-    counted = ingest(work, station.owner, journal=f"{base_station}/{message.journal}", report=message, most=most)
+    counted = _ingest(work, station.owner, base_station, message, most=most)
     if isinstance(counted, Refused):
         return counted
     for quota, octets in counted.octets.items():
@@ -231,6 +231,19 @@ def _question(work: Work, trade: Trade, base_station: str, message: agent.Interr
         barred=barred,
         bound=Bound(octets=room(work, trade, order), until=order.until),
     )
+
+
+def _ingest(
+    work: Work, owner: Owner, base_station: str, message: agent.UsageReport, *, most: int
+) -> Ingested | Refused:
+    """Take rows on a page. Of a quota that was granted and neither reported whole nor returned more may come, however late."""
+
+    def is_promised(quota: str) -> bool:
+        trade = trades.trade_at(work, base_station, session_of(quota))
+        return trade is not None and QuotaId(quota) in trade.promised
+
+    journal = f"{base_station}/{message.journal}"
+    return ingest(work, owner, journal=journal, report=message, most=most, is_open=is_promised)
 
 
 def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets) -> None:

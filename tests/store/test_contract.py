@@ -156,6 +156,24 @@ def test_owners_of_due_records_are_found_longest_due_first(database: Database, c
     run(story)
 
 
+def test_an_owner_with_many_due_records_does_not_keep_others_from_being_found(
+    database: Database, clock: ManualClock
+) -> None:
+    """Such as one that can't be swept, whose records stay due."""
+
+    async def story() -> None:
+        store = await database.open(clock)
+        now = clock.now()
+        await store.decide_all([fund("stuck", 10, id=f"b{n}", due=now - 100 + n) for n in range(40)])
+        await store.decide_all([fund(f"s{n}", 10, due=now - 10 + n) for n in range(3)])
+        owners = [f"subscriber/{name}" for name in ("stuck", "s0", "s1", "s2")]
+        for limit in range(1, 6):
+            assert await store.due_owners(limit) == owners[:limit]
+        await store.close()
+
+    run(story)
+
+
 def test_a_deadline_that_moved_counts_and_the_one_before_does_not(database: Database, clock: ManualClock) -> None:
     async def story() -> None:
         store = await database.open(clock)

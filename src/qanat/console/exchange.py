@@ -11,7 +11,9 @@ from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 _currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
-_hours = click.option("--hours", type=click.IntRange(min=1), help="Until so many hours from now; else without end.")
+_hours = click.option(
+    "--hours", type=click.IntRange(1, 876_000), help="Until so many hours from now; else without end."
+)
 
 
 @click.command()

@@ -46,6 +46,7 @@ def _supply(hand: Hand, live: Live) -> int:
         {"sec_fetch_site": "none"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
     ],
 )
 def test_a_form_from_another_site_does_nothing_even_with_the_right_word(
@@ -201,6 +202,10 @@ def test_enormous_forms_are_turned_away(alice: Hand, live: Live) -> None:
         {"octets": "1GB", "audience": "circle ../../x"},
         {"octets": "1GB", "currency": "€", "price": "1"},
         {"octets": "1GB", "once": "x" * 300, "price": "\ud7ff"},
+        {"octets": "1GB", "hours": "²"},
+        {"octets": "1GB", "hours": "-5"},
+        {"octets": "1GB", "hours": "0"},
+        {"octets": "1GB", "hours": "9" * 5000},
         {},
     ],
 )
@@ -209,6 +214,16 @@ def test_nonsense_in_a_form_is_said_and_nothing_happens(alice: Hand, live: Live,
     assert answer.status_code in (404, 422), answer.text[:300]
     assert SCRIPT not in answer.text
     assert _supply(alice, live) == 0
+
+
+def test_a_plan_is_put_on_sale_as_it_was_written_or_not_at_all(live: Live) -> None:
+    staff = Hand(live)
+    staff.plant(live.token)
+    plan = {"name": "day", "of": "octets", "amount": "1GB", "stock": "0", "price": "2"}
+    free = staff.post("/ops/plans", plan | {"price": ""}, csrf=staff.csrf("/ops/plans"))
+    assert (free.status_code, live.get("/v1/plans").json()["plans"]) == (422, []), "no price is not a price of nothing"
+    assert staff.post("/ops/plans", plan, csrf=staff.csrf("/ops/plans")).status_code == 303
+    assert live.get("/v1/plans").json()["plans"][0]["stock"] == 0, "none for sale is not any number of them"
 
 
 def test_what_strangers_call_themselves_is_shown_and_never_run(web: People, live: Live) -> None:

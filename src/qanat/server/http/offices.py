@@ -15,7 +15,7 @@ from qanat.refusals import Refused
 from qanat.registry import operators, plans, sims
 from qanat.registry.access import Caller, Staff, caller_may_serve, hire
 from qanat.registry.codes import issue_code
-from qanat.registry.names import plan_owner
+from qanat.registry.names import plan_owner, subscriber_owner
 from qanat.registry.sims import Added, NewProfile, SimProfile
 from qanat.server.http.bodies import (
     NewOperator,
@@ -107,12 +107,14 @@ async def create_plan(body: NewPlan, request: Request, caller: StaffCaller) -> R
 
 @router.get("/v1/plans", tags=["plans"])
 async def list_plans(request: Request, caller: AnyCaller, after: str = "", limit: Limit = 100) -> PlanList:
-    """List plans by name; a subscriber sees those on sale."""
+    """List plans by name: staff sees its operator's, a subscriber those that its operator has on sale."""
+    services = services_of(request)
+    seller = await services.ownership.operator_of(subscriber_owner(caller.who)) if caller.role == "subscriber" else ""
 
     async def seen(_: list[plans.Plan]) -> Callable[[plans.Plan], bool]:
-        return lambda plan: caller.role != "subscriber" or not plan.withdrawn
+        return lambda plan: caller_may_serve(caller, plan.operator) or (plan.operator == seller and not plan.withdrawn)
 
-    found, more = await listed(services_of(request).store, plans.Plan, seen=seen, after=after, limit=limit)
+    found, more = await listed(services.store, plans.Plan, seen=seen, after=after, limit=limit)
     return PlanList(plans=[PlanView.of(plan) for plan in found], next=more)
 
 

@@ -82,6 +82,7 @@ class Refusal(StrEnum):
     ORDER_EXPIRED = "order_expired"
     ORDER_EXHAUSTED = "order_exhausted"
     ORDER_USED_UP_TODAY = "order_used_up_today"
+    DEMAND_OBTAINED = "demand_obtained"
     ORDER_NOT_FOR_YOU = "order_not_for_you"
     ORDER_NOT_HERE = "order_not_here"
     PRICE_TOO_HIGH = "price_too_high"
@@ -170,9 +171,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.BOUND_TO_ANOTHER: Words(
         "{thing} is bound to another subscriber.",
-        "The subscriber it is bound to must release it first.",
+        "Its subscriber or operator ends that with `qanat terminal revoke`; then enrol anew, with a new key and code.",
         "{thing} 已绑定另一用户。",
-        "须先由其绑定的用户解除绑定。",
+        "须先由其用户或运营商用 `qanat terminal revoke` 解除绑定，再用新密钥和新注册码重新注册。",
     ),
     Refusal.NO_IDENTITY: Words(
         "The request names no subscriber.",
@@ -327,7 +328,7 @@ WORDS: Final[dict[Refusal, Words]] = {
     Refusal.REQUEST_REUSED: Words(
         "Request {number} of session {session} was answered before, with other contents or long ago.",
         "A repeat must be identical; a new request needs the next number.",
-        "会话 {session} 的请求 {number} 已应答过，且内容不同。",
+        "会话 {session} 的请求 {number} 已应答过，且内容不同或时间已久。",
         "重发必须完全相同；新请求须用下一个编号。",
     ),
     Refusal.CREDIT_LIMIT_REACHED: Words(
@@ -446,9 +447,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.NO_SUPPLY: Words(
         "Nobody supplies traffic to {demander} at base station {base_station} now.",
-        "Ask somebody for a supply order (`qanat supply offer`), or raise the price you accept.",
+        "Ask somebody for a supply order (`qanat supply offer`), ask for less, or raise the price you accept.",
         "目前没有人在基站 {base_station} 向 {demander} 供应流量。",
-        "请他人发布供应单（`qanat supply offer`），或提高可接受的价格。",
+        "请他人发布供应单（`qanat supply offer`）、减少请求量，或提高可接受的价格。",
     ),
     Refusal.NO_SUPPLY_ORDER: Words(
         "{supplier} has no open supply order.",
@@ -473,6 +474,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Ask for less, choose another supplier, or ask {holder} for a new order.",
         "订单 {order} 在 {total} 字节中还剩 {left} 字节，不足以满足请求。",
         "请减少请求量、选择其他供应方，或请 {holder} 发布新订单。",
+    ),
+    Refusal.DEMAND_OBTAINED: Words(
+        "{demand} asks for no more than {total} octets here, and {demander} has obtained them.",
+        "Ask for more: `qanat demand open` gives a new passcode, `qanat terminal join` begins anew.",
+        "{demand} 在此最多请求 {total} 字节，{demander} 已全部获得。",
+        "请重新申请：`qanat demand open` 给出新口令，或重新运行 `qanat terminal join`。",
     ),
     Refusal.ORDER_USED_UP_TODAY: Words(
         "Order {order} has {left} octets left today of {per_day}: too few for what is asked.",

@@ -68,6 +68,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.ORDER_STOPPED: 410,
     Refusal.ORDER_EXPIRED: 410,
     Refusal.ORDER_EXHAUSTED: 402,
+    Refusal.DEMAND_OBTAINED: 402,
     Refusal.ORDER_USED_UP_TODAY: 402,
     Refusal.ORDER_NOT_FOR_YOU: 403,
     Refusal.ORDER_NOT_HERE: 403,

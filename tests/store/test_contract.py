@@ -341,7 +341,7 @@ def test_a_page_that_arrives_after_a_batch_was_lost_is_decided_on_when_the_store
         store = await Store(log, clock).open()
         await store.decide(fund("alice", 100, id="c"))
         await store.find(Account)  # no row is written any more
-        late = asyncio.create_task(store.decide(say("late", "s", 0, Event.FIRST)))
+        late = asyncio.ensure_future(store.decide(say("late", "s", 0, Event.FIRST)))
         await log.asked.wait()
         with pytest.raises(StoreFault):
             await store.decide(fund("alice", 100, id="d"))
@@ -357,7 +357,7 @@ def test_after_closing_nothing_more_is_taken_and_everything_acknowledged_is_kept
 ) -> None:
     async def story() -> None:
         store = await database.open(clock)
-        asked = [asyncio.create_task(store.decide(fund(f"s{n}", 10))) for n in range(50)]
+        asked = [asyncio.ensure_future(store.decide(fund(f"s{n}", 10))) for n in range(50)]
         await asked[0]
         await store.close()
         told = await asyncio.gather(*asked, return_exceptions=True)

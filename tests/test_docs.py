@@ -112,6 +112,22 @@ def test_the_readme_names_the_verbs_of_the_makefile() -> None:
     assert {"run", "test"} <= named
 
 
+def test_folders_that_the_documents_have_one_make_here_are_left_out_of_git() -> None:
+    shown = "".join(page.read_text(encoding="utf-8") for page in DOCUMENTS)
+    made = set(re.findall(r"(?m)^(?:\$ )?qanat (?:serve|terminal|station) .*--(?:data|state) (\w+)$", shown))
+    assert {"data", "device"} <= made
+    assert {f"/{folder}/" for folder in made} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
+def test_what_the_setup_installs_from_debian_is_named_with_the_dependencies() -> None:
+    named = (ROOT / "docs/dependencies.md").read_text().lower()
+    pairs = re.findall(
+        r"(?<=[ \"])([\w-]+):([\w-]+)", "".join(re.findall(r'want="[^\n]+', (ROOT / "setup.sh").read_text()))
+    )
+    assert len(pairs) > 10
+    assert [package for program, package in pairs if program.lower() not in named and package not in named] == []
+
+
 def test_dependencies_have_their_reasons() -> None:
     declared = re.findall(r'(?m)^    "([a-z0-9-]+)[>=;\[]', (ROOT / "pyproject.toml").read_text())
     reasons = (ROOT / "docs/dependencies.md").read_text()

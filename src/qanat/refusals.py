@@ -42,6 +42,7 @@ class Refusal(StrEnum):
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
     WALLET_TOO_SMALL = "wallet_too_small"
+    TOO_MANY_BUCKETS = "too_many_buckets"
     # vouchers
     MISSPELT_VOUCHER = "misspelt_voucher"
     UNKNOWN_VOUCHER = "unknown_voucher"
@@ -57,6 +58,7 @@ class Refusal(StrEnum):
     CREDIT_LIMIT_REACHED = "credit_limit_reached"
     UNITS_USED_UP = "units_used_up"
     ALL_OR_NOTHING = "all_or_nothing"
+    TOO_MANY_QUOTAS = "too_many_quotas"
     UNKNOWN_SESSION = "unknown_session"
     SESSION_CLOSED = "session_closed"
     SESSION_OPEN = "session_open"
@@ -82,6 +84,7 @@ class Refusal(StrEnum):
     ORDER_EXPIRED = "order_expired"
     ORDER_EXHAUSTED = "order_exhausted"
     ORDER_USED_UP_TODAY = "order_used_up_today"
+    DEMAND_OBTAINED = "demand_obtained"
     ORDER_NOT_FOR_YOU = "order_not_for_you"
     ORDER_NOT_HERE = "order_not_here"
     PRICE_TOO_HIGH = "price_too_high"
@@ -170,9 +173,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.BOUND_TO_ANOTHER: Words(
         "{thing} is bound to another subscriber.",
-        "The subscriber it is bound to must release it first.",
+        "Its subscriber or operator ends that with `qanat terminal revoke`; then enrol anew, with a new key and code.",
         "{thing} 已绑定另一用户。",
-        "须先由其绑定的用户解除绑定。",
+        "须先由其用户或运营商用 `qanat terminal revoke` 解除绑定，再用新密钥和新注册码重新注册。",
     ),
     Refusal.NO_IDENTITY: Words(
         "The request names no subscriber.",
@@ -276,6 +279,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
         "先充值：`qanat pay-in`，然后再试。",
     ),
+    Refusal.TOO_MANY_BUCKETS: Words(
+        "{subscriber} has {buckets} buckets that are not used up, the most there may be.",
+        "Let some be used up or expire first; give more at a time.",
+        "{subscriber} 有 {buckets} 份未用完的流量，已达上限。",
+        "请等其中一些用完或到期；每次请多充一些。",
+    ),
     Refusal.MISSPELT_VOUCHER: Words(
         "This is no voucher's code: its check symbol does not fit.",
         "Type it again, letter by letter: 16 symbols; case and dashes do not matter.",
@@ -327,7 +336,7 @@ WORDS: Final[dict[Refusal, Words]] = {
     Refusal.REQUEST_REUSED: Words(
         "Request {number} of session {session} was answered before, with other contents or long ago.",
         "A repeat must be identical; a new request needs the next number.",
-        "会话 {session} 的请求 {number} 已应答过，且内容不同。",
+        "会话 {session} 的请求 {number} 已应答过，且内容不同或时间已久。",
         "重发必须完全相同；新请求须用下一个编号。",
     ),
     Refusal.CREDIT_LIMIT_REACHED: Words(
@@ -347,6 +356,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Ask for no more than what is available, or buy a plan.",
         "请求 {wanted} 字节，可用 {available} 字节；该套餐要么全给，要么不给。",
         "请求不超过可用量，或购买套餐。",
+    ),
+    Refusal.TOO_MANY_QUOTAS: Words(
+        "Session {session} holds {quotas} quotas, the most that one may have.",
+        "Report and give up quotas that are not used, or charge fewer rating groups in one session.",
+        "会话 {session} 持有 {quotas} 个配额，已达上限。",
+        "请上报并归还不用的配额，或在一个会话中使用较少的费率组。",
     ),
     Refusal.UNKNOWN_SESSION: Words(
         "There is no session {session}.",
@@ -446,9 +461,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.NO_SUPPLY: Words(
         "Nobody supplies traffic to {demander} at base station {base_station} now.",
-        "Ask somebody for a supply order (`qanat supply offer`), or raise the price you accept.",
+        "Ask somebody for a supply order (`qanat supply offer`), ask for less, or raise the price you accept.",
         "目前没有人在基站 {base_station} 向 {demander} 供应流量。",
-        "请他人发布供应单（`qanat supply offer`），或提高可接受的价格。",
+        "请他人发布供应单（`qanat supply offer`）、减少请求量，或提高可接受的价格。",
     ),
     Refusal.NO_SUPPLY_ORDER: Words(
         "{supplier} has no open supply order.",
@@ -473,6 +488,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Ask for less, choose another supplier, or ask {holder} for a new order.",
         "订单 {order} 在 {total} 字节中还剩 {left} 字节，不足以满足请求。",
         "请减少请求量、选择其他供应方，或请 {holder} 发布新订单。",
+    ),
+    Refusal.DEMAND_OBTAINED: Words(
+        "{demand} asks for no more than {total} octets here, and {demander} has obtained them.",
+        "Ask for more: `qanat demand open` gives a new passcode, `qanat terminal join` begins anew.",
+        "{demand} 在此最多请求 {total} 字节，{demander} 已全部获得。",
+        "请重新申请：`qanat demand open` 给出新口令，或重新运行 `qanat terminal join`。",
     ),
     Refusal.ORDER_USED_UP_TODAY: Words(
         "Order {order} has {left} octets left today of {per_day}: too few for what is asked.",

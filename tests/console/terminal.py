@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -13,6 +14,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tests.console.running import Shell
 
@@ -66,3 +68,24 @@ def at_terminal(shell: Shell, *arguments: str, columns: int = 100, lines: int = 
             process.send_signal(signal.SIGKILL)
             process.wait()
         os.close(screen)
+
+
+def on_a_terminal(shell: Shell, *words: str, columns: int) -> list[str]:
+    """Run a command on a terminal of so many columns and return the lines it wrote."""
+    near, far = os.openpty()
+    termios.tcsetwinsize(far, (24, columns))
+    command = [sys.executable, "-m", "qanat.console.main", *words]
+    known = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(command, cwd=shell.directory, env=known | {"TERM": "xterm"}, stdout=far) as running:
+        os.close(far)
+        written = b"".join(iter(partial(_read, near), b""))
+    os.close(near)
+    assert running.returncode == 0
+    return re.sub(r"\x1b\[\d*m|\r", "", written.decode()).splitlines()
+
+
+def _read(near: int) -> bytes:
+    try:
+        return os.read(near, 4096)
+    except OSError:  # nobody has the other end any more
+        return b""

@@ -6,13 +6,12 @@ import re
 import shlex
 import subprocess
 import sys
-import termios
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.console.running import Serving, Shell
+from tests.console.terminal import on_a_terminal
 
 
 def _json(shell: Shell, *arguments: str) -> Any:
@@ -221,27 +220,6 @@ def test_what_only_the_server_sees_to_be_wrong_is_a_usage_error_too(shell: Shell
     assert "unknown_operator" in shell.qanat("subscriber", "create", "alice", "--operator", "nobody", status=1)
 
 
-def on_a_terminal(shell: Shell, *words: str, columns: int) -> list[str]:
-    """Run a command on a terminal of so many columns and return the lines it wrote."""
-    near, far = os.openpty()
-    termios.tcsetwinsize(far, (24, columns))
-    command = [sys.executable, "-m", "qanat.console.main", *words]
-    known = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
-    with subprocess.Popen(command, cwd=shell.directory, env=known | {"TERM": "xterm"}, stdout=far) as running:
-        os.close(far)
-        written = b"".join(iter(partial(_read, near), b""))
-    os.close(near)
-    assert running.returncode == 0
-    return re.sub(r"\x1b\[\d*m|\r", "", written.decode()).splitlines()
-
-
-def _read(near: int) -> bytes:
-    try:
-        return os.read(near, 4096)
-    except OSError:  # nobody has the other end any more
-        return b""
-
-
 @pytest.mark.usefixtures("server")
 def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell) -> None:
     for name in ("alice", "bob"):
@@ -250,7 +228,7 @@ def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell)
     wide = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=120)
     assert wide[0].startswith("order")
     assert wide[1].startswith(order)
-    narrow = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=60)
+    narrow = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=40)
     assert [line.split()[-1] for line in narrow[:2]] == [order, "open"]
     assert len(narrow) == 7
 

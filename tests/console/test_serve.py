@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -119,6 +121,17 @@ def test_a_file_that_another_server_serves_is_left_to_it_until_that_is_gone_howe
         with serving(shell) as successor:
             shell.qanat("subscriber", "create", "bob")
             assert successor.stop()[0] == 0
+
+
+def test_who_writes_to_the_file_is_waited_for_with_a_word_and_not_for_ever(shell: Shell) -> None:
+    with serving(shell) as server:
+        server.stop()
+    with closing(sqlite3.connect(shell.directory / "data" / "qanat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said = shell.qanat("serve", "--http", "127.0.0.1:0", status=1)
+    word, _, end = said.partition("waiting for another program that writes to the database")
+    assert "Error" not in word
+    assert "Another program holds the file; close it." in end
 
 
 @pytest.mark.parametrize(

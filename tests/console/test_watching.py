@@ -6,10 +6,13 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
+from tests.server.live import live_server
+from tests.server.online import enrolled, go_online
 
 from qanat.console.watch import sparkline
 
@@ -69,6 +72,29 @@ def test_programs_get_one_object_a_line_and_may_stop_reading(shell: Shell, serve
     assert watching.stderr
     assert watching.stderr.read() == ""
     assert watching.wait(20) == 0
+
+
+def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path: Path) -> None:
+    with live_server(tmp_path) as live:
+        for seed, name in ((1, "alice"), (2, "bob")):
+            go_online(enrolled(live, name, seed=seed), f"s{seed}")
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+        assert "leave --subscriber and --after out" in shell.qanat("sessions", "--watch", "--after", "x", status=2)
+        with at_terminal(shell, "sessions", "--watch", "--limit", "1") as terminal:
+            terminal.until("1 slower ones")
+            assert terminal.interrupt() == 0
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "qanat.console.main", "sessions", "--watch", "--limit", "1", "--json"],
+            cwd=shell.directory,
+            env=shell.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert watching.stdout
+        event = json.loads(watching.stdout.readline())
+        assert (event["live"], len(event["sessions"])) == (2, 1)
+        watching.stdout.close()
+        assert watching.wait(20) == 0
 
 
 def test_an_interrupt_while_writing_lines_is_no_failure(shell: Shell, server: Serving) -> None:

@@ -207,6 +207,20 @@ def test_an_order_covers_what_is_asked_for_or_says_what_is_left(market: World) -
     assert isinstance(market.admit("bob", to="alice", octets=3_000), Admitted)
 
 
+def test_of_several_orders_the_one_that_is_not_used_up_says_why_it_does_not_serve(world: World) -> None:
+    world.buy("alice", 50_000)
+    world.offer("alice", total=2_000)
+    gateway = online(world, "bob", to="alice")
+    gateway.pass_(600)
+    gateway.finish()
+    world.deliver()
+    world.offer("alice", total=9_000)
+    outcome = world.admit("bob", to="alice", octets=20_000)
+    assert refused(outcome) is Refusal.ORDER_EXHAUSTED
+    assert isinstance(outcome, Refused)
+    assert outcome.facts["left"] == 9_000, "who asks for less is served by this one"
+
+
 def test_an_order_that_has_less_than_a_packet_left_gives_way_to_a_younger_one(world: World) -> None:
     world.buy("alice", 50_000)
     world.offer("alice", total=2_000)
@@ -371,12 +385,14 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     gateway = Gateway(market, admitted)
     gateway.pass_(500)
     gateway.say("intermediate")
-    assert gateway.refusal == Refusal.ORDER_EXHAUSTED
+    assert gateway.refusal == Refusal.DEMAND_OBTAINED
     gateway.finish()
     market.deliver()
     again = market.ask(admission)
-    assert refused(again) is Refusal.ORDER_EXHAUSTED
-    assert again.sentence == "Order dem-bob has 0 octets left of 500: too few for what is asked."
+    assert refused(again) is Refusal.DEMAND_OBTAINED
+    assert isinstance(again, Refused)
+    assert again.sentence == "dem-bob asks for no more than 500 octets here, and bob has obtained them."
+    assert "ask bob" not in again.cure, "it is bob who reads it"
 
 
 def served(world: World, admission: Admission, *, at: str = "bst-carol") -> Gateway:
@@ -408,12 +424,12 @@ def test_late_reports_never_take_a_demand_order_beyond_its_total(world: World) -
     third.pass_(500)
     third.finish()
     fall_silent(world)
-    assert refused(world.ask(admission)) is Refusal.ORDER_EXHAUSTED
+    assert refused(world.ask(admission)) is Refusal.DEMAND_OBTAINED
     first.pass_(1_000)
     second.pass_(700)
     world.deliver()
     assert world.obtained("bob") == 2_400
-    assert refused(world.ask(admission)) is Refusal.ORDER_EXHAUSTED, "100 are with the second one still"
+    assert refused(world.ask(admission)) is Refusal.DEMAND_OBTAINED, "100 are with the second one still"
     world.clock.advance(31 * DAY)
     world.sweep()
     world.buy("alice", 5_000)
@@ -451,6 +467,7 @@ def test_a_wrong_passcode_and_one_of_a_stopped_order_are_refused(market: World) 
     order = demand(market)
     unknown = market.ask(Admission(passcode="PASS-WORD"))
     assert refused(unknown) is Refusal.UNKNOWN_PASSCODE
+    assert isinstance(unknown, Refused)
     assert "`qanat demand open`" in unknown.cure
     market.decide(partial(stop_demand, order=order))
     assert refused(market.ask(Admission(passcode="PASS-CODE"))) is Refusal.ORDER_STOPPED

@@ -149,7 +149,7 @@ def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:
     gateway.say("intermediate")
     assert gateway.room() == 1_200
     gateway.say("intermediate")
-    assert gateway.refusal == Refusal.ORDER_EXHAUSTED
+    assert gateway.refusal == Refusal.DEMAND_OBTAINED
     gateway.finish()
 
 
@@ -551,6 +551,22 @@ def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world
         world.desk.all(Dispute, owner)[0].note == "a firewall dropped it"
         for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
     )
+
+
+def test_of_two_operators_who_settle_a_dispute_at_once_the_later_is_heard_by_everybody(market: World) -> None:
+    gateway = online(market, "bob", to="alice")
+    gateway.send(gateway.row(gateway.held[0].quota, 1_300))
+    gateway.finish()
+    market.deliver()
+    for name in ("bob", "alice"):  # whose parcels cross
+        (dispute,) = market.desk.all(Dispute, subscriber_owner(name))
+        market.clock.advance(1)
+        market.decide(partial(disputes.settle_dispute, dispute=dispute, note=f"said with {name}"))
+    market.deliver()
+    copies = [
+        market.desk.all(Dispute, owner)[0] for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
+    ]
+    assert {copy.note for copy in copies} == {"said with alice"}
 
 
 def test_a_late_report_that_makes_the_counts_fit_is_seen_on_the_dispute(world: World) -> None:

@@ -18,9 +18,19 @@ def test_a_token_stands_for_who_signed_in_until_it_runs_out(world: World) -> Non
     alice = world.subscriber("alice")
     world.do(lambda work: set_password(work, alice.owner, "hash"))
     assert world.do(lambda work: password_hash_of(work, "alice")) == "hash"
-    world.do(lambda work: sign_in(work, name="alice", token="secret", until=later(work.now, HOUR)))
+    world.do(lambda work: sign_in(work, name="alice", checked="hash", token="secret", until=later(work.now, HOUR)))
     assert done(world.do(lambda work: caller_of(work, "secret"))) == Caller(who="alice", role="subscriber")
     world.clock.advance(HOUR)
+    assert reason(world.do(lambda work: caller_of(work, "secret"))) is Refusal.SIGNED_OUT
+
+
+def test_a_password_that_was_changed_while_it_was_checked_opens_nothing(world: World) -> None:
+    alice = world.subscriber("alice")
+    world.do(lambda work: set_password(work, alice.owner, "the stolen one's hash"))
+    checked = world.do(lambda work: password_hash_of(work, "alice")) or ""
+    world.do(lambda work: set_password(work, alice.owner, "another hash"))
+    barred = world.do(lambda work: sign_in(work, name="alice", checked=checked, token="secret", until=None))
+    assert reason(barred) is Refusal.WRONG_SIGN_IN
     assert reason(world.do(lambda work: caller_of(work, "secret"))) is Refusal.SIGNED_OUT
 
 

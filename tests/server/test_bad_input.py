@@ -49,6 +49,21 @@ def test_a_wrong_amount_names_the_field_and_changes_nothing(live: Live, body: An
     assert live.get("/v1/subscribers/alice/balance").json()["buckets"] == []
 
 
+@pytest.mark.parametrize("hours", [0, 876_001, 10**12, 10**30])
+@pytest.mark.parametrize("orders", ["supply-orders", "demand-orders"])
+def test_an_order_ends_while_there_is_a_calendar(live: Live, orders: str, hours: int) -> None:
+    alice = live.sign_in("alice")
+    wrong = live.post(f"/v1/me/{orders}", {"octets": 1, "hours": hours}, token=alice)
+    assert _problem(wrong, 422, "bad_input")["field"] == "hours"
+    assert live.done(f"/v1/me/{orders}", {"octets": 1, "hours": 876_000}, token=alice)["until"]
+
+
+@pytest.mark.parametrize("period", ["２０２３-11", "2023-13", "2023-1"])
+def test_a_month_is_written_one_way_only(live: Live, period: str) -> None:
+    for answer in (live.get(f"/v1/settlements/{period}"), live.post(f"/v1/settlements/{period}/closing")):
+        assert _problem(answer, 422, "bad_input")["field"] == "period"
+
+
 @pytest.mark.parametrize(
     "content", [b"", b'{"octets": 1', b"\xff\xfe", b"{'octets': 1}", b'{"octets": ' + b"9" * 5000 + b"}", b"[" * 60_000]
 )
@@ -212,8 +227,14 @@ def test_an_enrolment_must_be_signed_with_the_key_it_brings(live: Live) -> None:
     code = live.done("/v1/codes", {})["code"]
     honest, thief = Device(live), Device(live, seed=2)
     body = {"code": code, "public_key": honest.public_key, "hardware": "", "serial": "i", "version": ""}
-    _problem(thief.send("POST", "/v1/terminals", body, key_id=thief.public_key), 401, "wrong_signature")
-    _problem(thief.send("POST", "/v1/terminals", body, key_id=honest.public_key), 401, "wrong_signature")
+    for path in ("/v1/terminals", "/v1/base-stations"):
+        _problem(thief.send("POST", path, body, key_id=thief.public_key), 401, "wrong_signature")
+        _problem(thief.send("POST", path, body, key_id=honest.public_key), 401, "wrong_signature")
+        two_lines = {**body, "serial": "i\n"}
+        assert (
+            _problem(honest.send("POST", path, two_lines, key_id=honest.public_key), 422, "bad_input")["field"]
+            == "serial"
+        )
     assert _problem(thief.send("POST", "/v1/terminals", body, key_id="x"), 422, "bad_input")["field"] == "public_key"
     assert live.get("/v1/terminals").json()["terminals"] == []
 

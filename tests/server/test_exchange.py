@@ -6,7 +6,7 @@ import csv
 
 import pytest
 from tests.server.live import Live
-from tests.server.market import Market, open_market
+from tests.server.market import PASSWORD, Market, open_market
 
 
 @pytest.fixture
@@ -117,6 +117,37 @@ def test_nobody_opens_or_stops_orders_for_somebody_else(market: Market) -> None:
     assert market.live.post(f"/v1/me/supply-orders/{order}/stop", {}, token=token).json()["reason"] == "unknown_order"
     both = market.live.post("/v1/me/supply-orders", {"octets": 1, "person": "a", "circle": "b"}, token=token)
     assert both.status_code == 422
+
+
+def test_the_suppliers_operator_is_told_why_a_trade_was_refused_though_the_demander_is_anothers(market: Market) -> None:
+    order = market.does("alice", "/supply-orders", {"octets": 1_000_000})["order"]
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    market.asks(trade, 0, "first", used={}, wants=100_000)
+    market.does("alice", f"/supply-orders/{order}/stop")
+    market.live.done("/v1/operators/north/staff", {"name": "nils", "password": PASSWORD})
+    token = market.live.done("/v1/sign-in", {"name": "nils", "password": PASSWORD}, token="")["token"]
+    why = market.live.get(f"/v1/sessions/{trade}/why", token=token).json()
+    assert [one["reason"] for one in why["refusals"]] == ["order_stopped"]
+
+
+def test_staff_of_an_operator_sees_its_own_position_and_who_pays_it(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
+    market.live.done("/v1/operators", {"name": "east"})
+    seen = {}
+    for operator in ("north", "east"):
+        market.live.done(f"/v1/operators/{operator}/staff", {"name": f"nils-{operator}", "password": PASSWORD})
+        token = market.live.done("/v1/sign-in", {"name": f"nils-{operator}", "password": PASSWORD}, token="")["token"]
+        seen[operator] = market.live.get("/v1/settlements/2023-11", token=token).json()
+        assert market.live.post("/v1/settlements/2023-11/closing", token=token).status_code == 403
+    assert [(one["operator"], one["unit"], one["net"]) for one in seen["north"]["positions"]] == [
+        ("north", "octets", 70_000)
+    ]
+    assert [(one["debtor"], one["creditor"]) for one in seen["north"]["transfers"]] == [("south", "north")]
+    assert (seen["north"]["trades"], seen["east"]["trades"]) == (1, 0)
+    assert (seen["east"]["positions"], seen["east"]["transfers"]) == ([], [])
 
 
 def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:

@@ -46,3 +46,23 @@ def test_staff_reads_its_own_operators_records_in_full_pieces(live: Live, staffe
 
 def test_a_piece_that_ends_with_the_list_says_so(live: Live, staffed: str) -> None:
     assert live.get("/v1/subscribers?limit=7").json()["next"] == ""
+
+
+def test_plans_are_shown_to_those_who_sell_them_and_to_those_who_may_buy_them(live: Live, staffed: str) -> None:
+    """What another operator sells at which price, and how often, is no business of a competitor."""
+    for operator in ("north", "south"):
+        for kind in ("old", "new"):
+            plan = {"name": f"{operator}-{kind}", "octets": 1, "valid_days": 1, "price": 1, "operator": operator}
+            live.done("/v1/plans", plan | {"stock": 5})
+        live.done(f"/v1/plans/{operator}-old/withdrawal")
+    live.done("/v1/subscribers/s0/password", {"password": "correct horse"})
+    bought = live.done("/v1/sign-in", {"name": "s0", "password": "correct horse"}, token="")["token"]
+    seen = {
+        who: [one["name"] for one in whole(live, "/v1/plans", "plans", token=token, limit=1)]
+        for who, token in (("staff", staffed), ("subscriber", bought), ("administrator", None))
+    }
+    assert seen == {
+        "staff": ["south-new", "south-old"],
+        "subscriber": ["south-new"],
+        "administrator": ["north-new", "north-old", "south-new", "south-old"],
+    }

@@ -132,6 +132,14 @@ def test_staff_finds_its_own_operators_subscribers_only(live: Live, staffed: str
     ]
 
 
+def test_staff_finds_its_own_however_many_of_others_stand_before_them(live: Live, staffed: str) -> None:
+    for number in range(25):
+        live.done("/v1/subscribers", {"name": f"anna{number}", "operator": "north"})
+    live.done("/v1/subscribers", {"name": "annette", "operator": "south"})
+    found = live.get("/v1/search", params={"q": "ann"}, token=staffed).json()["hits"]
+    assert [one["name"] for one in found] == ["annette"]
+
+
 def test_refusals_are_counted_by_reason_with_the_newest_of_each(live: Live) -> None:
     device = enrolled(live, "alice", octets=0)
     for number in range(3):

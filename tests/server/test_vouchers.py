@@ -84,6 +84,13 @@ def test_guessing_is_bounded(live: Live) -> None:
     assert redeem(live, unknown[0], alice)[0] == 404
 
 
+def test_a_stranger_at_the_door_keeps_nobody_from_redeeming(live: Live) -> None:
+    alice = live.sign_in("alice")
+    for _ in range(6):
+        live.post("/v1/sign-in", {"name": "voucher subscriber/alice", "password": "a guess"}, token="")
+    assert redeem(live, make(live)[0], alice)[0] == 201
+
+
 def test_right_codes_are_no_tries_and_a_repeat_of_one_buys_no_more(live: Live) -> None:
     alice = live.sign_in("alice")
     codes = make(live, count=10)

@@ -42,7 +42,7 @@ def list_base_stations(client: Client, subscriber: str | None, mine: bool, after
     keys = ("base_station", "identity", "state", "subscriber", "operator", "place", "hardware")
     rows = [[one[key] or "–" for key in keys] for one in found["base_stations"]]
     columns = ("base station", *keys[1:])
-    show(columns, rows, empty="No base station yet: `qanat station code`.")
+    show(columns, rows, empty="No base station yet: `qanat station code`.", spare=["hardware", "operator", "place"])
     say_more(found)
     return found
 

@@ -11,7 +11,9 @@ from qanat.console.tables import moment, money, say, say_more, show, size
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 _currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
-_hours = click.option("--hours", type=click.IntRange(min=1), help="Until so many hours from now; else without end.")
+_hours = click.option(
+    "--hours", type=click.IntRange(1, 876_000), help="Until so many hours from now; else without end."
+)
 
 
 @click.command()
@@ -78,9 +80,8 @@ def list_supply(client: Client, subscriber: str | None) -> Json:
         )
         for one in found["orders"]
     ]
-    show(
-        ("order", "state", "octets", "given", "for", "price of 1 GB", "until (UTC)"), rows, empty="No supply order yet."
-    )
+    columns = ("order", "state", "octets", "given", "for", "price of 1 GB", "until (UTC)")
+    show(columns, rows, empty="No supply order yet.", spare=["price of 1 GB"])
     return found
 
 
@@ -126,7 +127,12 @@ def offers(client: Client, subscriber: str | None) -> Json:
         for one in found["offers"]
     ]
     columns = ("supplier", "identity code", "octets", "price of 1 GB", "until (UTC)", "where")
-    show(columns, rows, empty="Nobody offers you anything now; ask somebody for `qanat supply offer`.")
+    show(
+        columns,
+        rows,
+        empty="Nobody offers you anything now; ask somebody for `qanat supply offer`.",
+        spare=["until (UTC)"],
+    )
     return found
 
 
@@ -281,7 +287,7 @@ def _show_trades(found: list[Json]) -> None:
         for one in found
     ]
     columns = ("trade", "supplier", "demander", "base station", "state", "octets", "price of 1 GB", "begun (UTC)")
-    show(columns, rows, empty="No trade yet.")
+    show(columns, rows, empty="No trade yet.", spare=["price of 1 GB", "begun (UTC)", "base station"])
 
 
 def _named(subscriber: str | None) -> str:

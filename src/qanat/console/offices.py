@@ -104,7 +104,7 @@ def list_plans(client: Client, after: str) -> Json:
         for one in found["plans"]
     ]
     columns = ("plan", "operator", "size", "days", "price", "priority", "on sale")
-    show(columns, rows, empty="No plan yet: `qanat plan create`.")
+    show(columns, rows, empty="No plan yet: `qanat plan create`.", spare=["operator"])
     say_more(found)
     return found
 
@@ -158,7 +158,12 @@ def list_sims(client: Client, prefix: str, limit: int, after: str) -> Json:
     """List cloud SIMs, and how the pools stand."""
     found = client.get("/v1/sims", limit=limit, prefix=prefix, after=after)
     keys = ("iccid", "imsi", "operator", "state", "terminal", "subscriber")
-    show(keys, _rows(found["sims"], *keys), empty="No cloud SIM yet: `qanat sim make --count 100`.")
+    show(
+        keys,
+        _rows(found["sims"], *keys),
+        empty="No cloud SIM yet: `qanat sim make --count 100`.",
+        spare=["operator", "terminal"],
+    )
     say_more(found)
     for pool in found["pools"]:
         say(f"Pool of {pool['operator']}: {pool['free']} free of {pool['profiles']}.")

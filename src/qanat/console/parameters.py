@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
-_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 class Read(click.ParamType[T], Generic[T]):
@@ -85,9 +85,13 @@ AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on 
 """Of a list in pieces; ``say_more`` says what to give it."""
 
 
+def typed(parameter: str) -> bool:
+    """Tell what was said from what is the default."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
+
+
 def refuse_pieces() -> None:
     """Refuse --limit and --after where a list comes whole, instead of passing them over."""
-    context = click.get_current_context()
     for name in ("limit", "after"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if typed(name):
             raise click.UsageError(f"the list of one subscriber always comes whole: leave --{name} out.")

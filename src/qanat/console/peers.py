@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.tables import moment, say, show
+from qanat.console.tables import lately, say, show
 
 
 @click.group()
@@ -16,7 +16,10 @@ def peer() -> None:
 @peer.command("list")
 @remote
 def list_peers(client: Client) -> Json:
-    """List accepted peers, and strangers who were turned away."""
+    """List accepted peers, and strangers who were turned away.
+
+    "followed" tells how many of our re-authorisations a peer acted on.
+    """
     found = client.get("/v1/peers")
     rows = [
         (
@@ -25,11 +28,11 @@ def list_peers(client: Client) -> Json:
             one["profile"] or "–",
             one["connections"],
             f"{one['followed']} of {one['told']}" if one["told"] else "–",
-            moment(one["last_at"]) if one["last_at"] else "–",
+            lately(one["last_at"] or None),
         )
         for one in found["peers"]
     ]
-    columns = ("peer", "state", "profile", "connections", "re-authorisations followed", "since (UTC)")
+    columns = ("peer", "state", "profile", "connections", "followed", "since (UTC)")
     show(columns, rows, empty="No peer yet; whoever connects is shown here.")
     strangers = [one["origin_host"] for one in found["peers"] if one["state"].startswith("turned away")]
     if strangers:

@@ -44,7 +44,9 @@ def list_subscribers(client: Client, prefix: str, limit: int, after: str) -> Jso
     found = client.get("/v1/subscribers", prefix=prefix, limit=limit, after=after)
     keys = ("name", "operator", "status", "imsi", "msisdn", "display_name")
     rows = [[one[key] for key in keys] for one in found["subscribers"]]
-    show(("subscriber", *keys[1:-1], "name"), rows, empty="No subscriber yet: `qanat subscriber create`.")
+    show(
+        ("subscriber", *keys[1:-1], "name"), rows, empty="No subscriber yet: `qanat subscriber create`.", spare=["name"]
+    )
     say_more(found)
     return found
 

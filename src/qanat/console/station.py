@@ -86,6 +86,14 @@ def enrol(
 @click.option("--page-key", type=_FILE, metavar="FILE", help="Its key, in PEM.")
 @click.option("--free", multiple=True, metavar="URL", help="Another server that is reached uncharged; repeatable.")
 @click.option("--report-interval", type=click.IntRange(1, 86_400), metavar="SECONDS", help="Overrules the server's.")
+@click.option(
+    "--idle-end",
+    type=click.IntRange(1, 86_400),
+    default=1_800,
+    show_default=True,
+    metavar="SECONDS",
+    help="End a session when not one octet has passed for so long.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @_state_option
 def run(
@@ -99,6 +107,7 @@ def run(
     page_key: Path | None,
     free: tuple[str, ...],
     report_interval: int | None,
+    idle_end: int,
     as_json: bool,
     state: Path | None,
 ) -> None:
@@ -107,6 +116,7 @@ def run(
     from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
     from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
+    from qanat.units import SECOND, Millis  # noqa: PLC0415
 
     clock = SystemClock()
     _or_exit(
@@ -118,6 +128,7 @@ def run(
             page_tls=_page_tls(page_tls_port, page_name, page_cert, page_key),
             free=list(free),
             report_interval_s=report_interval,
+            idle_end=Millis(idle_end * SECOND),
             log=JsonLog(clock) if as_json else PlainLog(clock),
             clock=clock,
         )

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final, Self
 
 import click
 
 from qanat.units import Unit, format_count, format_money, format_size
+
+_STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor or turns its lines around: C0, C1, and the marks of Unicode's annex 9."""
+
+
+class Cell(str):
+    """A text with a shorter one, for where there is little room."""
+
+    short: str
+
+    def __new__(cls, text: str, short: str) -> Self:
+        cell = super().__new__(cls, text)
+        cell.short = short
+        return cell
 
 
 def wants_json() -> bool:
@@ -18,12 +33,17 @@ def wants_json() -> bool:
 def say(sentence: str) -> None:
     """Print a sentence, unless the output is for a program."""
     if not wants_json():
-        click.echo(sentence)
+        click.echo("\n".join(map(plain, sentence.split("\n"))))
 
 
-def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print a table, or a sentence when there is nothing to put in it."""
-    lines = [[str(cell) for cell in row] for row in rows]
+def plain(text: str) -> str:
+    """Return a line of text as it may be printed, whoever wrote it: names and reasons are strangers' as well."""
+    return _STEERS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, spare: Sequence[str] = ()) -> None:
+    """Print a table, or a sentence when there is nothing to put in it. In a narrow terminal ``spare`` is left out, in order."""
+    lines = [[cell if isinstance(cell, Cell) else plain(str(cell)) for cell in row] for row in rows]
     if wants_json():
         return
     if not lines:
@@ -31,7 +51,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -
         return
     from qanat.console.drawn import draw  # noqa: PLC0415 - most commands draw nothing, and start a tenth sooner
 
-    draw(columns, lines)
+    draw(columns, lines, spare=spare)
 
 
 def say_more(found: dict[str, Any]) -> None:
@@ -41,8 +61,9 @@ def say_more(found: dict[str, Any]) -> None:
 
 
 def size(octets: int) -> str:
-    """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``."""
-    return f"{octets} B" if abs(octets) < 1000 else f"{format_size(octets)} ({octets:,})"
+    """Write octets readably and exactly: ``1.23 GB (1,234,567,890)``; only readably where there is little room."""
+    readable = format_size(octets)
+    return readable if abs(octets) < 1000 else Cell(f"{readable} ({octets:,})", short=readable)
 
 
 def amount(count: int, unit: Unit) -> str:
@@ -55,4 +76,14 @@ def money(amount: int, currency: str) -> str:
 
 
 def moment(text: str | None) -> str:
-    return "–" if text is None else text.replace("T", " ").removesuffix("Z")
+    """Write a moment to the second; to the minute where there is little room."""
+    if text is None:
+        return "–"
+    whole = text.replace("T", " ").removesuffix("Z")
+    return Cell(whole, short=whole[:16])
+
+
+def lately(text: str | None) -> str:
+    """Write a moment as ``moment`` does, of which the year needn't be said."""
+    whole = moment(text)
+    return Cell(whole, short=whole[5:16]) if text else whole

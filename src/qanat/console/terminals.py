@@ -60,7 +60,7 @@ def list_terminals(client: Client, subscriber: str | None, limit: int, after: st
     )
     keys = ("terminal", "state", "subscriber", "serial", "hardware", "iccid", "imsi")
     rows = [[one[key] or "–" for key in keys] for one in found["terminals"]]
-    show(keys, rows, empty="No terminal yet: `qanat terminal code`.")
+    show(keys, rows, empty="No terminal yet: `qanat terminal code`.", spare=["hardware", "iccid", "serial"])
     say_more(found)
     return found
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from qanat.console.client import Client, Json
 from qanat.console.standard import give_output_up
-from qanat.console.tables import wants_json
+from qanat.console.tables import plain, wants_json
 from qanat.units import format_size
 
 _STREAM: Final = "/v1/pulse/stream"
@@ -36,15 +36,15 @@ _COLUMNS: Final[tuple[tuple[str, str, int], ...]] = (
 """Name, side, and how wide the terminal must be for it."""
 
 
-def watch_sessions(client: Client) -> NoReturn:
-    """Show live sessions until Ctrl-C."""
+def watch_sessions(client: Client, *, most: int | None = None) -> NoReturn:
+    """Show live sessions until Ctrl-C: so many, or as many as there is room for."""
     console = Console()
     if wants_json() or not console.is_terminal:
-        _print_lines(client)
+        _print_lines(client, most=most)
     past: list[int] = []
     with _until_interrupted(), Live(console=console, auto_refresh=False, transient=False) as live:
         for event in client.events(_STREAM):
-            live.update(_picture(event, past, width=console.width, rows=_BELOW_THE_PROMPT), refresh=True)
+            live.update(_picture(event, past, width=console.width, rows=most or _BELOW_THE_PROMPT), refresh=True)
     raise click.exceptions.Exit(0)
 
 
@@ -78,10 +78,12 @@ def _until_interrupted() -> Iterator[None]:
         return
 
 
-def _print_lines(client: Client) -> NoReturn:
+def _print_lines(client: Client, *, most: int | None = None) -> NoReturn:
     with _until_interrupted():
         try:
             for event in client.events(_STREAM):
+                if most is not None:
+                    del event.get("sessions", [])[most:]
                 click.echo(json.dumps(event, ensure_ascii=False) if wants_json() else _line(event))
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read has seen enough
@@ -134,7 +136,7 @@ def _cells(one: dict[str, Any]) -> dict[str, str]:
         "rate": f"{format_size(one['octets_per_s'])}/s",
         "used": format_size(one["used"]),
         "reserved": format_size(sum(quota["octets"] - quota["used"] for quota in one["quotas"])),
-        "holder": one["holder"] or "–",
+        "holder": plain(one["holder"]) or "–",
         "last (UTC)": str(one["last_at"])[11:19],
-        "session": one["session"],
+        "session": plain(one["session"]),
     }

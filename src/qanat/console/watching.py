@@ -5,24 +5,24 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, remote, segment
-from qanat.console.parameters import AFTER, refuse_pieces
-from qanat.console.tables import moment, say, say_more, show, size
+from qanat.console.parameters import AFTER, refuse_pieces, typed
+from qanat.console.tables import lately, moment, say, say_more, show, size
 
 
 @click.command()
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
-@click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest first, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest fifty at most, until Ctrl-C.")
 @remote
 def sessions(client: Client, subscriber: str | None, limit: int, after: str, watch: bool) -> Json:
     """List sessions: live ones, and those closed within a day."""
-    if watch and subscriber:
-        raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber out.")
+    if watch and (subscriber or after):
+        raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber and --after out.")
     if watch:
         from qanat.console.watch import watch_sessions  # noqa: PLC0415  # agents' small devices never load it
 
-        watch_sessions(client)
+        watch_sessions(client, most=limit if typed("limit") else None)
     if subscriber:
         refuse_pieces()
     found = (
@@ -55,9 +55,9 @@ def refusals(client: Client, limit: int, reason: str, by_reason: bool) -> Json:
         return _by_reason(client)
     found = client.get("/v1/refusals", limit=limit, reason=reason)
     rows = [
-        (moment(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in found["refusals"]
+        (lately(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in found["refusals"]
     ]
-    show(("last (UTC)", "who", "session", "reason", "times"), rows, empty="Nothing was refused.")
+    show(("last (UTC)", "who", "session", "reason", "times"), rows, empty="Nothing was refused.", spare=["who"])
     if rows:
         say("`qanat why 'SESSION'` tells the whole of it.")
     return found
@@ -69,7 +69,8 @@ def _by_reason(client: Client) -> Json:
         (one["reason"], one["times"], one["whom"], moment(one["newest"]["at"]), one["newest"]["sentence"])
         for one in found["reasons"]
     ]
-    show(("reason", "times", "to", "last (UTC)", "the newest"), rows, empty="Nothing was refused.")
+    columns = ("reason", "times", "to", "last (UTC)", "the newest")
+    show(columns, rows, empty="Nothing was refused.", spare=["the newest"])
     if not found["complete"]:
         say("More was refused than is counted at once.")
     return found
@@ -115,7 +116,12 @@ def search(client: Client, words: str) -> Json:
     """Find subscribers by the beginning of a name, IMSI or number, and anything by its identity code or id."""
     found = client.get("/v1/search", q=words)
     rows = [(one["kind"], one["name"], one["operator"], one["by"], one["detail"]) for one in found["hits"]]
-    show(("kind", "name", "operator", "found by", "detail"), rows, empty=f"Nothing begins with {words}.")
+    show(
+        ("kind", "name", "operator", "found by", "detail"),
+        rows,
+        empty=f"Nothing begins with {words}.",
+        spare=["detail"],
+    )
     return found
 
 
@@ -136,7 +142,8 @@ def reservations(client: Client, limit: int) -> Json:
         (f"{one['silent_s']} s", one["subscriber"], one["session"], size(one["octets"]), moment(one["deadline"]))
         for one in found["reservations"]
     ]
-    show(("silent for", "subscriber", "session", "octets", "released at (UTC)"), rows, empty="Nothing is reserved.")
+    columns = ("silent for", "subscriber", "session", "octets", "released at (UTC)")
+    show(columns, rows, empty="Nothing is reserved.", spare=["released at (UTC)"])
     return found
 
 
@@ -152,7 +159,7 @@ def changes(client: Client, limit: int, after: str) -> Json:
     """List who of the staff changed what in the last 400 days, newest first."""
     found = client.get("/v1/changes", limit=limit, after=after)
     rows = [(moment(one["at"]), one["who"], one["act"], one["target"], _said(one["said"])) for one in found["changes"]]
-    show(("when (UTC)", "who", "what", "on", "said"), rows, empty="Nothing was changed.")
+    show(("when (UTC)", "who", "what", "on", "said"), rows, empty="Nothing was changed.", spare=["said"])
     say_more(found)
     return found
 
@@ -183,9 +190,9 @@ def _show_sessions(found: list[Json]) -> None:
             one["state"],
             size(one["used"]),
             size(sum(quota["octets"] - quota["used"] for quota in one["quotas"])),
-            moment(one["last_at"]),
+            lately(one["last_at"]),
         )
         for one in found
     ]
     columns = ("session", "subscriber", "holder", "front", "state", "used", "reserved", "last (UTC)")
-    show(columns, rows, empty="No session.")
+    show(columns, rows, empty="No session.", spare=["front", "holder", "state", "last (UTC)"])

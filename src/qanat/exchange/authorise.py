@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from qanat.exchange.bounds import shortage, worth_serving
+from qanat.exchange.bounds import PACKET, shortage, worth_serving
 from qanat.exchange.identity import look_up
 from qanat.exchange.matching import ranked
 from qanat.exchange.obligations import partners
@@ -258,8 +258,8 @@ def _spent(work: Work, demander: Demander) -> Refused | None:
     order = work.get(DemandOrder, demander.subscriber.owner, demander.demand)
     if order is None or left_of_demand(work, order) > 0:
         return None
-    facts: dict[str, int | str] = {"order": order.id, "holder": order.demander, "left": 0, "total": order.total}
-    return Refused(Refusal.ORDER_EXHAUSTED, facts)
+    facts: dict[str, int | str] = {"demand": order.id, "demander": order.demander, "total": order.total}
+    return Refused(Refusal.DEMAND_OBTAINED, facts)
 
 
 # -- the supplier
@@ -332,8 +332,13 @@ def _barred(work: Work, order: SupplyOrder, demander: Demander, station: BaseSta
 
 def _nearest(reasons: list[Refused]) -> Refused:
     """Of several orders' reasons, tell the one that the demander can do most about: an order that is over is none."""
-    over = (Refusal.ORDER_STOPPED, Refusal.ORDER_EXPIRED)
-    return next((reason for reason in reasons if reason.reason not in over), reasons[0])
+    return next((reason for reason in reasons if not _is_over(reason)), reasons[0])
+
+
+def _is_over(refused: Refused) -> bool:
+    """Tell whether the order serves nobody any more, however little is asked for."""
+    used_up = refused.reason is Refusal.ORDER_EXHAUSTED and int(refused.facts["left"]) < PACKET
+    return used_up or refused.reason in (Refusal.ORDER_STOPPED, Refusal.ORDER_EXPIRED)
 
 
 def _swapped(thing: str, belongs_to: str, presented: str) -> Refused:

@@ -16,13 +16,13 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.units import MAX_OCTETS, Instant, Octets, format_instant
 
-_PACKET: Final = Octets(1_500)
+PACKET: Final = Octets(1_500)
 """The longest packet of most links (IEEE 802.3): what lets none through serves nobody."""
 
 
 def worth_serving(order: SupplyOrder) -> Octets:
     """Return the least that an order must cover for somebody who does not say how much: a packet, unless it was smaller."""
-    return Octets(min(_PACKET, order.total, order.per_day or _PACKET))
+    return Octets(min(PACKET, order.total, order.per_day or PACKET))
 
 
 def shortage(work: Work, order: SupplyOrder, *, wanted: int) -> Refused | None:
@@ -51,8 +51,8 @@ def room(work: Work, trade: Trade, order: SupplyOrder) -> Octets:
 def bounded_out(work: Work, trade: Trade, order: SupplyOrder) -> Refused | None:
     """Tell why nothing more can be promised to this trade, if so."""
     if trade.limit is not None and trade.counted + trade.outstanding >= trade.limit:
-        facts: dict[str, int | str] = {"order": trade.demand or trade.id, "holder": trade.demander}
-        return Refused(Refusal.ORDER_EXHAUSTED, {**facts, "left": 0, "total": trade.limit})
+        facts: dict[str, int | str] = {"demand": trade.demand or trade.id, "demander": trade.demander}
+        return Refused(Refusal.DEMAND_OBTAINED, {**facts, "total": trade.limit})
     return shortage(work, order, wanted=1)
 
 

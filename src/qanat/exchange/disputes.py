@@ -100,7 +100,7 @@ def settle_dispute(work: Work, dispute: Dispute, *, note: str) -> Dispute:
 
 
 def receive_copy(work: Work, parcel: Parcel) -> None:
-    """Take a copy that another page sent; a settled one stays settled."""
+    """Take a copy that another page sent; a settled one stays settled, and of two settlements the later stands."""
     facts = parcel.facts
     held = work.get(Dispute, parcel.target, str(facts["id"]))
     by_terminal = int(facts["by_terminal"])
@@ -119,8 +119,12 @@ def receive_copy(work: Work, parcel: Parcel) -> None:
         settled_at=Instant(int(facts["settled_at"])) or None,
         note=str(facts["note"]),
     )
-    if held is None or copy.settled_at or not held.settled_at:
+    if held is None or _settled(held) <= _settled(copy):
         work.put(copy)
+
+
+def _settled(dispute: Dispute) -> tuple[int, str]:
+    return dispute.settled_at or 0, dispute.note
 
 
 def _id(trade: Trade, about: About) -> str:

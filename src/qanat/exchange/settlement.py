@@ -69,6 +69,8 @@ class Clearing:
     """Fold a period's records in the order of their names, then ask."""
 
     records: int = 0
+    concerning: Counter[str] = field(default_factory=Counter)
+    """How many of them concern each operator."""
     _gross: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(unit, debtor, creditor) → amount."""
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
@@ -76,6 +78,7 @@ class Clearing:
     def add(self, record: ClearingRecord, text: str) -> None:
         """Take the next record, whose ``line`` is ``text``."""
         self.records += 1
+        self.concerning.update(record.operators())
         self._digest.update(text.encode())
         for unit, debtor, creditor, amount in record.claims():
             self._gross[unit, debtor, creditor] += amount

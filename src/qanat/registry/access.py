@@ -85,8 +85,10 @@ def password_hash_of(work: Work, name: str) -> str | None:
     return None
 
 
-def sign_in(work: Work, *, name: str, token: str, until: Instant | None) -> Caller:
-    """Give a token to somebody whose password was right."""
+def sign_in(work: Work, *, name: str, checked: str, token: str, until: Instant | None) -> Caller | Refused:
+    """Give a token to somebody whose password fitted the hash ``checked``, unless it was changed while that was computed."""
+    if password_hash_of(work, name) != checked:
+        return Refused(Refusal.WRONG_SIGN_IN)
     staff = work.get(Staff, staff_owner(name), name)
     caller = Caller(who=name, role=staff.role if staff else "subscriber", operator=staff.operator if staff else "")
     give_token(work, caller, token=token, until=until)

@@ -30,7 +30,7 @@ from qanat.server.supervisor import Supervisor
 from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
-from qanat.store.sole import sole_server
+from qanat.store.sole import is_held, sole_server
 from qanat.store.store import open_store
 from qanat.system import SystemClock, fresh_id, tune
 
@@ -52,7 +52,8 @@ class Front(Protocol):
 def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT and return the exit status.
 
-    ``announce`` gets the one line ``ready http=…`` once every listener is bound. Raises BadInput, StoreFault, CannotListen.
+    ``announce`` gets the one line ``ready http=…`` once every listener is bound. Raises BadInput, CannotListen, StoreFault;
+    Outdated also later.
     """
     configure(settings.log)
     raise_limit()
@@ -78,7 +79,7 @@ async def serve(
 ) -> None:
     """Serve until a signal says to stop, or the descriptor ``life`` says that who started us is gone.
 
-    Raises BadInput, StoreFault, CannotListen before it is ready.
+    Raises BadInput, StoreFault, CannotListen before it is ready; Outdated when it has stopped because it must.
     """
     stop = _stop_on_signals(life)
     clock = SystemClock()
@@ -87,13 +88,15 @@ async def serve(
         templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
         database = settings.store.database or f"sqlite:///{data / 'qanat.db'}"
         stack.enter_context(sole_server(database))
+        if is_held(database):
+            _log.warning("waiting for another program that writes to the database", database=database)
         store = await open_store(database, clock)
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
         await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
-        await _start_sweeper(stack, services)
+        await _start_sweeper(stack, services, stop)
         listening = fronts(services, place)
         addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
         if isinstance(gateways := listening.get("gy"), GyListener):
@@ -138,11 +141,13 @@ async def _start(stack: AsyncExitStack, front: Front) -> str:
     return address
 
 
-async def _start_sweeper(stack: AsyncExitStack, services: Services) -> None:
+async def _start_sweeper(stack: AsyncExitStack, services: Services, stop: asyncio.Event) -> None:
+    """Sweep until the stack unwinds; what ends the sweeper before stops the server, and is raised then."""
     sweeper = asyncio.create_task(
         sweep_for_ever(services.store, services.settings.sweeper, services.metrics, server=fresh_id("srv")),
         name="sweeper",
     )
+    sweeper.add_done_callback(lambda _: stop.set())
 
     async def cancel() -> None:
         sweeper.cancel()

@@ -10,12 +10,13 @@ from tests.agents.operator import Operator
 
 from qanat.agents.base_station import said
 from qanat.agents.base_station.guests import ADDRESSES_MAX, Guests
-from qanat.agents.base_station.session import Session
+from qanat.agents.base_station.ruleset import key_of
+from qanat.agents.base_station.session import LOOK_EVERY, Session
 from qanat.agents.kernel.neighbour import Address, LinkAddress
 from qanat.clock import ManualClock
 from qanat.simulation.exchange.gate import Gate
 from qanat.simulation.exchange.slots import MemorySlots
-from qanat.units import Instant
+from qanat.units import DAY, MINUTE, Instant, Millis
 from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageReport
 from qanat.wire.base_station import Admitted
 
@@ -58,13 +59,15 @@ class Host:
 class Place:
     """A base station with an operator that grants; nothing arrives and no fence is over before it is said so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_end: Millis = DAY) -> None:
         self.host = Host()
         self.operator = Operator(bought=50_000_000, quota_octets=5_000_000)
         slots = MemorySlots("jnl-1", guarded=lambda write: write())
-        self.guests = Guests(slots, self.host, log=lambda event, **facts: None, report_interval_s=None)
-        gate = Gate(1, passed=lambda counter, octets: None, went_dry=self.guests.ran_dry)
-        self.guests.resume(gate, self.host)
+        self.guests = Guests(
+            slots, self.host, log=lambda event, **facts: None, report_interval_s=None, idle_end=idle_end
+        )
+        self.gate = Gate(1, passed=lambda counter, octets: None, went_dry=self.guests.ran_dry)
+        self.guests.resume(self.gate, self.host)
 
     def admit(self, address: Address, link_address: LinkAddress) -> object:
         admitted = Admitted(
@@ -98,10 +101,62 @@ class Place:
     def deliver(self) -> None:
         sent, self.host.sent = self.host.sent, []
         for session, message in sent:
-            assert isinstance(message, Interrogation)
+            if isinstance(message, UsageReport):
+                session.confirmed(message, self.operator.report(message))
+                continue
             answer = self.operator.interrogate(message, self.host.now())
             assert isinstance(answer, InterrogationAnswer)
             session.answered(answer)
+
+    def pass_by(self, session: Session, span: Millis) -> None:
+        """Let time go by, looking as often as the holder does; what is said arrives and fences end at once."""
+        for _ in range(span // LOOK_EVERY):
+            self.host.clock.advance(LOOK_EVERY)
+            if session in self.guests.sessions.values():
+                session.tick()
+            self.fence()
+            self.deliver()
+
+
+def test_a_demander_who_walked_away_is_offline_after_so_long_without_an_octet_and_told_why() -> None:
+    """Its quotas end and are renewed meanwhile, which is no traffic."""
+    place = Place(idle_end=Millis(30 * MINUTE))
+    place.operator.validity_ms = 10 * MINUTE
+    session = place.online()
+    place.pass_by(session, Millis(25 * MINUTE))
+    place.gate.meet(key_of(HERE), PHONE, up=False, packets=1, size=40)
+    place.pass_by(session, Millis(29 * MINUTE))
+    assert place.guests.at(HERE) is session
+    place.pass_by(session, Millis(2 * MINUTE))
+    assert place.guests.sessions == {}
+    why = place.guests.ended_why[HERE]
+    assert (why.reason, why.facts) == ("idle", {"idle_s": 1_800})
+    assert "30 min" in why.sentence
+    assert "30 min" in why.sentence_zh
+    assert place.operator.available == 50_000_000 - 40, "what was left went back"
+
+
+def test_a_gate_that_is_shut_for_want_of_a_server_makes_nobody_idle() -> None:
+    place = Place(idle_end=Millis(30 * MINUTE))
+    place.operator.validity_ms = 10 * MINUTE
+    session = place.online()
+    place.host.clock.advance(11 * MINUTE)
+    for _ in range(600):
+        place.host.clock.advance(LOOK_EVERY)
+        session.tick()
+        place.fence()
+    place.deliver()
+    assert place.guests.at(HERE) is session
+    assert not session.is_ending
+
+
+def test_a_clock_that_is_set_makes_nobody_idle() -> None:
+    place = Place(idle_end=Millis(30 * MINUTE))
+    place.operator.validity_ms = 400 * DAY
+    session = place.online()
+    place.host.clock.advance(300 * DAY)
+    session.tick()
+    assert not session.is_ending
 
 
 def test_a_device_that_invents_addresses_without_end_is_followed_to_so_many_and_no_further() -> None:

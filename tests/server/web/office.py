@@ -25,10 +25,11 @@ PAGES = (
     "/ops/vouchers/may",
     "/ops/sims",
     "/ops/base-stations",
+    "/ops/settlement?period=2023-11",
     "/ops/changes",
     "/ops/account",
 )
-ADMINISTRATORS = ("/ops/peers", "/ops/disputes", "/ops/settlement?period=2023-11", "/ops/audit", "/ops/audit/verdict")
+ADMINISTRATORS = ("/ops/peers", "/ops/disputes", "/ops/audit", "/ops/audit/verdict")
 
 
 def furnish(live: Live) -> None:

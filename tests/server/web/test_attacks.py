@@ -8,7 +8,7 @@ import re
 import pytest
 from tests.server.live import Device, Live, live_server, settings_for
 from tests.server.market import Market, open_market
-from tests.server.web.browser import People
+from tests.server.web.browser import Look, People
 from tests.server.web.forged import PASSWORD, Hand
 
 from qanat.server.web.people.pages import PAGES as PEOPLE
@@ -46,6 +46,7 @@ def _supply(hand: Hand, live: Live) -> int:
         {"sec_fetch_site": "none"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
     ],
 )
 def test_a_form_from_another_site_does_nothing_even_with_the_right_word(
@@ -201,6 +202,10 @@ def test_enormous_forms_are_turned_away(alice: Hand, live: Live) -> None:
         {"octets": "1GB", "audience": "circle ../../x"},
         {"octets": "1GB", "currency": "€", "price": "1"},
         {"octets": "1GB", "once": "x" * 300, "price": "\ud7ff"},
+        {"octets": "1GB", "hours": "²"},
+        {"octets": "1GB", "hours": "-5"},
+        {"octets": "1GB", "hours": "0"},
+        {"octets": "1GB", "hours": "9" * 5000},
         {},
     ],
 )
@@ -209,6 +214,16 @@ def test_nonsense_in_a_form_is_said_and_nothing_happens(alice: Hand, live: Live,
     assert answer.status_code in (404, 422), answer.text[:300]
     assert SCRIPT not in answer.text
     assert _supply(alice, live) == 0
+
+
+def test_a_plan_is_put_on_sale_as_it_was_written_or_not_at_all(live: Live) -> None:
+    staff = Hand(live)
+    staff.plant(live.token)
+    plan = {"name": "day", "of": "octets", "amount": "1GB", "stock": "0", "price": "2"}
+    free = staff.post("/ops/plans", plan | {"price": ""}, csrf=staff.csrf("/ops/plans"))
+    assert (free.status_code, live.get("/v1/plans").json()["plans"]) == (422, []), "no price is not a price of nothing"
+    assert staff.post("/ops/plans", plan, csrf=staff.csrf("/ops/plans")).status_code == 303
+    assert live.get("/v1/plans").json()["plans"][0]["stock"] == 0, "none for sale is not any number of them"
 
 
 def test_what_strangers_call_themselves_is_shown_and_never_run(web: People, live: Live) -> None:
@@ -269,6 +284,28 @@ def test_what_strangers_call_themselves_is_shown_and_never_run(web: People, live
     person.page.click("main button")
     assert person.page.get_attribute("body", "id") is None
     assert [error for error in person.errors if "Content Security Policy" in error] == []
+
+
+def test_words_without_end_widen_no_page(web: People, live: Live) -> None:
+    """On a phone, where a stranger's name of one long word would push what matters out of sight."""
+    long = "w" * 64
+    live.done("/v1/subscribers", {"name": long, "password": PASSWORD, "display_name": "Ω" * 200})
+    live.done("/v1/plans", {"name": long, "octets": 1, "valid_days": 1, "price": 0})
+    live.done("/v1/voucher-batches", {"batch": long, "count": 1, "octets": 1})
+    token = live.done("/v1/sign-in", {"name": long, "password": PASSWORD}, token="")["token"]
+    live.done("/v1/me/circles", {"name": long, "members": [long]}, token=token)
+    live.done("/v1/me/supply-orders", {"octets": 1, "circle": long}, token=token)
+    assert live.post("/v1/me/purchases", {"plan": "x" * 64}, token=token).status_code == 404
+    person = web.person(Look(width=390))
+    faces = {
+        token: ("/me", "/me/plans", f"/me/plans/{long}", "/me/lend", "/me/refusals", "/me/account"),
+        live.token: ("/ops", "/ops/refusals", "/ops/plans", f"/ops/subscribers/{long}", f"/ops/vouchers/{long}"),
+    }
+    for cookie, paths in faces.items():
+        person.context.add_cookies([{"name": "qanat", "value": cookie, "url": live.url}])
+        for path in paths:
+            person.go(path)
+            assert person.page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
 # -- things that belong to others

@@ -234,6 +234,10 @@ def test_staff_of_an_operator_sees_no_other_operators_people(office: People, liv
     assert "alice" in person.text()
     assert "olga" not in person.text()
     person.judge("ops-subscribers-of-north")
+    person.go("/ops/settlement?period=2023-11")
+    assert "north" in person.text()
+    assert "west" not in person.text()
+    assert "Close 2023-11" not in person.text()
 
 
 FORMS: dict[str, dict[str, str]] = {

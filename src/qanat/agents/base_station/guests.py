@@ -21,7 +21,7 @@ from qanat.agents.kernel.ladder import Key
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.kernel.neighbour import Address, LinkAddress
 from qanat.agents.log import Log
-from qanat.units import Instant, Octets
+from qanat.units import Instant, Millis, Octets
 from qanat.wire.agent import Interrogation, RefusalBody, UsageReport
 from qanat.wire.base_station import Admitted
 
@@ -50,11 +50,12 @@ class Host(Protocol):
 class Guests:
     """Raises KernelFault, TableGone and JournalFault; what was not written did not happen: ``resume`` on new ground."""
 
-    def __init__(self, slots: Shelf, host: Host, *, log: Log, report_interval_s: int | None) -> None:
+    def __init__(self, slots: Shelf, host: Host, *, log: Log, report_interval_s: int | None, idle_end: Millis) -> None:
         self._slots = slots
         self._host = host
         self._log = log
         self._report_interval_s = report_interval_s
+        self._idle_end = idle_end
         self._ground: Laid
         self._neighbours: Neighbourhood
         self.sessions: dict[str, Session] = {}
@@ -131,7 +132,14 @@ class Guests:
         return self._begin(slot, metered, NOTHING)
 
     def _begin(self, slot: Slot, metered: Metered, counted: UpDown) -> Session:
-        session = Session(slot, metered, self, meter=self._ground.meter, report_interval_s=self._report_interval_s)
+        session = Session(
+            slot,
+            metered,
+            self,
+            meter=self._ground.meter,
+            report_interval_s=self._report_interval_s,
+            idle_end=self._idle_end,
+        )
         self.sessions[slot.label] = session
         self._settle_at(session)
         session.start(counted)

@@ -31,7 +31,7 @@ from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected
 from qanat.agents.signalling import Endpoint
 from qanat.errors import Fault
-from qanat.units import Instant
+from qanat.units import Instant, Millis
 from qanat.wire.agent import Interrogation, InterrogationAnswer, RefusalBody, UsageConfirmation, UsageReport
 from qanat.wire.base_station import Admission, Admitted
 
@@ -60,9 +60,10 @@ class BaseStation:
         clock: CorrectedClock,
         log: Log,
         report_interval_s: int | None,
+        idle_end: Millis,
         resolve: Callable[[], list[Endpoint]],
     ) -> None:
-        self.guests = Guests(slots, self, log=log, report_interval_s=report_interval_s)
+        self.guests = Guests(slots, self, log=log, report_interval_s=report_interval_s, idle_end=idle_end)
         self._open_gateway = open_gateway
         self._resolve = resolve
         self._servers: list[Endpoint] = []

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from qanat.refusals import Refusal, Refused
-from qanat.units import Instant, format_instant
+from qanat.units import SECOND, Instant, Millis, format_instant
 from qanat.wire.agent import Problem, RefusalBody
 from qanat.wire.base_station import Admitted
 
@@ -103,6 +103,20 @@ def order_recalled(admitted: Admitted, at: Instant) -> RefusalBody:
     """The supplier, or somebody who may, ended it."""
     facts: dict[str, int | str] = {"order": admitted.order, "holder": admitted.supplier, "at": format_instant(at)}
     return said(Refused(Refusal.ORDER_STOPPED, facts))
+
+
+def idle(lasted: Millis) -> RefusalBody:
+    """Nothing passed for as long as the base station allows."""
+    minutes, seconds = divmod(lasted // SECOND, 60)
+    span = f"{minutes} min" if minutes else f"{seconds} s"
+    return RefusalBody(
+        reason="idle",
+        sentence=f"Nothing was sent or received here for {span}, so your session was ended and what was left went back.",
+        cure="Present yourself again to go on.",
+        sentence_zh=f"{span} 内没有任何流量，会话已结束，剩余流量已返还。",
+        cure_zh="如需继续，请重新接入。",
+        facts={"idle_s": lasted // SECOND},
+    )
 
 
 def said(refused: Refused) -> RefusalBody:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
+from qanat.agents.base_station import said
+from qanat.agents.base_station.idleness import Idleness
 from qanat.agents.base_station.metered import Metered
 from qanat.agents.base_station.slots import Slot, Visit
 from qanat.agents.holder import Holder
@@ -60,6 +62,8 @@ class Surroundings(Protocol):
 class Session:
     __slots__ = (
         "_around",
+        "_idle_end",
+        "_idleness",
         "_is_fencing",
         "_is_shutting",
         "_source",
@@ -72,7 +76,14 @@ class Session:
     )
 
     def __init__(
-        self, slot: Slot, metered: Metered, around: Surroundings, *, meter: str, report_interval_s: int | None
+        self,
+        slot: Slot,
+        metered: Metered,
+        around: Surroundings,
+        *,
+        meter: str,
+        report_interval_s: int | None,
+        idle_end: Millis,
     ) -> None:
         assert slot.visit is not None, "a session has a trade"
         self.slot = slot
@@ -84,6 +95,8 @@ class Session:
         """Set when the gate was opened for the first time, or never will be."""
         self._around = around
         self._source = f"{meter}/{self.trade}"
+        self._idle_end = idle_end
+        self._idleness = Idleness(around.now(), Octets(0))
         self._is_fencing = self._is_shutting = False
         manner = Manner(
             session=self.trade, is_over=slot.is_over, chunk_for=whole_quotas, asks_ahead=True, look_every=LOOK_EVERY
@@ -118,8 +131,11 @@ class Session:
         self._do(self.holder.start(self._around.now(), self._reading(counted), link=True))
 
     def tick(self, *, depleted: bool = False) -> None:
-        reading = self._reading(self.metered.reading())
-        self._do(self.holder.tick(self._around.now(), reading, depleted=depleted))
+        counted, now = self.metered.reading(), self._around.now()
+        self._do(self.holder.tick(now, self._reading(counted), depleted=depleted))
+        self._idleness.look(now, counted.total, is_open=not self.metered.is_shut)
+        if self._idleness.lasted >= self._idle_end and not self.is_ending:
+            self.stop(said.idle(self._idleness.lasted))
 
     def ran_dry(self, names: Iterable[str]) -> None:
         self._after_rotation(needs_fence=self.metered.ran_dry(names))

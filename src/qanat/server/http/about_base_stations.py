@@ -67,7 +67,7 @@ async def list_own_base_stations(name: Subject, request: Request, caller: AnyCal
 
 
 @router.post("/v1/base-stations/{id}/revocation", status_code=201, response_model=BaseStationView, tags=[_TAG])
-async def revoke_station(id: str, request: Request, caller: AnyCaller) -> Response:
+async def end_base_station(id: str, request: Request, caller: AnyCaller) -> Response:
     """End a base station: it admits nobody and is granted nothing. Repeating is safe."""
 
     def decide(work: Work) -> BaseStationView | Refused:

@@ -197,8 +197,10 @@ class SimImport(Body):
     csv: Annotated[str, Field(examples=["iccid,imsi\n8900100000000000001,001010000000001\n"])]
 
 
-Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$"), Field(examples=["2026-11"])]
-WhenText = Annotated[int | None, Field(ge=1, description="Hours from now; None is without end.")]
+Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Field(examples=["2026-11"])]
+WhenText = Annotated[
+    int | None, Field(ge=1, le=876_000, description="Hours from now, a hundred years at most; None is without end.")
+]
 PerGigabyte = Annotated[
     int | None,
     Field(ge=0, le=MAX_PUBLIC_OCTETS, description="Minor units for 10^9 octets; None is octet for octet."),

@@ -76,18 +76,13 @@ async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Requ
     return await effect(request, decide, show=DisputeView.of, caller=caller)
 
 
-@router.get(
-    "/v1/settlements/{period}",
-    response_model=SettlementView,
-    tags=["settlement"],
-    dependencies=[Depends(administrator)],
-)
-async def preview(period: Period, request: Request) -> Response:
-    """Compute a period's positions and the transfers that net them; changes nothing."""
+@router.get("/v1/settlements/{period}", response_model=SettlementView, tags=["settlement"])
+async def preview(period: Period, request: Request, caller: StaffCaller) -> Response:
+    """Compute a period's positions and the transfers that net them; changes nothing. Staff sees its own operator's."""
     services = services_of(request)
     settled = await settle(services.store, period)
     assert not isinstance(settled, Refused), "only closing is refused"
-    return Response(SettlementView.of(settled).model_dump_json(), 200, media_type="application/json")
+    return Response(SettlementView.of(settled, caller).model_dump_json(), 200, media_type="application/json")
 
 
 @router.post("/v1/settlements/{period}/closing", status_code=201, response_model=SettlementView, tags=["settlement"])
@@ -99,7 +94,7 @@ async def close(period: Period, request: Request, caller: Administrator) -> Resp
     settled = await settle(services.store, period, close=True, directory=folder, note=await noted(request, caller))
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
-    return Response(SettlementView.of(settled).model_dump_json(), 201, media_type="application/json")
+    return Response(SettlementView.of(settled, caller).model_dump_json(), 201, media_type="application/json")
 
 
 @router.get("/v1/settlements/{period}/files/{operator}", response_class=FileResponse, tags=["settlement"])

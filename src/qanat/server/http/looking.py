@@ -23,7 +23,7 @@ from qanat.registry.terminals import Terminal
 from qanat.server.http.effects import Limit, StaffCaller
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.sessions import RefusalView
-from qanat.server.listing import every
+from qanat.server.listing import every, listed, of_operator
 from qanat.units import format_instant
 
 router = APIRouter()
@@ -94,7 +94,11 @@ async def search(request: Request, caller: StaffCaller, q: Annotated[str, Query(
     """Find subscribers by the beginning of their name, IMSI or number, and anything by its identity code or id."""
     services = services_of(request)
     words = q.strip()
-    found = [*await _by_code(services, words), *await _by_name(services, words), *await _by_number(services, words)]
+    found = [
+        *await _by_code(services, words),
+        *await _by_name(services, caller, words),
+        *await _by_number(services, words),
+    ]
     theirs = await services.ownership.theirs(caller, {owner for owner, _ in found})
     hits = {owner: by for owner, by in reversed(found) if owner in theirs}
     ordered = [owner for owner in dict.fromkeys(owner for owner, _ in found) if owner in hits][:_FOUND]
@@ -185,8 +189,8 @@ async def _by_code(services: Services, words: str) -> list[tuple[str, str]]:
     ]
 
 
-async def _by_name(services: Services, words: str) -> list[tuple[str, str]]:
-    found = await services.store.find(Subscriber, label_prefix=words, limit=_FOUND)
+async def _by_name(services: Services, caller: Caller, words: str) -> list[tuple[str, str]]:
+    found, _ = await listed(services.store, Subscriber, seen=of_operator(caller), prefix=words, limit=_FOUND)
     return [(one.owner, "name") for one in found]
 
 

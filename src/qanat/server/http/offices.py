@@ -15,7 +15,7 @@ from qanat.refusals import Refused
 from qanat.registry import operators, plans, sims
 from qanat.registry.access import Caller, Staff, caller_may_serve, hire
 from qanat.registry.codes import issue_code
-from qanat.registry.names import plan_owner
+from qanat.registry.names import plan_owner, subscriber_owner
 from qanat.registry.sims import Added, NewProfile, SimProfile
 from qanat.server.http.bodies import (
     NewOperator,
@@ -30,6 +30,7 @@ from qanat.server.http.effects import (
     AnyCaller,
     Limit,
     StaffCaller,
+    chosen,
     effect,
     not_theirs,
     refuse,
@@ -107,12 +108,14 @@ async def create_plan(body: NewPlan, request: Request, caller: StaffCaller) -> R
 
 @router.get("/v1/plans", tags=["plans"])
 async def list_plans(request: Request, caller: AnyCaller, after: str = "", limit: Limit = 100) -> PlanList:
-    """List plans by name; a subscriber sees those on sale."""
+    """List plans by name: staff sees its operator's, a subscriber those that its operator has on sale."""
+    services = services_of(request)
+    seller = await services.ownership.operator_of(subscriber_owner(caller.who)) if caller.role == "subscriber" else ""
 
     async def seen(_: list[plans.Plan]) -> Callable[[plans.Plan], bool]:
-        return lambda plan: caller.role != "subscriber" or not plan.withdrawn
+        return lambda plan: caller_may_serve(caller, plan.operator) or (plan.operator == seller and not plan.withdrawn)
 
-    found, more = await listed(services_of(request).store, plans.Plan, seen=seen, after=after, limit=limit)
+    found, more = await listed(services.store, plans.Plan, seen=seen, after=after, limit=limit)
     return PlanList(plans=[PlanView.of(plan) for plan in found], next=more)
 
 
@@ -153,10 +156,12 @@ async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Res
     told = await told_before(request, caller)
     if told is not None:
         return told
-    make = partial(
-        sims.make_profiles, issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=body.first, count=body.count
-    )
-    profiles = await services_of(request).store.decide(make)
+    issuer, imsi_prefix, count = body.issuer, body.imsi_prefix, body.count
+    take = partial(sims.take_numbers, issuer=issuer, imsi_prefix=imsi_prefix, first=body.first, count=count)
+    first = await chosen(request, caller, take)
+    if isinstance(first, Refused):
+        return await refuse(services_of(request), first, who=f"{caller.role}/{caller.who}")
+    profiles = sims.profile_range(issuer=issuer, imsi_prefix=imsi_prefix, first=first, count=count)
     return await _add(request, caller, body.operator, profiles)
 
 
@@ -194,7 +199,7 @@ async def _add(request: Request, caller: Caller, operator: str, profiles: list[N
 
     def add(work: Work, chunk: list[NewProfile]) -> Added | Refused:
         outcome = sims.add_profiles(work, operator=operator, profiles=chunk)
-        if not isinstance(outcome, Refused):
+        if not isinstance(outcome, Refused) and outcome.added:
             note(work)
         return outcome
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -46,14 +48,18 @@ async def up(body: SignUp, request: Request) -> Response:
 async def in_(body: SignIn, request: Request) -> Response:
     """Get a token for a name and a password."""
     services = services_of(request)
-    too_often = services.tries_by_name.count(body.name) or services.tries_by_address.count(_address(request))
+    # The address first: what it may not even try must not keep others out of their names.
+    too_often = services.tries_by_address.count(_address(request)) or services.tries_by_name.count(_door(body.name))
     if too_often:
         return await refuse(services, too_often)
     stored = await services.store.decide(lambda work: password_hash_of(work, body.name))
-    if not await services.passwords.fits(body.password.get_secret_value(), stored):
+    fits = await services.passwords.fits(body.password.get_secret_value(), stored)
+    if stored is None or not fits:
         return await refuse(services, Refused(Refusal.WRONG_SIGN_IN))
-    services.tries_by_name.forget(body.name)
-    given = await _signed_in(services, body.name, address=_address(request))
+    given = await _signed_in(services, body.name, checked=stored, address=_address(request))
+    if isinstance(given, Refused):
+        return await refuse(services, given)
+    services.tries_by_name.forget(_door(body.name))
     return Response(given.model_dump_json(), 201, media_type="application/json")
 
 
@@ -108,21 +114,27 @@ async def change_staff_password(body: NewPassword, request: Request, caller: Sta
 
 async def _not_the_current(services: Services, caller: Caller, body: NewPassword) -> Refused | None:
     """Tell whether the current password is wrong; tries are bounded like sign-ins."""
-    too_often = services.tries_by_name.count(caller.who)
+    too_often = services.tries_by_name.count(_door(caller.who))
     if too_often:
         return too_often
     stored = await services.store.decide(lambda work: password_hash_of(work, caller.who))
     current = body.current.get_secret_value() if body.current else ""
     if not await services.passwords.fits(current, stored):
         return Refused(Refusal.WRONG_SIGN_IN)
-    services.tries_by_name.forget(caller.who)
+    services.tries_by_name.forget(_door(caller.who))
     return None
 
 
 async def _end_sign_ins(services: Services, name: str, *, but: str) -> None:
-    for token in await services.store.find(Token, label_prefix=name, limit=1000):
-        if token.who == name and token.due is not None and token.owner != secret_owner("token", but):
-            await services.store.decide(lambda work, token=token: end_token(work, token))  # type: ignore[misc]
+    kept = secret_owner("token", but)
+    while others := [one for one in await _sign_ins(services, name) if one.owner != kept]:
+        await services.store.decide_all(partial(end_token, token=token) for token in others)
+
+
+async def _sign_ins(services: Services, name: str) -> list[Token]:
+    """Return sign-ins of this name, not all where there are very many; the token file is none."""
+    found = await services.store.find(Token, label_prefix=name, limit=1000)
+    return [one for one in found if one.who == name and one.due is not None]
 
 
 @router.get("/v1/whoami", tags=["signing in"])
@@ -131,18 +143,25 @@ async def whoami(caller: AnyCaller) -> CallerView:
     return CallerView.of(caller)
 
 
-async def _signed_in(services: Services, name: str, *, address: str) -> SignedIn:
+async def _signed_in(services: Services, name: str, *, checked: str, address: str) -> SignedIn | Refused:
     token, change = fresh_token(), fresh_id("chg")
     hours = Millis(services.settings.sign_in.hours * HOUR)
 
-    def decision(work: Work) -> SignedIn:
+    def decision(work: Work) -> SignedIn | Refused:
         until = later(work.now, hours)
-        caller = sign_in(work, name=name, token=token, until=until)
+        caller = sign_in(work, name=name, checked=checked, token=token, until=until)
+        if isinstance(caller, Refused):
+            return caller
         if caller.role != "subscriber":
             note_change(work, caller, id=change, target="sign-in", said={"from": address})
         return SignedIn(token=token, name=caller.who, role=caller.role, expires_at=format_instant(until))
 
     return await services.store.decide(decision)
+
+
+def _door(name: str) -> str:
+    """Return where passwords for a name are tried. Vouchers are tried elsewhere, and a stranger may call itself anything."""
+    return f"password {name}"
 
 
 def _address(request: Request) -> str:

@@ -78,13 +78,16 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     refused = await services.store.find(RefusedRequest, label_prefix=session, limit=1000)
     theirs = await services.ownership.theirs(caller, {one.owner for one in found} | {one.who for one in refused})
     sessions = [one for one in found if one.owner in theirs]
+    # In a trade it is the demander who was refused, and its supplier's operator wants to know of it as well.
+    all_theirs = bool(sessions) and len(sessions) == len(found)
+    refusals = [one for one in refused if one.session == session and (all_theirs or one.who in theirs)]
     names = sorted({name_of(one.owner) for one in sessions})
     return Why(
         session=session,
         sessions=[SessionView.of(one) for one in sessions],
         steps=[step for one in sessions for step in StepView.of(one)],
         balances=[await services.store.decide(partial(_balance, name=name)) for name in names],
-        refusals=_newest_first([one for one in refused if one.who in theirs and one.session == session]),
+        refusals=_newest_first(refusals),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 
@@ -67,7 +67,8 @@ def from_here(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site != "same-origin":
         return False
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    host = request.headers.get("host", "")
+    return origin in (None, f"http://{host}", f"https://{host}")
 
 
 def is_stale(visit: Visit) -> bool:

@@ -40,6 +40,7 @@ OPERATOR: Final = (
     Entry(path="/ops/reservations", label="Reservations", icon="clock"),
     Entry(path="/ops/plans", label="Plans", icon="tag"),
     Entry(path="/ops/sims", label="SIM pool", icon="sim"),
+    Entry(path="/ops/settlement", label="Settlement", icon="scales"),
     Entry(path="/ops/changes", label="Log of changes", icon="book"),
     Entry(path="/ops/account", label="Account", icon="people"),
 )
@@ -47,7 +48,6 @@ ADMINISTRATOR: Final = (
     *OPERATOR[:-2],
     Entry(path="/ops/peers", label="Peers", icon="plug"),
     Entry(path="/ops/disputes", label="Disputes", icon="alert"),
-    Entry(path="/ops/settlement", label="Settlement", icon="scales"),
     Entry(path="/ops/audit", label="Audit", icon="shield"),
     *OPERATOR[-2:],
 )
@@ -86,6 +86,7 @@ _CURES: Final[dict[str, tuple[Refusal, ...]]] = {
         Refusal.ORDER_STOPPED,
         Refusal.ORDER_EXPIRED,
         Refusal.ORDER_EXHAUSTED,
+        Refusal.DEMAND_OBTAINED,
         Refusal.ORDER_USED_UP_TODAY,
         Refusal.ORDER_NOT_FOR_YOU,
         Refusal.ORDER_NOT_HERE,

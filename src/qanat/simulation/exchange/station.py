@@ -29,13 +29,14 @@ from qanat.simulation.exchange.road import Kind, Road
 from qanat.simulation.exchange.slots import MemorySlots
 from qanat.simulation.exchange.truth import ExchangeTruth
 from qanat.simulation.tally import Tally
-from qanat.units import Instant
+from qanat.units import MINUTE, Instant, Millis
 from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport
 from qanat.wire.base_station import Admission, Admitted, Recalls
 
 FENCE_MS: Final = 15
 AGAIN_MS: Final = 2_000
 RECALLS_EVERY_MS: Final = 1_000
+IDLE_END: Final = Millis(30 * MINUTE)
 EVENTS_KEPT: Final = 2000
 CURED: Final = (JournalFault, TableGone, KernelFault)
 
@@ -182,7 +183,7 @@ class Station:
     # Helpers
 
     def _resume(self) -> None:
-        guests = Guests(self.disk, self, log=self._log, report_interval_s=None)
+        guests = Guests(self.disk, self, log=self._log, report_interval_s=None, idle_end=IDLE_END)
         self.guests = guests
         guests.resume(self._gate, self)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from qanat.registry.access import Caller, caller_may_serve
 from qanat.server.http.views.common import when
 from qanat.server.settling import Settled
 
@@ -31,6 +32,7 @@ class SettlementView(BaseModel):
     period: str
     closed_at: str | None
     trades: int
+    """Those of the operator, for its staff."""
     digest: str
     unchanged: bool
     """A closed period still comes to what it came to when it was closed."""
@@ -42,12 +44,17 @@ class SettlementView(BaseModel):
     """Operators for whom there is a file."""
 
     @classmethod
-    def of(cls, settled: Settled) -> SettlementView:
+    def of(cls, settled: Settled, caller: Caller) -> SettlementView:
+        """Return what the caller may see: staff of an operator its own position, and who pays it or is paid by it."""
         clearing = settled.clearing
+
+        def theirs(*operators: str) -> bool:
+            return any(caller_may_serve(caller, operator) for operator in operators)
+
         return cls(
             period=settled.period,
             closed_at=when(settled.closed.closed_at) if settled.closed else None,
-            trades=clearing.records,
+            trades=clearing.concerning[caller.operator] if caller.role == "operator" else clearing.records,
             digest=clearing.digest,
             unchanged=settled.unchanged,
             preserved=clearing.preserved,
@@ -61,10 +68,12 @@ class SettlementView(BaseModel):
                     by_transfers=clearing.moved(operator=one.operator, unit=one.unit),
                 )
                 for one in clearing.positions()
+                if theirs(one.operator)
             ],
             transfers=[
                 TransferView(unit=one.unit, debtor=one.debtor, creditor=one.creditor, amount=one.amount)
                 for one in clearing.transfers()
+                if theirs(one.debtor, one.creditor)
             ],
             files=list(settled.files),
         )

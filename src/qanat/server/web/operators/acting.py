@@ -9,9 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from qanat.server.web.api import Turned
-from qanat.server.web.forms import bad
 from qanat.server.web.pages import Again, redirect
-from qanat.server.web.people.fields import text
 from qanat.server.web.visit import Visit
 
 
@@ -24,17 +22,6 @@ async def act(
     except Turned as turned:
         return await again(visit, turned.problem)
     return redirect(then)
-
-
-def whole(visit: Visit, name: str, otherwise: int) -> int:
-    """Return a whole number, or what an empty field means. Raises Turned."""
-    written = text(visit, name)
-    if not written:
-        return otherwise
-    if not written.isdecimal() or len(written) > 15:
-        detail = visit.say("{text} is no whole number.", text=repr(written[:40]))
-        raise Turned(bad(name, detail, visit.say("Write digits only.")))
-    return int(written)
 
 
 def only(**fields: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from qanat.units import format_instant, format_size
 from qanat.wire.agent import Problem
 
 _ROWS: Final = 50
-_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _OCTETS: Final = frozenset({"octets", "carried-octets"})
 
 

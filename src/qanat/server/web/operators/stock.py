@@ -12,9 +12,9 @@ from qanat.server.http.views.plans import PlanList, PlanView
 from qanat.server.http.views.terminals import PoolView, SimList
 from qanat.server.http.views.vouchers import VoucherBatchList, VoucherBatchView, VoucherList
 from qanat.server.web.api import Turned, segment
-from qanat.server.web.operators.acting import act, only, whole
+from qanat.server.web.operators.acting import act, only
 from qanat.server.web.pages import render
-from qanat.server.web.people.fields import size, sum_of_money, text
+from qanat.server.web.people.fields import size, sum_of_money, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -36,9 +36,9 @@ async def create_plan(visit: Visit) -> Response:
             operator=text(visit, "operator") or _own(visit),
             **_amount(visit),
             valid_days=whole(visit, "valid_days", 30),
-            price=sum_of_money(visit, "price") or 0,
+            price=sum_of_money(visit, "price"),
             currency=text(visit, "currency") or "EUR",
-            stock=whole(visit, "stock", 0) or None,
+            stock=whole(visit, "stock", None),
         )
 
     return await act(visit, "/v1/plans", body, PlanView, then="/ops/plans", again=plans)

@@ -11,9 +11,9 @@ from qanat.server.http.views.plans import BalanceView, BucketView, WalletView
 from qanat.server.http.views.sessions import RefusalList, SessionList
 from qanat.server.http.views.terminals import TerminalList
 from qanat.server.web.api import segment
-from qanat.server.web.operators.acting import act, only, whole
+from qanat.server.web.operators.acting import act, only
 from qanat.server.web.pages import render
-from qanat.server.web.people.fields import size, sum_of_money, text
+from qanat.server.web.people.fields import size, sum_of_money, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 

@@ -1,11 +1,15 @@
-"""What people write into fields, read once: sizes, money, times. What can't be read is said with what can."""
+"""What people write into fields, read once: sizes, money, whole numbers. What can't be read is said with what can."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
 from qanat.server.web.visit import Visit
 from qanat.units import parse_money, parse_size
+
+T = TypeVar("T")
 
 
 def text(visit: Visit, name: str) -> str:
@@ -47,10 +51,15 @@ def sum_of_money(visit: Visit, name: str) -> int | None:
         ) from error
 
 
-def hours(visit: Visit, name: str) -> int | None:
-    """Return how many hours something is to stand; None is without end."""
+def whole(visit: Visit, name: str, otherwise: T) -> int | T:
+    """Return a whole number, or what an empty field means. Raises Turned."""
     written = text(visit, name)
-    return int(written) if written.isdigit() and int(written[:6]) > 0 else None
+    if not written:
+        return otherwise
+    if not written.isdecimal() or len(written) > 15:
+        detail = visit.say("{text} is no whole number.", text=repr(written[:40]))
+        raise Turned(bad(name, detail, visit.say("Write digits only.")))
+    return int(written)
 
 
 def chosen_size(visit: Visit) -> int:

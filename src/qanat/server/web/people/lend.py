@@ -12,7 +12,7 @@ from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import chosen_size, hours, size, sum_of_money, text
+from qanat.server.web.people.fields import chosen_size, size, sum_of_money, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -78,7 +78,7 @@ def _terms(visit: Visit) -> dict[str, Any]:
     terms: dict[str, Any] = {
         "octets": chosen_size(visit),
         "per_day": size(visit, "per_day"),
-        "hours": hours(visit, "hours"),
+        "hours": whole(visit, "hours", None),
     }
     if audience == "person":
         terms["person"] = text(visit, "person")

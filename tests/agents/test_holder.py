@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import pytest
 from msgspec.structs import replace
 from tests.agents.operator import Operator
 from tests.agents.world import World
@@ -140,6 +141,24 @@ def test_question_without_answer_is_repeated_with_its_number_and_contents() -> N
     world.crash()
     world.start()
     assert world.road == [question]
+
+
+@pytest.mark.parametrize("interval_s", [2, 10, 3600])
+def test_question_is_never_left_longer_than_a_report_would_be_however_long_the_silence_was(interval_s: int) -> None:
+    """A quarter more or less, so that not everybody comes back at once; and no longer than 75 s."""
+    world = World()
+    world.operator.report_interval_s = interval_s
+    world.start()
+    world.settle()
+    world.pass_octets(up=0, down=800_000)
+    for _ in range(30):
+        world.lose()
+        lost_at = world.clock.now()
+        while not world.road:
+            world.wait(250)
+        assert world.clock.now() - lost_at <= min(interval_s, 60) * 1250 + 250
+    world.settle()
+    assert world.live() == ["q1", "q2"]
 
 
 def test_answer_that_comes_twice_grants_once() -> None:

@@ -100,7 +100,8 @@ def test_a_difference_that_may_be_the_way_itself_does_not_move_the_clock() -> No
 )
 def test_a_busy_server_says_when_to_come_back_within_bounds(status: int, text: str, waits_s: int) -> None:
     """And no other channel is tried: the server was heard."""
-    busy = Said(status, b"", {"retry-after": text.encode().decode("latin-1")})
+    told = refused(status, reason="overloaded")
+    busy = Said(status, told.body, {**told.headers, "retry-after": text.encode().decode("latin-1")})
     with scripted(busy) as server, pytest.raises(NoAnswer) as raised:
         post(reporter_to(server, ANY_ROUTE, ANY_ROUTE))
     assert raised.value.retry_after_s == waits_s
@@ -120,6 +121,10 @@ def test_a_busy_server_says_when_to_come_back_within_bounds(status: int, text: s
         Said(404, b'{"title": "\xfcberlastet"}', {"content-type": "application/problem+json"}),
         Said(404, b'{"more": ' + b"[" * 100_000, {"content-type": "application/problem+json"}),
         Said(200, b'{"journal": "\xfc", "acked": 7}'),
+        Said(404, b'{"title": "Not Found", "status": 404}', {"content-type": "application/problem+json"}),
+        Said(429, b"", {"retry-after": "300"}),
+        Said(503, b"<html>Sign in first</html>", {"content-type": "text/html", "retry-after": "300"}),
+        Said(503, b'{"reason": "overloaded"}', {"content-type": "application/json", "retry-after": "300"}),
         Said(500, b"oops"),
         Said(502, b""),
     ],

@@ -14,7 +14,8 @@ from qanat.units import SECOND, Instant, Millis, later
 from qanat.wire.agent import Interrogation, UsageReport
 
 TRY_AGAIN_S: Final = (1, 2, 4, 8, 15, 30, 60)
-"""Waits after the first, second, … failure to reach the server over any channel."""
+"""Waits after the first, second, … failure to reach the server over any channel; none is longer than the report interval,
+at which a server that is there hears from every holder anyway."""
 RETRY_WITHIN: Final = Millis(375_000)
 """The longest wait that a server can ask for, with its spread: ``RETRY_AFTER_MAX_S`` of the reporter and a quarter."""
 
@@ -68,7 +69,8 @@ class Outbox:
 
     def failed(self, now: Instant, *, at_least_s: int) -> int:
         """Try again later; return the seconds."""
-        wait_s = max(TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)], at_least_s)
+        patient_s = min(TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)], self._interval_s)
+        wait_s = max(patient_s, at_least_s)
         self._failures += 1
         self.wait(now, wait_s)
         return wait_s

@@ -1,6 +1,7 @@
 """Signs messages and brings them to the server over the first channel that works.
 
-An answer counts only if it is one of ours: what a captive portal says in between is a channel that does not work.
+An answer counts only if it is one of ours, also one that says to come again: what a captive portal or a proxy says in
+between is a channel that does not work.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ RETRY_AFTER_MAX_S: Final = 300
 ANY_ROUTE: Final = "any"
 """The name of the channel that leaves the choice of interface to the system."""
 _PROBLEM: Final = "application/problem+json"
-_UNREADABLE: Final = (ValueError, RecursionError)
+_COME_AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+UNREADABLE: Final = (ValueError, RecursionError)
 """What reading JSON of no matter whom may end in: not of the type, no UTF-8, nested without end."""
 
 T = TypeVar("T")
@@ -138,14 +140,14 @@ class Reporter:
         if problem is not None and problem.reason == "clock_skew" and self._learn_time(reply):
             reply = self._exchange(channel, method, path, body)
             problem = problem_of(reply)
-        if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        if problem is not None and reply.status in _COME_AGAIN:
             raise Busy(f"the server is busy ({reply.status}); try again", retry_after_s=_retry_after(reply))
         if problem is not None and 400 <= reply.status < 500:
             raise Rejected(problem)
         try:
             if reply.status in (HTTPStatus.OK, HTTPStatus.CREATED):
                 return msgspec.json.decode(reply.body, type=answer)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Unreachable(f"{channel}: something answered that is no Qanat server ({error})") from error
         raise Unreachable(f"{channel}: status {reply.status}")
 
@@ -180,14 +182,14 @@ class Reporter:
 
 
 def problem_of(reply: Reply) -> Problem | None:
-    """Read an RFC 9457 body; None when it is none, as from a portal or a proxy."""
+    """Read an RFC 9457 body with its reason; None when it is none of ours, as from a portal or a proxy."""
     if not reply.headers.get("content-type", "").startswith(_PROBLEM):
         return None
     try:
         problem = msgspec.json.decode(reply.body, type=Problem)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
-    return msgspec.structs.replace(problem, status=reply.status)
+    return msgspec.structs.replace(problem, status=reply.status) if problem.reason else None
 
 
 def _retry_after(reply: Reply) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -365,6 +366,21 @@ def test_a_flushed_table_closes_what_ran_and_is_laid_anew(scene: Scene, server: 
         join(scene.alice, "PASS-2")
         agent.wait_for("quota granted")
         download(scene, 1_000_000)
+
+
+def test_a_second_base_station_on_the_same_access_side_is_turned_away_and_who_is_online_stays_so(
+    scene: Scene, server: FakeExchange, state: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(state, tmp_path / "other"))
+    with running(scene, state) as agent:
+        join(scene.alice)
+        until(lambda: not is_refused(scene.alice))
+        second = Agent(scene.station, "qanat.console.station", "run", "--state", str(other))
+        assert second.process.stderr is not None
+        said = second.process.stderr.read().decode()
+        assert f"br0 is in use by another agent (process {agent.process.pid})" in said
+        download(scene, 1_000_000)
+        agent.stop()
 
 
 def test_status_says_who_is_served(scene: Scene, server: FakeExchange, state: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name
-from tests.agents.running import FAR, PATIENCE_S, SERVER, SOURCE, Running, download, passed, status
+from tests.agents.processes import PATIENCE_S, SOURCE
+from tests.agents.running import FAR, SERVER, Running, download, passed, status
 from tests.traffic import datagrams, flows, until
 
 from qanat.system import SystemClock
@@ -104,6 +106,25 @@ def test_second_agent_on_the_same_journal_is_turned_away(world: World, server: F
     assert b"in use by another agent" in second.process.stderr.read()
     assert second.process.wait(PATIENCE_S) == 1
     agent.stop()
+
+
+def test_second_agent_on_the_same_interface_is_turned_away_whatever_its_folder_and_told_who_has_it(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(state, tmp_path / "other"))
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    holder = f"wwan0 is in use by another agent (process {agent.process.pid})"
+    second = Running(world, other)
+    assert second.process.stderr is not None
+    assert holder.encode() in second.process.stderr.read()
+    assert second.process.wait(PATIENCE_S) == 1
+    assert holder in release(world, other, ends=1)
+    download(world, 1_000_000)
+    agent.kill()
+    third = Running(world, other)
+    third.wait_for("quota granted")
+    third.stop()
 
 
 def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path) -> None:

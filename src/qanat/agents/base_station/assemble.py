@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from qanat.agents.base_station.run import BaseStation
 from qanat.agents.base_station.slots import Slots
 from qanat.agents.base_station.state_file import StateFile
 from qanat.agents.channel import read_server
+from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.kept_channel import KeptChannels
@@ -57,12 +59,12 @@ def run_base_station(
         exchange=KeptChannels().exchange,
     )
     servers = [read_server(url) for url in (identity.server, *free)]
-    slots = Slots(slots_path(state))
-    try:
+    access = access or identity.access
+    with closing(Slots(slots_path(state))) as slots, claim("station", access):
         station = BaseStation(
             slots=slots,
             open_gateway=lambda signalling: Gateway(
-                access=access or identity.access,
+                access=access,
                 uplink=uplink or identity.uplink,
                 portal_port=portal_port,
                 signalling=signalling,
@@ -86,12 +88,10 @@ def run_base_station(
                 from qanat.agents.base_station.page_tls import context_for  # noqa: PLC0415  # megabytes, if not wanted
 
                 await server.listen(None, page_tls.port, tls=context_for(page_tls, state, clock))
-            log("ready", portal=f"http://…:{portal_port}/", access=access or identity.access)
+            log("ready", portal=f"http://…:{portal_port}/", access=access)
             state_file.keep_up_to_date()
 
         asyncio.run(station.run(serve))
-    finally:
-        slots.close()
 
 
 def slots_path(state: Path) -> Path:

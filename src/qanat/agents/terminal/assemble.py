@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 from qanat.agents.channel import read_server
+from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
@@ -53,9 +55,11 @@ def run_terminal(
         signalling = endpoints_known(server) if carried else endpoints_now(server, log)
         return choose_gate(interface, signalling=signalling, carried=carried)
 
-    journal = Journal(journal_path(state))
-    watch = LinkWatch(interface)
-    try:
+    with (
+        closing(Journal(journal_path(state))) as journal,
+        claim("terminal", interface),
+        closing(LinkWatch(interface)) as watch,
+    ):
         agent = Agent(
             journal=journal,
             meter=Meter(open_gate, log, earlier=None if before is None else before.witness),
@@ -68,9 +72,6 @@ def run_terminal(
             resolve=lambda: endpoints_now(server, log),
         )
         asyncio.run(agent.run())
-    finally:
-        watch.close()
-        journal.close()
 
 
 def journal_path(state: Path) -> Path:

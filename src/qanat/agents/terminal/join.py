@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from qanat.agents.base_station.said import Here
 from qanat.agents.channel import exchange, read_server
+from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.log import Log
-from qanat.agents.reporter import Rejected, Reporter, problem_of
+from qanat.agents.reporter import UNREADABLE, Rejected, Reporter, problem_of
 from qanat.agents.signalling import endpoints_of
 from qanat.agents.state_folder import write_whole
 from qanat.agents.terminal import identity as identities
@@ -67,7 +68,7 @@ class Counter:
             raise Rejected(problem)
         try:
             return msgspec.json.decode(reply.body, type=answer)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Unreachable(f"{self.server.authority} is no base station of Qanat ({reply.status})") from error
 
 
@@ -87,14 +88,15 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     send_counts(state, reporter, log)
     own = own_identities(state, reporter)
     leaving = _heeded()
-    count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)])
-    try:
-        admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
-        count.open()
-        log("online", trade=admitted.trade, supplier=admitted.identities["supplier"], octets=admitted.octets)
-        _stay(counter, admitted.trade, leaving, log)
-    finally:
-        counted = count.finish()
+    with claim("terminal", interface):
+        count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)])
+        try:
+            admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
+            count.open()
+            log("online", trade=admitted.trade, supplier=admitted.identities["supplier"], octets=admitted.octets)
+            _stay(counter, admitted.trade, leaving, log)
+        finally:
+            counted = count.finish()
     keep_count(state, TradeCount(trade=admitted.trade, up=counted.up, down=counted.down))
     log("offline", trade=admitted.trade, up=counted.up, down=counted.down)
     send_counts(state, reporter, log)

@@ -6,10 +6,12 @@ What the gate has counted by then goes into the journal first and is reported by
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from pathlib import Path
 
 from qanat.agents.actions import Action, Commit, Shut
 from qanat.agents.channel import read_server
+from qanat.agents.claim import claim
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Reading
 from qanat.agents.journal import Journal
@@ -25,12 +27,15 @@ from qanat.units import Octets
 
 
 def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Octets:
-    """Take the gate down; return what the journal still has to report. Raises JournalInUse while an agent runs."""
+    """Take the gate down; return what the journal still has to report.
+
+    Raises JournalInUse or InterfaceInUse while an agent runs.
+    """
     identity = identities.load(state)
-    journal = Journal(journal_path(state))
-    try:
+    interface = interface or identity.interface
+    with closing(Journal(journal_path(state))) as journal, claim("terminal", interface):
         signalling = endpoints_now(read_server(identity.server), log)
-        gate = choose_gate(interface or identity.interface, signalling=signalling)
+        gate = choose_gate(interface, signalling=signalling)
         holder = Holder(journal.load())
         actions: deque[Action] = deque(holder.start(clock.now(), _charge(gate, gate.reading()), link=False))
         while actions:
@@ -41,8 +46,6 @@ def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Oc
                     actions.extend(holder.fenced(clock.now(), _charge(gate, gate.close())))
         gate.remove()
         return holder.book.unreported
-    finally:
-        journal.close()
 
 
 def _charge(gate: Gate, reading: GateReading) -> Reading:

@@ -1,0 +1,24 @@
+"""Going online at a base station, where what answers may be none."""
+
+from __future__ import annotations
+
+import pytest
+from tests.agents.scripted import PORTAL, Said, scripted
+
+from qanat.agents.terminal.join import Counter
+from qanat.errors import Unreachable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PORTAL,
+        Said(302, b"", {"location": "http://portal.example/"}),
+        Said(503, b'{"title": "Busy"}', {"content-type": "application/problem+json"}),
+        Said(200, b'{"place": "\xfc"}'),
+        Said(200, b'{"more": ' + b"[" * 100_000),
+    ],
+)
+def test_what_is_no_base_station_is_said_to_be_none(answer: Said) -> None:
+    with scripted(answer) as elsewhere, pytest.raises(Unreachable, match="is no base station of Qanat"):
+        Counter(elsewhere.url).here()

@@ -17,7 +17,7 @@ import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import FAR, FAR6, SERVER, STATION, STATION6, Scene, running
 from tests.agents.names import Names, know_by_name, silence_dns
-from tests.agents.processes import SOURCE, Agent
+from tests.agents.processes import SOURCE, Agent, flushing_nft
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until
 
@@ -366,6 +366,19 @@ def test_a_flushed_table_closes_what_ran_and_is_laid_anew(scene: Scene, server: 
         join(scene.alice, "PASS-2")
         agent.wait_for("quota granted")
         download(scene, 1_000_000)
+
+
+def test_a_table_that_is_flushed_while_it_is_laid_for_the_first_time_is_laid_once_more(
+    scene: Scene, server: FakeExchange, state: Path, tmp_path: Path
+) -> None:
+    words = ("run", "--state", str(state))
+    agent = Agent(scene.station, "qanat.console.station", *words, before=flushing_nft(tmp_path))
+    agent.wait_for("ready")
+    assert (tmp_path / "nft.once").exists()
+    join(scene.alice)
+    agent.wait_for("quota granted")
+    download(scene, 1_000_000)
+    agent.stop()
 
 
 def test_a_second_base_station_on_the_same_access_side_is_turned_away_and_who_is_online_stays_so(

@@ -81,7 +81,9 @@ def run_base_station(
         )
         portal = Portal(station, identity)
         server = HttpServer(
-            portal.answer, failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}")
+            portal.answer,
+            device_of=station.device,
+            failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}"),
         )
         state_file = StateFile(state_path(state), station, corrected)
 

@@ -14,6 +14,10 @@ class StoreFault(Fault):
     """The database could not take the write; nothing of it was acknowledged. Repeating is safe."""
 
 
+class Outdated(StoreFault):
+    """A later version of Qanat has taken the database over: nothing is written until this one is updated."""
+
+
 class Unreachable(Fault):
     """A peer could not be reached over any channel. Repeating is safe."""
 

@@ -42,6 +42,7 @@ class Refusal(StrEnum):
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
     WALLET_TOO_SMALL = "wallet_too_small"
+    TOO_MANY_BUCKETS = "too_many_buckets"
     # vouchers
     MISSPELT_VOUCHER = "misspelt_voucher"
     UNKNOWN_VOUCHER = "unknown_voucher"
@@ -57,6 +58,7 @@ class Refusal(StrEnum):
     CREDIT_LIMIT_REACHED = "credit_limit_reached"
     UNITS_USED_UP = "units_used_up"
     ALL_OR_NOTHING = "all_or_nothing"
+    TOO_MANY_QUOTAS = "too_many_quotas"
     UNKNOWN_SESSION = "unknown_session"
     SESSION_CLOSED = "session_closed"
     SESSION_OPEN = "session_open"
@@ -277,6 +279,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
         "先充值：`qanat pay-in`，然后再试。",
     ),
+    Refusal.TOO_MANY_BUCKETS: Words(
+        "{subscriber} has {buckets} buckets that are not used up, the most there may be.",
+        "Let some be used up or expire first; give more at a time.",
+        "{subscriber} 有 {buckets} 份未用完的流量，已达上限。",
+        "请等其中一些用完或到期；每次请多充一些。",
+    ),
     Refusal.MISSPELT_VOUCHER: Words(
         "This is no voucher's code: its check symbol does not fit.",
         "Type it again, letter by letter: 16 symbols; case and dashes do not matter.",
@@ -348,6 +356,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Ask for no more than what is available, or buy a plan.",
         "请求 {wanted} 字节，可用 {available} 字节；该套餐要么全给，要么不给。",
         "请求不超过可用量，或购买套餐。",
+    ),
+    Refusal.TOO_MANY_QUOTAS: Words(
+        "Session {session} holds {quotas} quotas, the most that one may have.",
+        "Report and give up quotas that are not used, or charge fewer rating groups in one session.",
+        "会话 {session} 持有 {quotas} 个配额，已达上限。",
+        "请上报并归还不用的配额，或在一个会话中使用较少的费率组。",
     ),
     Refusal.UNKNOWN_SESSION: Words(
         "There is no session {session}.",

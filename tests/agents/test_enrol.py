@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -153,7 +154,7 @@ def test_an_interface_that_is_not_there_is_told_before_the_code_is_spent(live: L
 
 
 def test_a_base_station_without_its_interfaces_is_told_so_before_the_code_is_spent(tmp_path: Path) -> None:
-    known = {"place": "", "serial": None, "clock": ManualClock()}
+    known: dict[str, Any] = {"place": "", "serial": None, "clock": ManualClock()}
     for access, uplink in (("nope0", "lo"), ("lo", "nope0")):
         with pytest.raises(NoSuchInterface, match="nope0"):
             enrol_station(tmp_path, server="http://127.0.0.1:9", code="C", access=access, uplink=uplink, **known)

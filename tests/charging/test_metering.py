@@ -5,13 +5,13 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from qanat.charging.metering import JournalMark, ingest
+from qanat.charging.metering import Ingested, JournalMark, ingest
 from qanat.charging.session import Quota, Session
 from qanat.clock import ManualClock
 from qanat.ids import Owner, QuotaId
 from qanat.refusals import Refusal, Refused
 from qanat.store.desk import Desk
-from qanat.units import MAX_OCTETS, Instant, Octets
+from qanat.units import MAX_OCTETS, Instant
 from qanat.wire.agent import UsageReport, UsageRow
 
 ALICE = Owner("subscriber/alice")
@@ -39,9 +39,7 @@ class Server:
         self.posted += sum(counted.octets.values())
         return counted.acked
 
-    def take_or_refuse(
-        self, report: UsageReport, *, journal: str = "j", most: int = MAX_OCTETS
-    ) -> tuple[dict[str, Octets], int] | Refused:
+    def take_or_refuse(self, report: UsageReport, *, journal: str = "j", most: int = MAX_OCTETS) -> Ingested | Refused:
         return self.desk.decide(lambda work: ingest(work, ALICE, journal=journal, report=report, most=most))
 
 

@@ -42,9 +42,9 @@ class Shell:
 class Serving:
     """A server in a process of its own, ready."""
 
-    def __init__(self, shell: Shell, *arguments: str) -> None:
+    def __init__(self, shell: Shell, *arguments: str, behind: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0", *arguments],
+            [*behind, sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0", *arguments],
             cwd=shell.directory,
             env=shell.environment,
             stdout=subprocess.PIPE,
@@ -64,8 +64,8 @@ class Serving:
 
 
 @contextmanager
-def serving(shell: Shell, *arguments: str) -> Iterator[Serving]:
-    server = Serving(shell, *arguments)
+def serving(shell: Shell, *arguments: str, behind: tuple[str, ...] = ()) -> Iterator[Serving]:
+    server = Serving(shell, *arguments, behind=behind)
     shell.environment["QANAT_URL"] = server.url
     try:
         yield server

@@ -71,13 +71,16 @@ def test_a_database_is_copied_to_postgresql_and_back(shell: Shell, postgres: Own
     there = fresh_database(postgres)
     first = json.loads(shell.qanat("database", "copy", "--from", "sqlite:///data/qanat.db", "--to", there, "--json"))
     assert first["balanced"] is True
-    with serving(shell, "--data", "pg", "--database", there, "--workers", "2"):
+    with serving(shell, "--data", "pg", "--database", there, "--workers", "2") as server:
         shell.environment["QANAT_TOKEN"] = (shell.directory / "pg" / "admin.token").read_text()
         shell.qanat("subscriber", "create", "alice")
         shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
         assert json.loads(shell.qanat("audit", "--json"))["balanced"] is True
-    back = json.loads(shell.qanat("database", "copy", "--from", there, "--to", "sqlite:///back/qanat.db", "--json"))
-    assert back["accounts"] > first["accounts"]
+        back = ["database", "copy", "--from", there, "--to", "sqlite:///back/qanat.db"]
+        assert "a server holds postgresql://" in shell.qanat(*back, status=1)
+        server.stop()
+    moved = json.loads(shell.qanat(*back, "--json"))
+    assert moved["accounts"] > first["accounts"]
     with serving(shell, "--data", "back"):
         shell.environment["QANAT_TOKEN"] = (shell.directory / "back" / "admin.token").read_text()
         assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000

@@ -13,8 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 from tests.console.running import Serving, Shell, serving
+from tests.namespaces import can_make_namespaces
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
+UNIT = CONTRIB / "systemd" / "qanat-server.service"
 RULES = CONTRIB / "prometheus" / "qanat.rules.yml"
 DASHBOARD: dict[str, Any] = json.loads((CONTRIB / "grafana" / "qanat.json").read_text())
 
@@ -43,6 +45,21 @@ def test_every_metric_asked_for_is_one_that_a_server_shows(server: Serving, text
     known = set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}
     assert metrics_in(text) <= known
     assert metrics_in(text)
+
+
+@pytest.mark.namespaces
+def test_the_servers_unit_hides_nothing_that_its_metrics_are_read_from(tmp_path: Path) -> None:
+    """With as much of /proc as the unit leaves."""
+    if not can_make_namespaces():
+        pytest.skip("needs namespaces")
+    unit = dict(re.findall(r"(?m)^(\w+)=(.*)$", UNIT.read_text()))
+    leaves = f"hidepid={unit['ProtectProc']}" + (",subset=pid" if unit.get("ProcSubset") == "pid" else "")
+    mounted = ("sh", "-c", f'mount -t proc -o {leaves} proc /proc && exec "$@"', "sh")
+    behind = ("unshare", "--mount", "--pid", "--fork", "--kill-child", *mounted)
+    with serving(Shell(tmp_path), behind=behind) as server:
+        shown = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    asked = metrics_in(" ".join([RULES.read_text(), *expressions(DASHBOARD)]))
+    assert {name for name in asked if name.startswith("process_")} <= metrics_in(shown)
 
 
 def test_no_two_panels_share_an_id_or_a_place() -> None:

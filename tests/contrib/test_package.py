@@ -30,7 +30,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_server_starts_from_the_package_alone(installed: Path, tmp_path: Path) -> None:
-    command = [BARE_PYTHON, "-I", installed / "usr/bin/qanat", "serve", "--config", installed / "etc/qanat/qanat.toml"]
+    command: list[str | Path] = [
+        BARE_PYTHON,
+        "-I",
+        installed / "usr/bin/qanat",
+        "serve",
+        "--config",
+        installed / "etc/qanat/qanat.toml",
+    ]
     server = subprocess.Popen(
         [*command, "--data", tmp_path / "data", "--http", "127.0.0.1:0", "--gy", "127.0.0.1:0"],
         cwd=tmp_path,

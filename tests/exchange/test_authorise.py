@@ -390,6 +390,7 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     market.deliver()
     again = market.ask(admission)
     assert refused(again) is Refusal.DEMAND_OBTAINED
+    assert isinstance(again, Refused)
     assert again.sentence == "dem-bob asks for no more than 500 octets here, and bob has obtained them."
     assert "ask bob" not in again.cure, "it is bob who reads it"
 
@@ -466,6 +467,7 @@ def test_a_wrong_passcode_and_one_of_a_stopped_order_are_refused(market: World) 
     order = demand(market)
     unknown = market.ask(Admission(passcode="PASS-WORD"))
     assert refused(unknown) is Refusal.UNKNOWN_PASSCODE
+    assert isinstance(unknown, Refused)
     assert "`qanat demand open`" in unknown.cure
     market.decide(partial(stop_demand, order=order))
     assert refused(market.ask(Admission(passcode="PASS-CODE"))) is Refusal.ORDER_STOPPED

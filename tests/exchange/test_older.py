@@ -79,7 +79,14 @@ def test_a_booking_that_was_half_done_before_is_done(world: World) -> None:
         amount=9,
         facts={**trade, "amount": 9, "opened_at": 3},
     )
-    facts = {"id": "old:1", "demander": "bob", "supplier": "alice", "unit": "octets", "amount": 9, "ended_at": 5}
+    facts: dict[str, int | str] = {
+        "id": "old:1",
+        "demander": "bob",
+        "supplier": "alice",
+        "unit": "octets",
+        "amount": 9,
+        "ended_at": 5,
+    }
     owed = Parcel(sender=ALICE, target=PAIR, act="owed", facts=facts)
     given = Account(owner=ALICE, id="given", role="given", unit=EXCHANGED)
     world.decide(lambda work: send(work, booked, owed, source=given))

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from tests.store.logs import migrated_database, run
+from tests.store.logs import migrated_database, run, waiting
 from tests.store.test_shared_lane import Distance
 
 from qanat.bench.postgres import OwnPostgres
@@ -24,7 +24,7 @@ from qanat.registry.names import subscriber_owner
 from qanat.server.settling import Settled, settle
 from qanat.store.port import EntryRow
 from qanat.store.postgres import PostgresLog
-from qanat.store.postgres_link import Connection, connect
+from qanat.store.postgres_link import Connection
 from qanat.store.store import Store
 from qanat.units import Octets
 
@@ -114,7 +114,7 @@ def test_a_trade_that_is_booked_while_its_month_is_closed_elsewhere_is_in_the_fi
         await held.written.wait()
         period = period_of(ManualClock().now())
         closing = asyncio.create_task(settle(two, period, close=True))
-        while not closing.done() and not await somebody_waits(address):
+        while not closing.done() and not await waiting(address):
             pass
         held.go_on.set()
         closed = await closing
@@ -128,15 +128,3 @@ def test_a_trade_that_is_booked_while_its_month_is_closed_elsewhere_is_in_the_fi
             await server.close()
 
     run(story)
-
-
-async def somebody_waits(address: str) -> bool:
-    """Tell whether a commit waits for another's to end."""
-    connection = await connect(address)
-    try:
-        waiting = (
-            "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return bool(await connection.fetchval(waiting))
-    finally:
-        await connection.close()

@@ -4,7 +4,7 @@ from tests.registry.world import World, done, reason
 
 from qanat.ids import is_iccid
 from qanat.ledger.work import Work
-from qanat.refusals import Refusal
+from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller
 from qanat.registry.operators import create_operator
 from qanat.registry.sims import pool_of
@@ -72,6 +72,7 @@ def test_a_forged_or_expired_code_enrols_nothing(world: World) -> None:
     world.code("CODE-1")
     forged = world.enrol("FORGED", key=1)
     assert reason(forged) is Refusal.UNKNOWN_CODE
+    assert isinstance(forged, Refused)
     assert "`qanat terminal code`" in forged.cure
     world.clock.advance(HOUR)
     assert reason(world.enrol("CODE-1", key=1)) is Refusal.CODE_EXPIRED
@@ -92,6 +93,7 @@ def test_a_key_that_has_a_terminal_enrols_no_second_one(world: World) -> None:
     done(world.enrol("CODE-1", key=1))
     refused = world.enrol("CODE-2", key=1, serial="another")
     assert reason(refused) is Refusal.KEY_ENROLLED
+    assert isinstance(refused, Refused)
     assert "enrolled already, as trm-1" in refused.sentence
     assert "`qanat terminal run`" in refused.cure
 

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from tests.registry.world import World, done, reason
 
-from qanat.ledger.book import Account, post
+from qanat.ledger.book import Account, open_bucket, post
+from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import plan_owner
 from qanat.registry.operators import create_operator
 from qanat.registry.plans import Plan, create_plan, find_plan, withdraw_plan
 from qanat.registry.subscribers import Subscriber, set_status
-from qanat.registry.wallets import Balance, balance_of, buy, pay_into_wallet, top_up, wallet_of
-from qanat.units import DAY, Instant, MinorUnits, Octets
+from qanat.registry.vouchers import Worth, code_of, create_batch, find_batch, redeem
+from qanat.registry.wallets import BUCKETS_MOST, Balance, balance_of, buy, pay_into_wallet, top_up, wallet_of
+from qanat.units import DAY, Instant, Millis, MinorUnits, Octets
 
 
 def _plan(world: World, name: str, *, price: int = 500, stock: int | None = None, operator: str = "home") -> None:
@@ -106,3 +108,34 @@ def test_a_plan_of_no_operator_or_a_taken_name_is_refused(world: World) -> None:
     plan = world.do(lambda work: find_plan(work, "month"))
     assert plan
     assert reason(world.do(lambda work: create_plan(work, plan))) is Refusal.NAME_TAKEN
+
+
+def test_who_has_as_many_buckets_as_there_may_be_gets_no_other_and_pays_nothing(world: World) -> None:
+    """Each decision about a subscriber puts all its buckets in order."""
+    alice, code = world.subscriber("alice"), code_of("7K2M9QXDV4TH3WZ")
+    _plan(world, "month")
+    _pay(world, alice, 500)
+    worth = Worth(octets=Octets(10), valid_days=30)
+    made = world.do(
+        lambda work: create_batch(work, name="v", operator="home", worth=worth, codes=[code], good_for=Millis(DAY))
+    )
+    done(made)
+
+    def fill(work: Work) -> None:
+        for number in range(BUCKETS_MOST):
+            bucket = Account(owner=alice.owner, id=f"full-{number}", role="bucket", operator="home", size=10)
+            open_bucket(work, bucket)
+
+    world.do(fill)
+    for give in (
+        lambda work: buy(work, alice, plan="month", bucket="b"),
+        lambda work: top_up(work, alice, octets=Octets(10), valid_days=1, bucket="b"),
+        lambda work: redeem(work, alice, code=code, bucket="b"),
+    ):
+        assert reason(world.do(give)) is Refusal.TOO_MANY_BUCKETS
+    assert world.do(lambda work: wallet_of(work, alice, "EUR")).balance == 500
+    batch = world.do(lambda work: find_batch(work, "v"))
+    assert batch is not None
+    assert batch.redeemed == 0
+    world.do(lambda work: post(work, alice.owner, (), Octets(10)))
+    done(world.do(lambda work: redeem(work, alice, code=code, bucket="b")))

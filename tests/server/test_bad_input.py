@@ -227,8 +227,14 @@ def test_an_enrolment_must_be_signed_with_the_key_it_brings(live: Live) -> None:
     code = live.done("/v1/codes", {})["code"]
     honest, thief = Device(live), Device(live, seed=2)
     body = {"code": code, "public_key": honest.public_key, "hardware": "", "serial": "i", "version": ""}
-    _problem(thief.send("POST", "/v1/terminals", body, key_id=thief.public_key), 401, "wrong_signature")
-    _problem(thief.send("POST", "/v1/terminals", body, key_id=honest.public_key), 401, "wrong_signature")
+    for path in ("/v1/terminals", "/v1/base-stations"):
+        _problem(thief.send("POST", path, body, key_id=thief.public_key), 401, "wrong_signature")
+        _problem(thief.send("POST", path, body, key_id=honest.public_key), 401, "wrong_signature")
+        two_lines = {**body, "serial": "i\n"}
+        assert (
+            _problem(honest.send("POST", path, two_lines, key_id=honest.public_key), 422, "bad_input")["field"]
+            == "serial"
+        )
     assert _problem(thief.send("POST", "/v1/terminals", body, key_id="x"), 422, "bad_input")["field"] == "public_key"
     assert live.get("/v1/terminals").json()["terminals"] == []
 

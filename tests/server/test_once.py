@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.server.live import Live
 
 from qanat.units import DAY
@@ -50,4 +52,12 @@ def test_keys_of_different_callers_do_not_meet_and_are_forgotten_after_a_day(liv
 def test_a_range_of_cloud_sims_is_made_up_once_however_many_decisions_it_takes(live: Live) -> None:
     answers = [live.post("/v1/sims", {"count": 60}, key="k-1") for _ in range(2)]
     assert answers[0].text == answers[1].text
+    assert live.get("/v1/sims").json()["pools"][0]["free"] == 60
+
+
+def test_a_range_that_is_asked_for_again_while_it_is_made_up_is_the_same_range(live: Live) -> None:
+    """A range of sixty takes three decisions, between which those of its repeats come."""
+    with ThreadPoolExecutor(8) as repeats:
+        answers = list(repeats.map(lambda _: live.post("/v1/sims", {"count": 60}, key="k-1"), range(8)))
+    assert {(one.status_code, one.text) for one in answers} == {(201, answers[0].text)}
     assert live.get("/v1/sims").json()["pools"][0]["free"] == 60

@@ -275,3 +275,18 @@ def test_workers_that_can_not_start_say_why_and_leave_nobody_behind(shell: Shell
         said = shell.qanat("serve", "--workers", "2", "--http", address, "--database", database, status=1)
     assert address in said
     assert "--http" in said
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_server_stops_and_says_why_when_one_of_a_later_version_takes_the_database_over(
+    shell: Shell, postgres: OwnPostgres, count: str
+) -> None:
+    database = postgres.create(f"taken-over-by-{count}")
+    with serving(shell, "--data", f"old{count}", "--database", database, "--workers", count) as server:
+        postgres.ask("UPDATE alembic_version SET version_num = '9999'", f"taken-over-by-{count}")
+        _, said = server.process.communicate(timeout=30)
+    assert server.process.returncode == 1
+    assert "is of a later version of Qanat (its schema is 9999" in said
+    assert "Traceback" not in said
+    again = shell.qanat("serve", "--data", "old", "--database", database, "--http", "127.0.0.1:0", status=1)
+    assert "update this one" in again

@@ -16,6 +16,7 @@ from qanat.ledger.work import Record
 from qanat.store.memory import MemoryLog
 from qanat.store.port import EntryRow, Log, Query, RecordRow
 from qanat.store.postgres import PostgresLog
+from qanat.store.postgres_link import connect
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store
 from qanat.units import Instant
@@ -136,3 +137,13 @@ def process_that_writes(path: Path) -> int:
     """Return the process that writes to a SQLite file for us, whichever of our threads started it."""
     children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
     return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
+
+
+async def waiting(address: str) -> int:
+    """Return how many connections wait for another's commit."""
+    connection = await connect(address)
+    try:
+        held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return int(await connection.fetchval(held))
+    finally:
+        await connection.close()

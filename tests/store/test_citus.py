@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.store.deciding import balance, fund, say
 from tests.store.logs import migrated_database, run
-from tests.store.test_contract import balance, fund, say
 
 from qanat.bench.postgres import OwnPostgres
 from qanat.charging.session import Event

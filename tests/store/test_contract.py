@@ -156,6 +156,24 @@ def test_owners_of_due_records_are_found_longest_due_first(database: Database, c
     run(story)
 
 
+def test_an_owner_with_many_due_records_does_not_keep_others_from_being_found(
+    database: Database, clock: ManualClock
+) -> None:
+    """Such as one that can't be swept, whose records stay due."""
+
+    async def story() -> None:
+        store = await database.open(clock)
+        now = clock.now()
+        await store.decide_all([fund("stuck", 10, id=f"b{n}", due=now - 100 + n) for n in range(40)])
+        await store.decide_all([fund(f"s{n}", 10, due=now - 10 + n) for n in range(3)])
+        owners = [f"subscriber/{name}" for name in ("stuck", "s0", "s1", "s2")]
+        for limit in range(1, 6):
+            assert await store.due_owners(limit) == owners[:limit]
+        await store.close()
+
+    run(story)
+
+
 def test_a_deadline_that_moved_counts_and_the_one_before_does_not(database: Database, clock: ManualClock) -> None:
     async def story() -> None:
         store = await database.open(clock)
@@ -323,7 +341,7 @@ def test_a_page_that_arrives_after_a_batch_was_lost_is_decided_on_when_the_store
         store = await Store(log, clock).open()
         await store.decide(fund("alice", 100, id="c"))
         await store.find(Account)  # no row is written any more
-        late = asyncio.create_task(store.decide(say("late", "s", 0, Event.FIRST)))
+        late = asyncio.ensure_future(store.decide(say("late", "s", 0, Event.FIRST)))
         await log.asked.wait()
         with pytest.raises(StoreFault):
             await store.decide(fund("alice", 100, id="d"))
@@ -339,7 +357,7 @@ def test_after_closing_nothing_more_is_taken_and_everything_acknowledged_is_kept
 ) -> None:
     async def story() -> None:
         store = await database.open(clock)
-        asked = [asyncio.create_task(store.decide(fund(f"s{n}", 10))) for n in range(50)]
+        asked = [asyncio.ensure_future(store.decide(fund(f"s{n}", 10))) for n in range(50)]
         await asked[0]
         await store.close()
         told = await asyncio.gather(*asked, return_exceptions=True)

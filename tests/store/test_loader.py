@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
+from tests.store.deciding import balance, fund
 from tests.store.logs import run
-from tests.store.test_contract import balance, fund
 
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault

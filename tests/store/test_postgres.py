@@ -6,8 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from qanat.clock import ManualClock
 from qanat.errors import BadInput, StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
+from qanat.ledger.work import Work
 from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.postgres import PostgresLog
 from qanat.store.postgres_link import connect
@@ -128,12 +130,16 @@ def test_a_promoted_standby_has_all_that_was_acknowledged_and_service_resumes_by
 async def fund_until_told(store: Store) -> set[str]:
     """Open one account after another until another one is there, and return those that were acknowledged."""
     acknowledged: set[str] = set()
-    while not await told(store.decide(lambda work: work.get(Account, Owner("subscriber/after"), "b"))):
+    while not await told(store.decide(bucket_of("after"))):
         name = f"w{len(acknowledged)}"
         await told(store.decide(fund(name, 10)))
-        if await told(store.decide(lambda work, name=name: work.get(Account, Owner(f"subscriber/{name}"), "b"))):
+        if await told(store.decide(bucket_of(name))):
             acknowledged.add(f"subscriber/{name}")
     return acknowledged
+
+
+def bucket_of(name: str) -> Callable[[Work], Account | None]:
+    return lambda work: work.get(Account, Owner(f"subscriber/{name}"), "b")
 
 
 async def told(answer: Awaitable[T]) -> T | None:
@@ -266,7 +272,8 @@ def test_a_database_of_a_later_version_is_left_alone(postgres: OwnPostgres) -> N
 
 def test_the_migrated_schema_is_the_declared_one(database: str) -> None:
     def differences(connection: Connection) -> list[object]:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), metadata)
+        return found
 
     async def story() -> None:
         await open_and_close(database)
@@ -310,7 +317,7 @@ def test_every_connection_waits_for_the_disk_and_has_limits(database: str) -> No
     async def story() -> None:
         log = await PostgresLog.open(database)
         for setting, value in (("synchronous_commit", "on"), ("statement_timeout", "3s")):
-            assert await log._writer.run(lambda one, setting=setting: one.fetchval(f"SHOW {setting}")) == value
+            assert await log._writer.run(methodcaller("fetchval", f"SHOW {setting}")) == value
         await asyncio.gather(*(log.due_owners(Instant(0), 1) for _ in range(50)))
         held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         assert await log._writer.run(lambda one: one.fetchval(held)) <= 5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.store.deciding import fund
 from tests.store.logs import run
-from tests.store.test_contract import fund
 
 from qanat.clock import ManualClock
 from qanat.ids import Owner

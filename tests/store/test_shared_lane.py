@@ -151,7 +151,7 @@ def test_what_rests_on_a_decision_that_is_made_again_is_made_again_too() -> None
             two.decide(pass_on("bob", "carol")),
             two.decide(pass_on("dave", "eve")),
         )
-        assert told == [15, 25, 10]
+        assert list(told) == [15, 25, 10]
         assert two.figures.decided_again == 2
         assert await balance(one, "carol", "passed") == 25
         assert (await one.audit()).problems == []
@@ -450,9 +450,9 @@ def test_what_a_later_version_forgot_is_refused_with_the_cure_until_the_rows_hav
         shard = shard_of("subscriber/alice")
         await log.append([EntryRow(shard, 2, Instant(0), "", '{"drop":[["nova","subscriber/alice","n"]]}')])
         with pytest.raises(StoreFault, match="Update this one"):
-            await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)  # type: ignore[arg-type]
+            await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)
         await log.project([], {shard: 2})
-        await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)  # type: ignore[arg-type]
+        await asyncio.wait_for(one.decide(fund("alice", 10, id="c")), 5)
         assert await balance(one, "alice", "c") == 10
 
     run(story)
@@ -538,7 +538,7 @@ def test_a_page_that_was_being_read_while_the_lane_began_afresh_is_read_again() 
         log.failing = True
         reading = asyncio.create_task(balance(lane, "alice", "c"))
         await asyncio.sleep(0)
-        lost = asyncio.create_task(lane.decide(fund("bob", 10, id="c")))  # type: ignore[arg-type]
+        lost = asyncio.ensure_future(lane.decide(fund("bob", 10, id="c")))
         await log.heads_asked.wait()
         log.failing = False
         await other.decide(fund("alice", 30, id="c"))

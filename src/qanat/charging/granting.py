@@ -18,6 +18,8 @@ from qanat.refusals import Refusal, Refused
 from qanat.units import MAX_OCTETS, Instant, Octets, Unit
 
 _UNBOUND: Final = Bound(octets=MAX_OCTETS)
+QUOTAS_MOST: Final = 256
+"""In one session: more than any gateway knows rating groups. Every decision about a session goes through all of them."""
 
 
 def grant_all(
@@ -28,6 +30,10 @@ def grant_all(
         return tuple([_no(ask, request.barred) for ask in request.asks])
     grants = []
     for ask in request.asks:
+        if len(quotas) >= QUOTAS_MOST:
+            facts: dict[str, int | str] = {"session": session.id, "quotas": len(quotas)}
+            grants.append(_no(ask, Refused(Refusal.TOO_MANY_QUOTAS, facts)))
+            continue
         quota, grant = _grant(work, policy, session, ask, request)
         grants.append(grant)
         if quota is not None:

@@ -125,16 +125,16 @@ def give_back(work: Work, iccid: str) -> None:
     work.put(_queue(work, pool, Iccid(iccid)))
 
 
-def make_profiles(work: Work, *, issuer: str, imsi_prefix: str, first: int | None, count: int) -> list[NewProfile]:
-    """Make up a range behind two prefixes and take its numbers; None goes on behind the last. Raises BadInput."""
+def take_numbers(work: Work, *, issuer: str, imsi_prefix: str, first: int | None, count: int) -> int:
+    """Take so many numbers behind two prefixes and return the first; None goes on behind the last. Raises BadInput."""
     pages = [prefix_owner(issuer), prefix_owner(imsi_prefix)]
     last = max((one.last for page in pages for one in work.all(Numbering, page)), default=0)
     first = last + 1 if first is None else first
-    profiles = profile_range(issuer=issuer, imsi_prefix=imsi_prefix, first=first, count=count)
+    _require_room(issuer=issuer, imsi_prefix=imsi_prefix, last=first + count - 1)
     for page in pages:
         work.put(Numbering(owner=page, id="numbering", last=max(last, first + count - 1)))
     work.act = "numbers taken"
-    return profiles
+    return first
 
 
 def profile_range(*, issuer: str, imsi_prefix: str, first: int, count: int) -> list[NewProfile]:
@@ -143,17 +143,7 @@ def profile_range(*, issuer: str, imsi_prefix: str, first: int, count: int) -> l
     ``issuer`` starts with 89 (ITU-T E.118 §4.1), ``imsi_prefix`` is MCC and MNC. Raises BadInput when a number does not
     fit behind its prefix.
     """
-    if not (issuer.isascii() and issuer.isdigit() and issuer.startswith("89") and len(issuer) < 18):
-        raise BadInput(f"{issuer!r} is no ICCID issuer prefix: digits that start with 89, at most 17", field="issuer")
-    if not (imsi_prefix.isascii() and imsi_prefix.isdigit() and 5 <= len(imsi_prefix) < 15):
-        raise BadInput(f"{imsi_prefix!r} is no IMSI prefix: 5 to 14 digits, MCC and MNC first", field="imsi_prefix")
-    last = str(first + count - 1)
-    for prefix, room, field in (
-        (issuer, 18 - len(issuer), "issuer"),
-        (imsi_prefix, 15 - len(imsi_prefix), "imsi_prefix"),
-    ):
-        if len(last) > room:
-            raise BadInput(f"number {last} does not fit behind {prefix}: it leaves {room} digits", field=field)
+    _require_room(issuer=issuer, imsi_prefix=imsi_prefix, last=first + count - 1)
     return [_numbered(issuer, imsi_prefix, number) for number in range(first, first + count)]
 
 
@@ -172,6 +162,19 @@ def read_profiles(text: str) -> list[NewProfile]:
             raise BadInput(f"{imsi!r} is no IMSI: 6 to 15 digits", field=where)
         profiles.append(NewProfile(Iccid(iccid), Imsi(imsi)))
     return profiles
+
+
+def _require_room(*, issuer: str, imsi_prefix: str, last: int) -> None:
+    if not (issuer.isascii() and issuer.isdigit() and issuer.startswith("89") and len(issuer) < 18):
+        raise BadInput(f"{issuer!r} is no ICCID issuer prefix: digits that start with 89, at most 17", field="issuer")
+    if not (imsi_prefix.isascii() and imsi_prefix.isdigit() and 5 <= len(imsi_prefix) < 15):
+        raise BadInput(f"{imsi_prefix!r} is no IMSI prefix: 5 to 14 digits, MCC and MNC first", field="imsi_prefix")
+    for prefix, room, field in (
+        (issuer, 18 - len(issuer), "issuer"),
+        (imsi_prefix, 15 - len(imsi_prefix), "imsi_prefix"),
+    ):
+        if len(str(last)) > room:
+            raise BadInput(f"number {last} does not fit behind {prefix}: it leaves {room} digits", field=field)
 
 
 def _numbered(issuer: str, imsi_prefix: str, number: int) -> NewProfile:

@@ -126,6 +126,23 @@ def redeem(work: Work, subscriber: Subscriber, *, code: str, bucket: str) -> Red
 
     A code of another operator is as unknown as one that never was.
     """
+    good = _good(work, subscriber, code)
+    if isinstance(good, Refused):
+        return good
+    voucher, batch = good
+    account = _give(work, subscriber, batch, bucket)
+    if isinstance(account, Refused):
+        return account
+    voucher = replace(voucher, redeemed_by=subscriber.id, redeemed_at=work.now)
+    batch = replace(batch, redeemed=batch.redeemed + 1)
+    work.put(voucher)
+    work.put(batch)
+    work.act = "voucher redeemed"
+    return Redeemed(voucher=voucher, batch=batch, account=account)
+
+
+def _good(work: Work, subscriber: Subscriber, code: str) -> tuple[Voucher, VoucherBatch] | Refused:
+    """Return what a code stands for, if this subscriber may redeem it now."""
     if not is_well_spelt(code):
         return Refused(Refusal.MISSPELT_VOUCHER)
     refused = barred(subscriber)
@@ -139,13 +156,7 @@ def redeem(work: Work, subscriber: Subscriber, *, code: str, bucket: str) -> Red
         return Refused(Refusal.VOUCHER_USED, {"at": format_instant(voucher.redeemed_at)})
     if batch.ended_at <= work.now:
         return Refused(Refusal.VOUCHER_EXPIRED, {"at": format_instant(batch.ended_at)})
-    voucher = replace(voucher, redeemed_by=subscriber.id, redeemed_at=work.now)
-    batch = replace(batch, redeemed=batch.redeemed + 1)
-    work.put(voucher)
-    work.put(batch)
-    account = _give(work, subscriber, batch, bucket)
-    work.act = "voucher redeemed"
-    return Redeemed(voucher=voucher, batch=batch, account=account)
+    return voucher, batch
 
 
 def is_well_spelt(code: str) -> bool:
@@ -161,7 +172,7 @@ def batch_owner(name: str) -> Owner:
     return Owner(f"voucher-batch/{name}")
 
 
-def _give(work: Work, subscriber: Subscriber, batch: VoucherBatch, bucket: str) -> Account:
+def _give(work: Work, subscriber: Subscriber, batch: VoucherBatch, bucket: str) -> Account | Refused:
     if batch.octets:
         return top_up(work, subscriber, octets=batch.octets, valid_days=batch.valid_days, bucket=bucket)
     return pay_into_wallet(work, subscriber, amount=batch.amount, currency=batch.currency)

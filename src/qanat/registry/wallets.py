@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from qanat.ledger.book import Account, open_bucket, pay_in, tally, transfer, usable_buckets
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.plans import count_sale, plan_on_sale
 from qanat.registry.subscribers import Subscriber, barred
-from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, format_money, later
+from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, Unit, format_money, later
+
+BUCKETS_MOST: Final = 1000
+"""Of one unit, that can be used. Every decision puts them in order: so many take a millisecond, ten times as many twenty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,9 @@ def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Accoun
     sold = plan_on_sale(work, plan, operator=subscriber.operator)
     if isinstance(sold, Refused):
         return sold
+    full = _full(work, subscriber, sold.unit)
+    if full:
+        return full
     wallet = wallet_of(work, subscriber, sold.currency)
     if wallet.available < sold.price:
         return wallet_too_small(wallet, sold.price)
@@ -66,8 +73,11 @@ def buy(work: Work, subscriber: Subscriber, *, plan: str, bucket: str) -> Accoun
     )
 
 
-def top_up(work: Work, subscriber: Subscriber, *, octets: Octets, valid_days: int, bucket: str) -> Account:
+def top_up(work: Work, subscriber: Subscriber, *, octets: Octets, valid_days: int, bucket: str) -> Account | Refused:
     """Give octets without a price."""
+    full = _full(work, subscriber, "octets")
+    if full:
+        return full
     work.act = "topped up"
     return _open(
         work,
@@ -118,6 +128,13 @@ def balance_of(work: Work, subscriber: Subscriber) -> Balance:
         ],
         wallets=[account for account in accounts if account.role == "wallet"],
     )
+
+
+def _full(work: Work, subscriber: Subscriber, unit: Unit) -> Refused | None:
+    """Refuse one more bucket to who has as many as there may be."""
+    buckets = len(usable_buckets(work, subscriber.owner, unit))
+    facts: dict[str, int | str] = {"subscriber": subscriber.id, "buckets": buckets}
+    return Refused(Refusal.TOO_MANY_BUCKETS, facts) if buckets >= BUCKETS_MOST else None
 
 
 def _open(work: Work, bucket: Account) -> Account:

@@ -52,7 +52,8 @@ class Front(Protocol):
 def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT and return the exit status.
 
-    ``announce`` gets the one line ``ready http=…`` once every listener is bound. Raises BadInput, StoreFault, CannotListen.
+    ``announce`` gets the one line ``ready http=…`` once every listener is bound. Raises BadInput, CannotListen, StoreFault;
+    Outdated also later.
     """
     configure(settings.log)
     raise_limit()
@@ -78,7 +79,7 @@ async def serve(
 ) -> None:
     """Serve until a signal says to stop, or the descriptor ``life`` says that who started us is gone.
 
-    Raises BadInput, StoreFault, CannotListen before it is ready.
+    Raises BadInput, StoreFault, CannotListen before it is ready; Outdated when it has stopped because it must.
     """
     stop = _stop_on_signals(life)
     clock = SystemClock()
@@ -95,7 +96,7 @@ async def serve(
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
         await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
-        await _start_sweeper(stack, services)
+        await _start_sweeper(stack, services, stop)
         listening = fronts(services, place)
         addresses = [f"{name}={await _start(stack, front)}" for name, front in listening.items()]
         if isinstance(gateways := listening.get("gy"), GyListener):
@@ -140,11 +141,13 @@ async def _start(stack: AsyncExitStack, front: Front) -> str:
     return address
 
 
-async def _start_sweeper(stack: AsyncExitStack, services: Services) -> None:
+async def _start_sweeper(stack: AsyncExitStack, services: Services, stop: asyncio.Event) -> None:
+    """Sweep until the stack unwinds; what ends the sweeper before stops the server, and is raised then."""
     sweeper = asyncio.create_task(
         sweep_for_ever(services.store, services.settings.sweeper, services.metrics, server=fresh_id("srv")),
         name="sweeper",
     )
+    sweeper.add_done_callback(lambda _: stop.set())
 
     async def cancel() -> None:
         sweeper.cancel()

@@ -22,7 +22,7 @@ from typing import Final
 
 import structlog
 
-from qanat.errors import Fault
+from qanat.errors import Fault, Outdated
 from qanat.server.listening import address_of, bind
 from qanat.server.place import Place
 from qanat.server.settings import Settings
@@ -33,6 +33,8 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _PATIENCE_S: Final = 0.1
 """A worker that dies before it is ready is started again after this, twice it, four times it …"""
 _PATIENCE_MOST_S: Final = 10.0
+_OUTDATED: Final = 3
+"""The exit status of a worker that need not be started again."""
 
 Doors = dict[str, socket.socket]
 Serve = Callable[[Place, int, Callable[[], None]], None]
@@ -61,6 +63,7 @@ class Supervisor:
     _life: tuple[int, int] = field(default_factory=os.pipe)
     _house: dict[int, str] = field(default_factory=dict)
     _stopping: bool = False
+    _outdated: bool = False
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT and return the exit status. Raises CannotListen, BadInput."""
@@ -136,7 +139,7 @@ class Supervisor:
             self.serve(place, self._life[0], lambda: _say(tells))
         except Fault as fault:
             print(f"Error: {fault}", file=sys.stderr, flush=True)
-            return 1
+            return _OUTDATED if isinstance(fault, Outdated) else 1
         except Exception as error:
             _log.error("mistake of ours", exc_info=error)
             return 2
@@ -184,8 +187,11 @@ class Supervisor:
 
     def _bury(self) -> None:
         for worker in self._workers:
-            if worker.pid and os.waitpid(worker.pid, os.WNOHANG)[0]:
+            died, status = os.waitpid(worker.pid, os.WNOHANG) if worker.pid else (0, 0)
+            if died:
                 pid, worker.pid = worker.pid, 0
+                self._outdated = self._outdated or os.waitstatus_to_exitcode(status) == _OUTDATED
+                self._stopping = self._stopping or self._outdated
                 if self._stopping:
                     continue
                 worker.deaths = 0 if worker.ready else worker.deaths + 1
@@ -202,7 +208,7 @@ class Supervisor:
         for worker in self._workers:
             for door in worker.doors.values():
                 door.close()
-        failed = False
+        failed = self._outdated
         for worker in self._workers:
             if worker.pid:
                 os.kill(worker.pid, signal.SIGTERM)

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from qanat.errors import Fault
+from qanat.errors import Fault, Outdated
 from qanat.registry.leases import give_up, take
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
@@ -23,12 +23,18 @@ _TASK: Final = "sweeper"
 
 
 async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics, *, server: str) -> None:
-    """Look every ``interval_s`` until cancelled; of several servers on one database only one does at a time."""
+    """Look every ``interval_s`` until cancelled; of several servers on one database only one does at a time.
+
+    Raises Outdated, whether it is our turn or not: whoever serves must stop then.
+    """
     try:
         while True:
             try:
+                await store.check_version()
                 if await _is_ours(store, server):
                     await sweep_once(store, settings, metrics)
+            except Outdated:
+                raise
             except Fault as fault:
                 metrics.faults.labels(type(fault).__name__).inc()
                 _log.warning("sweep interrupted", fault=str(fault))

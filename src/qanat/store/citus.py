@@ -13,7 +13,7 @@ from typing import Final
 
 from qanat.ids import Shard
 from qanat.store.port import EntryRow, Standing, Taken
-from qanat.store.postgres import PostgresLog
+from qanat.store.postgres import APPEND, PostgresLog, columns
 from qanat.store.postgres_link import Connection, connect
 
 _DISTRIBUTED: Final = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
@@ -60,4 +60,5 @@ class CitusLog(PostgresLog):
                 next_seqs = [seq + 1 for seq in unchanged.values()]
                 if await connection.fetchval(_MOVED, list(unchanged), next_seqs):
                     raise Taken("a shard that was read has moved")
-            await super()._insert(connection, rows, {})
+            await connection.execute(APPEND, *columns(rows))
+            await self._check_version(connection)

@@ -20,6 +20,7 @@ from qanat.ids import Owner, Shard
 from qanat.ledger.work import Images, NotLoaded, Page, Work
 from qanat.store.batch import Awaited, Batch, Decision, Ticket, Waiter
 from qanat.store.loader import Loader
+from qanat.store.mistakes import as_fault
 from qanat.store.pages import Pages, gathered
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
@@ -137,7 +138,7 @@ class Lane:
         """Commit what was taken, bring the rows up, and let go of the database."""
         self._closed = True
         if self._worker is not None:
-            await self._worker
+            await asyncio.wait({self._worker})
         with suppress(StoreFault):  # the entries are durable; the next start brings the rows up
             await self.caught_up()
         await self._loader.finish()
@@ -257,11 +258,8 @@ class Lane:
             await self._commit_next()
         except Exception as mistake:
             self._committing = self._committing or Batch()
-            await self._lose(
-                StoreFault(f"what was asked could not be written: {mistake!r}. Look at the log, report it.")
-            )
+            await self._lose(as_fault(mistake))
             self._committing = None
-            raise
 
     async def _commit_next(self) -> None:
         batch = self._committing or self._append()
@@ -334,11 +332,11 @@ class Lane:
         """Read where the database stands. If it can't be read, whoever asks next finds no page and is told."""
         try:
             await self.open()
-        except StoreFault as fault:
+        except Exception as error:
             self._pages.clear()
             self._heads = {}
             self._ready.set()
-            return fault
+            return as_fault(error)
         return None
 
     def _withdraw(self) -> list[Ticket]:

@@ -35,6 +35,9 @@ class MemoryLog:
             self._entries[row.shard, row.seq] = row
             self._heads[row.shard] = row.seq
 
+    async def check_version(self) -> None:
+        """Nobody else can reach it."""
+
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         return {shard: Standing(self._heads.get(shard, 0), self._watermarks.get(shard, 0)) for shard in shards}
 

@@ -11,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-HEAD: Final = "0002"
+from qanat.errors import Outdated
+
+HEAD: Final = "0003"
 """The last migration in ``migrations/versions``."""
 NEW_FILE: Final = Path(__file__).parent / "migrations" / "new_file.sql"
 """What all migrations make of an empty SQLite file; printed from them by ``make docs``."""
@@ -32,6 +34,14 @@ async def migrate_postgres(revision: str | None, connect: Callable[[], Awaitable
         from qanat.store.upgrade import upgrade_postgres  # noqa: PLC0415 - see above
 
         await upgrade_postgres(connect, name)
+
+
+def outdated(name: object, revision: str) -> Outdated:
+    """Return the fault of a database that a later version has brought further than this one knows."""
+    return Outdated(
+        f"the database {name} is of a later version of Qanat (its schema is {revision}, this one's {HEAD}): "
+        "update this one to serve it"
+    )
 
 
 def _is_ready(path: Path) -> bool:

@@ -18,6 +18,7 @@ from qanat.store.store import open_log, open_store
 from qanat.system import SystemClock
 
 _SQLITE: Final = "sqlite:///"
+_POSTGRES: Final = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +31,11 @@ class Moved:
 async def move(source: str, target: str, *, tell: Tell) -> Moved:
     """Copy the database at one address to another, or go on with it. Repeating is safe.
 
-    Raises BadInput for addresses that can't be copied between, a source that is served, a target that holds something
-    else; StoreFault if a database fails or the books of either do not add up to the same.
+    Raises BadInput for addresses that can't be copied between, a source that is served, now or in the end, a target that
+    holds something else; StoreFault if a database fails or the books of either do not add up to the same.
     """
-    await asyncio.to_thread(_check, source, target)
+    _check(source, target)
+    await _refuse_served(source)
     store = await open_store(source, SystemClock())
     await store.close()  # brings the rows up behind the entries
     async with AsyncExitStack() as stack:
@@ -48,6 +50,7 @@ async def move(source: str, target: str, *, tell: Tell) -> Moved:
         before = await _audited(one, source)
         tell("audits", 1, 2)
         after = await _audited(two, target)
+    await _refuse_served(source)
     _compare(before, after, copied)
     return Moved(copied=copied, verdict=after)
 
@@ -58,12 +61,25 @@ def _check(source: str, target: str) -> None:
     for url, field in ((source, "from"), (target, "to")):
         if url == "memory:":
             raise BadInput("memory: forgets everything when the command ends: name a database that stays", field=field)
+    if source.startswith(_SQLITE) and not _file(source).is_file():
+        raise BadInput(f"there is no database at {_file(source)}", field="from")
+
+
+async def _refuse_served(source: str) -> None:
+    """Raises BadInput if a server has the source open, be it idle: what it is asked to write would be missing."""
+    name, served = source, False
     if source.startswith(_SQLITE):
-        file = Path(source.removeprefix(_SQLITE))
-        if not file.is_file():
-            raise BadInput(f"there is no database at {file}", field="from")
-        if is_held(file):
-            raise BadInput(f"a server holds {file}: stop it first, or what it writes would be missing", field="from")
+        name, served = str(_file(source)), await asyncio.to_thread(is_held, _file(source))
+    elif source.startswith(_POSTGRES):
+        from qanat.store.postgres_link import is_connected, named  # noqa: PLC0415 - only for PostgreSQL
+
+        name, served = named(source), await is_connected(source)
+    if served:
+        raise BadInput(f"a server holds {name}: stop it first, or what it writes would be missing", field="from")
+
+
+def _file(url: str) -> Path:
+    return Path(url.removeprefix(_SQLITE))
 
 
 async def _audited(log: Log, url: str) -> Verdict:

@@ -124,6 +124,10 @@ class SharedLog(Log, Protocol):
         """Append as above; raises Taken also if one of these other shards has entries behind the given seq."""
         ...
 
+    async def check_version(self) -> None:
+        """Raise Outdated if a later version of Qanat has taken the database over; appending and projecting raise it too."""
+        ...
+
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         """Return how far these shards have come."""
         ...

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
-from qanat.store.migrate import migrate_postgres
+from qanat.store.due import first_owners
+from qanat.store.migrate import HEAD, migrate_postgres, outdated
 from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.postgres_link import ERRORS, Broken, Collided, Connection, Link, Links, connect, fault_of, named
 from qanat.store.postgres_text import from_columns, to_column, to_columns
@@ -32,8 +33,9 @@ APPEND: Final = (
     "INSERT INTO entry (shard, seq, at, act, body) "
     "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
 )
+_IF_OURS: Final = f" WHERE EXISTS (SELECT FROM alembic_version WHERE version_num = '{HEAD}')"
 _IF_UNCHANGED: Final = (
-    " WHERE NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
+    " AND NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
 )
 _TOUCH: Final = "INSERT INTO watermark (shard, seq) VALUES (0, 0) ON CONFLICT (shard) DO UPDATE SET seq = watermark.seq"
 _FORWARD: Final = (
@@ -54,6 +56,7 @@ _STANDING: Final = (
     "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
     "FROM unnest($1::int[]) AS asked (shard)"
 )
+_REVISION: Final = "SELECT version_num FROM alembic_version"
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
 
 _FIND: Final = (
@@ -61,7 +64,8 @@ _FIND: Final = (
     "ORDER BY label, owner LIMIT $5"
 )
 _FIND_OF_OWNER: Final = _FIND.replace(" ORDER", " AND shard = $6 AND owner = $7 ORDER")
-_DUE: Final = "SELECT body FROM record WHERE due <= $1 ORDER BY due LIMIT $2"
+DUE: Final = "SELECT owner, CASE WHEN strpos(owner, E'\\x01') > 0 THEN body END FROM record WHERE due <= $1 ORDER BY due LIMIT $2"
+"""With the body where the owner's name had to be cut."""
 _AFTER_ALL: Final = "\U0010ffff"
 
 
@@ -140,6 +144,9 @@ class PostgresLog:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
+    async def check_version(self) -> None:
+        await self._readers.run(self._check_version)
+
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         rows = await self._read(_STANDING, list(shards))
         return {shard: Standing(head, watermark) for shard, head, watermark in rows}
@@ -148,7 +155,12 @@ class PostgresLog:
         return [EntryRow(*row) for row in await self._read(self.say.since, list(known), list(known.values()))]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-        await self._projector.run(lambda connection: _write_rows(connection, rows, watermarks))
+        async def write(connection: Connection) -> None:
+            async with connection.transaction():
+                await _write_rows(connection, rows, watermarks)
+                await self._check_version(connection)
+
+        await self._projector.run(write)
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
         rows = await self._read(self.say.load, list(map(shard_of, owners)), list(map(to_column, owners)))
@@ -173,8 +185,11 @@ class PostgresLog:
         return [decode_record(body) for (body,) in rows]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
-        rows = await self._read(_DUE, now, limit)
-        return list(dict.fromkeys(decode_record(body).owner for (body,) in rows))
+        async def of_first(records: int) -> list[Owner]:
+            rows = await self._read(DUE, now, records)
+            return [Owner(owner) if body is None else decode_record(body).owner for owner, body in rows]
+
+        return await first_owners(of_first, limit)
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         """Read in an event loop and a transaction of its own: call it in a thread."""
@@ -201,7 +216,7 @@ class PostgresLog:
 
         An entry like ours is ours, or another server decided the very same: then its answer is the same as well.
         """
-        shards, seqs = _columns(rows)[:2]
+        shards, seqs = columns(rows)[:2]
         found = await self._read(self.say.there, shards, seqs)
         if {EntryRow(*row) for row in found} != set(rows):
             return False
@@ -209,14 +224,19 @@ class PostgresLog:
         return True
 
     async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
-        columns = _columns(rows)
-        if not unchanged:
-            await connection.execute(APPEND, *columns)
-            return
-        next_seqs = [seq + 1 for seq in unchanged.values()]
-        done = await connection.execute(APPEND + _IF_UNCHANGED, *columns, list(unchanged), next_seqs)
-        if done == "INSERT 0 0":
+        arguments, statement = columns(rows), APPEND + _IF_OURS
+        if unchanged:
+            arguments += [list(unchanged), [seq + 1 for seq in unchanged.values()]]
+            statement += _IF_UNCHANGED
+        if await connection.execute(statement, *arguments) == "INSERT 0 0":
+            await self._check_version(connection)
             raise Taken("a shard that was read has moved")
+
+    async def _check_version(self, connection: Connection) -> None:
+        """Raises Outdated. In a transaction it comes last: what was written before waits for a migration to end."""
+        revision = await connection.fetchval(_REVISION)
+        if revision != HEAD:
+            raise outdated(named(self._address), revision)
 
     async def _read(self, sql: str, *arguments: Any) -> list[Any]:
         return await self._readers.run(lambda connection: connection.fetch(sql, *arguments))
@@ -225,21 +245,20 @@ class PostgresLog:
 async def _revision(connection: Connection) -> str | None:
     if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
         return None
-    found: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    found: str | None = await connection.fetchval(_REVISION)
     return found
 
 
 async def _write_rows(connection: Connection, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-    async with connection.transaction():
-        ordered = sorted(watermarks.items())  # whoever locks in the same order never deadlocks
-        moved = {shard for (shard,) in await connection.fetch(_FORWARD, *_columns(ordered, 2))}
-        ours = [to_columns(row) for row in rows if row.shard in moved or row.shard not in watermarks]
-        kept = [row for row in ours if row.body is not None]
-        gone = [row[:4] for row in ours if row.body is None]
-        if kept:
-            await connection.execute(_UPSERT, *_columns(kept))
-        if gone:
-            await connection.execute(_DELETE, *_columns(gone))
+    ordered = sorted(watermarks.items())  # whoever locks in the same order never deadlocks
+    moved = {shard for (shard,) in await connection.fetch(_FORWARD, *columns(ordered, 2))}
+    ours = [to_columns(row) for row in rows if row.shard in moved or row.shard not in watermarks]
+    kept = [row for row in ours if row.body is not None]
+    gone = [row[:4] for row in ours if row.body is None]
+    if kept:
+        await connection.execute(_UPSERT, *columns(kept))
+    if gone:
+        await connection.execute(_DELETE, *columns(gone))
 
 
 def _rows(runner: asyncio.Runner, connection: Connection, sql: str) -> Iterator[Any]:
@@ -252,6 +271,6 @@ async def _cursor(connection: Connection, sql: str) -> Any:
     return await connection.cursor(sql)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
     """Turn rows into columns; of no rows there are ``width``."""
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

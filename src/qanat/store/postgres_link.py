@@ -36,6 +36,13 @@ _PLAN_ANEW: Final = (
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_extension WHERE extname = 'citus'"
 )
 """Citus can't plan in advance."""
+_OTHERS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    "AND backend_type = 'client backend' AND application_name LIKE 'qanat%'"
+)
+_LEAVING_S: Final = 3.0
+"""So long a program that has ended, also by kill -9, may still be connected."""
+_LOOK_S: Final = 0.1
 _COLLIDED: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _BROKEN: Final = (
     OSError,
@@ -163,6 +170,22 @@ async def connect(address: str, **settings: str) -> Connection:
             f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",
             field="database",
         ) from error
+
+
+async def is_connected(address: str) -> bool:
+    """Tell whether another of our programs uses the database. Raises as ``connect`` does."""
+    connection = await connect(address)
+    try:
+        until = asyncio.get_running_loop().time() + _LEAVING_S
+        while await connection.fetchval(_OTHERS):
+            if asyncio.get_running_loop().time() > until:
+                return True
+            await asyncio.sleep(_LOOK_S)
+        return False
+    except ERRORS as error:
+        raise fault_of(error, address) from error
+    finally:
+        connection.terminate()
 
 
 def fault_of(error: Exception, address: str) -> Fault:

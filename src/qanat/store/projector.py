@@ -15,6 +15,7 @@ from typing import Final
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Entry, Images, Key, Record, kind_name
+from qanat.store.mistakes import as_fault
 from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
@@ -89,11 +90,11 @@ class Projector:
         if not self._round.images:
             self._round = Round(self._waiting, dict(heads), self._pieces(self._waiting))
             self._waiting = {}
-        rows, last = self._next_chunk(max(_CHUNK, entries * _ROWS_AN_ENTRY))
         try:
+            rows, last = self._next_chunk(max(_CHUNK, entries * _ROWS_AN_ENTRY))
             await self._log.project(rows, self._reached(rows, last=last))
-        except StoreFault as fault:
-            self.fault = fault
+        except Exception as error:
+            self.fault = as_fault(error)
             self.next_round_at = now_s + self.pause_s
             self._put_back()
             return

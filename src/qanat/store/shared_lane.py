@@ -20,6 +20,7 @@ from qanat.ids import EVERY_SHARD, Owner, Shard
 from qanat.ledger.work import Entry, NotLoaded, Page
 from qanat.store.batch import Batch, Decision, Ticket, Trace
 from qanat.store.lane import Lane
+from qanat.store.mistakes import as_fault
 from qanat.store.pages import gathered
 from qanat.store.port import EntryRow, SharedLog, Standing, Taken
 from qanat.store.projector import SharedProjector
@@ -163,10 +164,14 @@ class SharedLane(Lane):
             tickets += _withdraw(batch, untrue)
             owners |= self._clear(batch, untrue)
         self.figures.decided_again += len(tickets)
-        if far:
-            self._jump(far)
-        self._take_up(newer, entries, owners)
-        self._heads.update(self._known(untrue))
+        try:
+            if far:
+                self._jump(far)
+            self._take_up(newer, entries, owners)
+            self._heads.update(self._known(untrue))
+        except BaseException:
+            self._committing.tickets += tickets  # who has the batch tells them
+            raise
         await self._decide_anew(tickets, owners)
 
     async def _see_others(self) -> None:
@@ -181,6 +186,10 @@ class SharedLane(Lane):
                 await self._make_way(unseen)
         except StoreFault as fault:
             looking.set_exception(fault)
+        except Exception as mistake:
+            told = as_fault(mistake)
+            looking.set_exception(told)
+            await self._lose(told)
         else:
             looking.set_result(None)
         self._committing = None

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
+from qanat.store.due import first_owners
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import EntryRow, Query, RecordRow
 from qanat.store.records import decode_record
@@ -32,7 +33,7 @@ _FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
 )
-_DUE: Final = "SELECT owner FROM record WHERE due <= ? GROUP BY owner ORDER BY min(due) LIMIT ?"
+DUE: Final = "SELECT owner FROM record WHERE due <= ? ORDER BY due LIMIT ?"
 _AFTER_ALL: Final = "\U0010ffff"
 
 
@@ -77,7 +78,10 @@ class SqliteLog:
         return [decode_record(body) for (body,) in await self._read(_FIND, where)]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
-        return [owner for (owner,) in await self._read(_DUE, (now, limit))]
+        async def of_first(records: int) -> list[Owner]:
+            return [owner for (owner,) in await self._read(DUE, (now, records))]
+
+        return await first_owners(of_first, limit)
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         connection = connect(self._path, self._busy_ms)

@@ -80,6 +80,11 @@ class Store:
         """Whether other servers may write to the database too."""
         return isinstance(self._lane, SharedLane)
 
+    async def check_version(self) -> None:
+        """Raise Outdated if a server of a later version was started on the database: this one must stop."""
+        if isinstance(self._log, SharedLog):
+            await self._log.check_version()
+
     @property
     def figures(self) -> Figures:
         return self._lane.figures

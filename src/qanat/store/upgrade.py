@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from qanat.errors import StoreFault
+from qanat.store.migrate import outdated
 
 _HERE: Final = Path(__file__).parent / "migrations"
 _TRIES: Final = 5
@@ -32,7 +33,7 @@ def upgrade_sqlite(path: Path) -> None:
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as connection:
-            upgrade(connection)
+            upgrade(connection, path)
     except SQLAlchemyError as error:
         raise StoreFault(f"the database {path} could not be migrated: {_cause(error)}; nothing was changed") from error
     finally:
@@ -45,7 +46,7 @@ async def upgrade_postgres(connect: Callable[[], Awaitable[Any]], name: str) -> 
     try:
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
-                await _upgrade_once(engine)
+                await _upgrade_once(engine, name)
             except (SQLAlchemyError, CommandError) as error:
                 if last:
                     raise StoreFault(
@@ -62,20 +63,23 @@ def _cause(error: Exception) -> object:
     return getattr(error, "orig", None) or error
 
 
-async def _upgrade_once(engine: AsyncEngine) -> None:
+async def _upgrade_once(engine: AsyncEngine, name: str) -> None:
     async with engine.begin() as connection:
-        await connection.run_sync(upgrade)
+        await connection.run_sync(upgrade, name)
 
 
-def upgrade(connection: Connection) -> None:
-    """Upgrade within the caller's transaction. Raises StoreFault for a database of a later version."""
+def upgrade(connection: Connection, name: object) -> None:
+    """Upgrade within the caller's transaction, while nobody else writes. Raises Outdated for a database of a later version."""
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     config.attributes["connection"] = connection
     have = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if have is not None and have not in known:
-        raise StoreFault(f"the database is of a later version of Qanat (schema {have}): update Qanat to open it")
+        raise outdated(name, have)
+    if have is not None and connection.dialect.name == "postgresql":
+        # Whoever writes waits for us, and then sees that the database is not of its version any more.
+        connection.exec_driver_sql("LOCK TABLE entry, record, watermark IN EXCLUSIVE MODE")
     command.upgrade(config, "head")
 
 
@@ -83,7 +87,7 @@ def new_file() -> str:
     """Return as statements what all migrations make of an empty SQLite file."""
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        upgrade(connection)
+        upgrade(connection, "")
         made = connection.exec_driver_sql("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").scalars().all()
         revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
     engine.dispose()

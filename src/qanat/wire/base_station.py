@@ -26,7 +26,7 @@ from qanat.wire.signature import public_key
 
 Code = Annotated[str, Meta(min_length=1, max_length=32)]
 """An identity code as a person wrote it."""
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
 Role = Literal["demander", "supplier", "base_station", "supplier_terminal", "terminal"]
 """In what part somebody or something is in a trade; ``terminal`` is the demander's."""
 
@@ -38,7 +38,7 @@ class BaseStationEnrolment(Message, frozen=True, kw_only=True):
     public_key: Annotated[str, Meta(min_length=44, max_length=44)]
     """Raw Ed25519 public key, base64."""
     hardware: Note
-    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
+    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
     version: Note
     place: Note = ""
     """Where it stands, for people."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -110,7 +111,7 @@ def resolved(device: Namespace, name: str, kind: int) -> bytes:
 
 
 def ask(
-    device: Namespace, family: socket.AddressFamily, port: int, asked: bytes, whom: Callable[[int], tuple[object, ...]]
+    device: Namespace, family: socket.AddressFamily, port: int, asked: bytes, whom: Callable[[int], tuple[Any, ...]]
 ) -> bytes:
     """Ask by UDP until somebody answers; ``whom`` may need the interface's index."""
     with ExitStack() as open_:
@@ -122,7 +123,7 @@ def ask(
         end.bind(("", port))
         end.settimeout(_TRY_S)
         for _ in range(_TRIES):
-            end.sendto(asked, whom(index))  # type: ignore[arg-type]
+            end.sendto(asked, whom(index))
             try:
                 return end.recv(2000)
             except TimeoutError:

@@ -29,7 +29,7 @@ def test_a_fence_is_waited_for_while_the_server_holds_up_every_question() -> Non
         questions = [asyncio.create_task(asyncio.to_thread(answered.wait, PATIENCE_S)) for _ in range(100)]
         await asyncio.sleep(0)  # every thread that the loop has for questions has one now
         opened = asyncio.Event()
-        fences = Fences(lambda: None, failed=pytest.fail)
+        fences = Fences(lambda: None, failed=lambda fault: pytest.fail(str(fault)))
         fences.after(opened.set)
         await opened.wait()
         assert not any(question.done() for question in questions)
@@ -57,7 +57,7 @@ def test_who_asks_while_one_fence_is_waited_for_shares_the_next() -> None:
             if len(served) == 3:
                 everyone.set()
 
-        fences = Fences(wait, failed=pytest.fail)
+        fences = Fences(wait, failed=lambda fault: pytest.fail(str(fault)))
         fences.after(partial(serve, "alice"))
         await asyncio.sleep(0)  # that wait has begun: it says nothing about packets that come from now on
         for name in ("bob", "carol"):

@@ -76,8 +76,8 @@ def found_town(scene: Scene, folder: Path) -> None:
         operator(scene, folder, "sim", "make", "--count", "1")
         code = operator(scene, folder, "station", "code", "--subscriber", "carol")["code"]
         state = str(folder / "station")
-        words = ("--server", URL, "--code", code, "--access", "br0", "--uplink", "up0", "--state", state)
-        qanat(scene.station, "station", "enrol", *words)
+        between = ("--access", "br0", "--uplink", "up0")
+        qanat(scene.station, "station", "enrol", "--server", URL, "--code", code, *between, "--state", state)
         code = operator(scene, folder, "terminal", "code", "--subscriber", "alice")["code"]
         words = ("--server", URL, "--code", code, "--interface", "wlan0", "--state", str(folder / "alice"))
         qanat(scene.alice, "terminal", "enrol", *words)

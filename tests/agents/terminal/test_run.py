@@ -12,7 +12,8 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name
-from tests.agents.running import FAR, PATIENCE_S, SERVER, SOURCE, Running, download, passed, status
+from tests.agents.processes import PATIENCE_S, SOURCE
+from tests.agents.running import FAR, SERVER, Running, download, passed, status
 from tests.traffic import datagrams, flows, until
 
 from qanat.system import SystemClock

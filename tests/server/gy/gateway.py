@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -125,10 +124,10 @@ class Gateway:
         self.seen.append(self._messages[0])
         return self._messages.pop(0)
 
-    def exchange(self, octets: bytes, kind: Callable[..., M]) -> M:
+    def exchange(self, octets: bytes, kind: type[M]) -> M:
         self.send(octets)
         answer = self.receive()
-        assert isinstance(answer, kind), answer  # type: ignore[arg-type]
+        assert isinstance(answer, kind), answer
         return answer
 
 

@@ -61,7 +61,7 @@ def _mark_the_end() -> None:
 def told(gateway: Gateway, live: Live) -> Any:
     """Answer the next request of the server's own, as real gateways do."""
     request: Any = gateway.receive()
-    made = {ReAuthRequest: ReAuthAnswer, AbortSessionRequest: AbortSessionAnswer}[type(request)]
+    made = ReAuthAnswer if isinstance(request, ReAuthRequest) else AbortSessionAnswer
     who = (gateway.who.origin_host, gateway.who.origin_realm)
     gateway.send(encode(made(0x40, request.hop_by_hop, request.end_to_end, request.session_id, 2001, *who)))
     return request

@@ -10,6 +10,7 @@ import pytest
 from tests.server.gy.gateway import IMSI, Gateway, accepted, balance, funded, mscc, plain, used, wants
 from tests.server.live import Live, live_server, settings_for
 
+from qanat.charging.granting import QUOTAS_MOST
 from qanat.wire.diameter.dictionary import BY_NAME
 from qanat.wire.diameter.messages import ErrorAnswer
 from qanat.wire.diameter.profiles import avp, text, u32
@@ -293,6 +294,19 @@ def test_all_rating_groups_of_a_request_are_granted_in_one_transaction(live: Liv
     assert [service.rating_group for service in found] == list(range(20))
     assert live.get("/v1/audit").json()["entries"] == before + 1
     assert balance(live)[1] == 20_000
+
+
+def test_a_session_holds_so_many_quotas_and_no_more(live: Live, pgw: Gateway) -> None:
+    told = []
+    for first in range(0, QUOTAS_MOST + 64, 64):
+        found = services(pgw, "U" if first else "I", *(mscc(wants(10), group=first + n) for n in range(64)))
+        told += [service.result_code for service in found]
+    assert told == [2001] * QUOTAS_MOST + [4010] * 64
+    assert balance(live)[1] == 10 * QUOTAS_MOST
+    assert set(refusals(live)) == {("too_many_quotas", pgw.session)}
+    services(pgw, "U", mscc(used(10), u32("Reporting-Reason", 2), group=0))
+    (granted,) = services(pgw, "U", mscc(wants(10), group=QUOTAS_MOST))
+    assert granted.result_code == 2001
 
 
 def test_what_nobody_sells_is_refused_and_says_so(live: Live, pgw: Gateway) -> None:

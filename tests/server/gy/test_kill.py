@@ -45,8 +45,10 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged_and_service_res
     monkeypatch.setenv("PYTHONPATH", str(Path(qanat.__file__).parents[1]))
     said: list[str] = []
     with struck() as database:
-        load = {"seconds": 4, "connections": 2, "in_flight": 4, "subscribers": 8}
-        measured = asyncio.run(bench_gy(tmp_path, **load, database=database, tell=said.append))
+        loaded = bench_gy(
+            tmp_path, seconds=4, connections=2, in_flight=4, subscribers=8, database=database, tell=said.append
+        )
+        measured = asyncio.run(loaded)
     assert measured.conserved, said
     assert measured.requests > 100
 
@@ -58,8 +60,10 @@ def test_while_the_database_is_away_for_longer_gateways_are_told_so_quickly_and_
     monkeypatch.setenv("PYTHONPATH", str(Path(qanat.__file__).parents[1]))
     said: list[str] = []
     with own_postgres(partial(KilledDatabase, away_s=2.5)) as database:
-        load = {"seconds": 4, "connections": 2, "in_flight": 4, "subscribers": 8}
-        measured = asyncio.run(bench_gy(tmp_path, **load, database=database, tell=said.append))
+        loaded = bench_gy(
+            tmp_path, seconds=4, connections=2, in_flight=4, subscribers=8, database=database, tell=said.append
+        )
+        measured = asyncio.run(loaded)
     assert measured.conserved, said
     assert measured.put_off, said
     assert measured.put_off_p50_ms

@@ -26,15 +26,15 @@ def test_the_end_of_a_balance_is_spent_to_the_last_octet(live: Live, smf: Gatewa
 
 def test_a_top_up_revives_a_session_of_a_gateway_that_ignores_re_authorisation(live: Live, smf: Gateway) -> None:
     """Its last quota is short-lived, and not called the last: Open5GS would end the session at the report that follows."""
-    bob = {"imsi": "001010000000002"}
-    funded(live, octets=1_000, name="bob", msisdn="37060000002", **bob)
-    (last,) = smf.ask("I", **bob).services
+    bob = "001010000000002"
+    funded(live, octets=1_000, name="bob", msisdn="37060000002", imsi=bob)
+    (last,) = smf.ask("I", imsi=bob).services
     assert (last.granted.total, last.validity_time_s, last.final_unit) == (1_000, 60, None)
     live.done("/v1/subscribers/bob/top-ups", {"octets": 5_000})
     smf.receive()
-    (more,) = smf.ask("U", **bob, used=(400, 500)).services
+    (more,) = smf.ask("U", imsi=bob, used=(400, 500)).services
     assert (more.granted.total, more.final_unit) == (5_100, None)
-    assert smf.ask("U", **bob, used=(5_100, 0)).services[0].result_code == 4012
+    assert smf.ask("U", imsi=bob, used=(5_100, 0)).services[0].result_code == 4012
 
 
 def test_an_end_without_services_releases_every_reservation(live: Live, pgw: Gateway) -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 from tests.server.live import Device, Live, live_server, settings_for
 from tests.server.market import Market, open_market
-from tests.server.web.browser import People
+from tests.server.web.browser import Look, People
 from tests.server.web.forged import PASSWORD, Hand
 
 from qanat.server.web.people.pages import PAGES as PEOPLE
@@ -284,6 +284,28 @@ def test_what_strangers_call_themselves_is_shown_and_never_run(web: People, live
     person.page.click("main button")
     assert person.page.get_attribute("body", "id") is None
     assert [error for error in person.errors if "Content Security Policy" in error] == []
+
+
+def test_words_without_end_widen_no_page(web: People, live: Live) -> None:
+    """On a phone, where a stranger's name of one long word would push what matters out of sight."""
+    long = "w" * 64
+    live.done("/v1/subscribers", {"name": long, "password": PASSWORD, "display_name": "Ω" * 200})
+    live.done("/v1/plans", {"name": long, "octets": 1, "valid_days": 1, "price": 0})
+    live.done("/v1/voucher-batches", {"batch": long, "count": 1, "octets": 1})
+    token = live.done("/v1/sign-in", {"name": long, "password": PASSWORD}, token="")["token"]
+    live.done("/v1/me/circles", {"name": long, "members": [long]}, token=token)
+    live.done("/v1/me/supply-orders", {"octets": 1, "circle": long}, token=token)
+    assert live.post("/v1/me/purchases", {"plan": "x" * 64}, token=token).status_code == 404
+    person = web.person(Look(width=390))
+    faces = {
+        token: ("/me", "/me/plans", f"/me/plans/{long}", "/me/lend", "/me/refusals", "/me/account"),
+        live.token: ("/ops", "/ops/refusals", "/ops/plans", f"/ops/subscribers/{long}", f"/ops/vouchers/{long}"),
+    }
+    for cookie, paths in faces.items():
+        person.context.add_cookies([{"name": "qanat", "value": cookie, "url": live.url}])
+        for path in paths:
+            person.go(path)
+            assert person.page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
 # -- things that belong to others

@@ -18,7 +18,7 @@ _PLACE = re.compile(r"{(\w+)}")
 
 
 def _said_in_templates() -> set[str]:
-    found = set()
+    found: set[str] = set()
     for template in (_WEB / "templates").rglob("*.html"):
         for call in Environment().parse(template.read_text(encoding="utf-8")).find_all(Call):
             if isinstance(call.node, Name) and call.node.name == "_" and isinstance(call.args[0], Const):
@@ -28,14 +28,14 @@ def _said_in_templates() -> set[str]:
 
 def _said_in_code() -> set[str]:
     """What is said by ``say`` or ``visit.say``, and what stands in a table of sentences (``SENTENCES`` and the like)."""
-    found = set()
+    found: set[str] = set()
     for module in _WEB.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
                 "say",
                 "later",
             ):
-                found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+                found |= {str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant)}
     return found | {entry.label for menu in MENUS.values() for entry in menu}
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from qanat.ledger.book import available, usable_buckets
 from qanat.ledger.work import Work
-from qanat.refusals import Refusal, Refused
+from qanat.refusals import Refused
 from qanat.registry.names import subscriber_owner, terminal_owner
 from qanat.registry.terminals import Terminal, enrol, terminal_or_refused
 from qanat.server.http import translate
@@ -35,17 +35,13 @@ from qanat.wire.agent import (
 )
 
 _encode: Final = msgspec.json.Encoder().encode
-_enrolment: Final = msgspec.json.Decoder(Enrolment)
 _interrogation: Final = msgspec.json.Decoder(Interrogation)
 _report: Final = msgspec.json.Decoder(UsageReport)
 
 
-@from_bearer
-async def enrolment(services: Services, key: str, body: bytes) -> Response:
-    """Enrol a terminal. The request is signed with the key it brings: proof that the terminal holds both halves."""
-    asked = _enrolment.decode(body)
-    if asked.public_key != key:
-        return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": asked.public_key}))
+@from_bearer(Enrolment)
+async def enrolment(services: Services, asked: Enrolment) -> Response:
+    """Enrol a terminal."""
     id, binding_code = fresh_id("trm"), fresh_code()
     terminal = await services.store.decide(lambda work: enrol(work, asked, id=id, binding_code=binding_code))
     if isinstance(terminal, Refused):

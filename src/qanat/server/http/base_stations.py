@@ -43,19 +43,15 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 _ASK_AGAIN_MS: Final = 1000
 _encode: Final = msgspec.json.Encoder().encode
-_enrolment: Final = msgspec.json.Decoder(BaseStationEnrolment)
 _admission: Final = msgspec.json.Decoder(Admission)
 _interrogation: Final = msgspec.json.Decoder(Interrogation)
 _report: Final = msgspec.json.Decoder(UsageReport)
 _count: Final = msgspec.json.Decoder(TradeCount)
 
 
-@from_bearer
-async def base_station_enrolment(services: Services, key: str, body: bytes) -> Response:
-    """Enrol a base station. The request is signed with the key it brings."""
-    asked = _enrolment.decode(body)
-    if asked.public_key != key:
-        return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": asked.public_key}))
+@from_bearer(BaseStationEnrolment)
+async def base_station_enrolment(services: Services, asked: BaseStationEnrolment) -> Response:
+    """Enrol a base station."""
     id = fresh_id(BASE_STATION)
 
     def decide(work: Work) -> BaseStationEnrolled | Refused:

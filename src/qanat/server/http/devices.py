@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qanat.refusals import Refused
+from qanat.refusals import Refusal, Refused
 from qanat.server.http.admission import Admission
 from qanat.server.http.effects import refuse
 from qanat.server.http.services import Services, services_of
+from qanat.wire.agent import Enrolment
+from qanat.wire.base_station import BaseStationEnrolment
+
+B = TypeVar("B", Enrolment, BaseStationEnrolment)
 
 Asked = Callable[[Services, str, bytes], Awaitable[Response]]
 """Answers a request, told who signed it and its body."""
@@ -31,9 +37,21 @@ def from_base_station(asked: Asked) -> Endpoint:
     return _from(Admission.base_station, asked)
 
 
-def from_bearer(asked: Asked) -> Endpoint:
-    """Answer whoever signs with a key that names itself: who comes to enrol holds both halves of it."""
-    return _from(_bearer, asked)
+def from_bearer(kind: type[B]) -> Callable[[Callable[[Services, B], Awaitable[Response]]], Endpoint]:
+    """Answer whoever signs with the key that such a message brings along: who comes to enrol holds both halves of it."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def told(asked: Callable[[Services, B], Awaitable[Response]]) -> Endpoint:
+        @wraps(asked)
+        async def of_bearer(services: Services, key: str, body: bytes) -> Response:
+            brought = decode(body)
+            if brought.public_key != key:
+                return await refuse(services, Refused(Refusal.WRONG_SIGNATURE, {"key_id": brought.public_key}))
+            return await asked(services, brought)
+
+        return _from(_bearer, of_bearer)
+
+    return told
 
 
 def _from(who: Callable[[Admission, Request, bytes], Awaitable[str | Refused]], asked: Asked) -> Endpoint:

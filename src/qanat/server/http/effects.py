@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -110,6 +111,27 @@ async def told_before(request: Request, caller: Caller) -> Response | None:
         return None
     earlier = await services_of(request).store.decide(lambda work: earlier_answer(work, asked))
     return None if earlier is None else await _answered(request, earlier, caller)
+
+
+async def chosen(request: Request, caller: Caller, choose: Callable[[Work], int]) -> int | Refused:
+    """Take the decision that the others of a request depend on, and return the number it chose.
+
+    A repeat gets the same, also while they are under way and after they were interrupted.
+    """
+    asked = await _repeatable(request, caller)
+    # No key that somebody sends has a line break in it.
+    beside = replace(asked, key=f"{asked.key}\nchosen") if asked else None
+
+    def once(work: Work) -> int | Refused:
+        earlier = earlier_answer(work, beside) if beside else None
+        if earlier is not None:
+            return earlier if isinstance(earlier, Refused) else int(earlier.body)
+        number = choose(work)
+        if beside:
+            store_answer(work, beside, Answer(200, b"%d" % number))
+        return number
+
+    return await services_of(request).store.decide(once)
 
 
 async def view(request: Request, decision: Decision[T], *, show: Callable[[T], BaseModel], caller: Caller) -> Response:

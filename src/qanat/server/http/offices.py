@@ -30,6 +30,7 @@ from qanat.server.http.effects import (
     AnyCaller,
     Limit,
     StaffCaller,
+    chosen,
     effect,
     not_theirs,
     refuse,
@@ -155,10 +156,12 @@ async def make_sims(body: NewSims, request: Request, caller: StaffCaller) -> Res
     told = await told_before(request, caller)
     if told is not None:
         return told
-    make = partial(
-        sims.make_profiles, issuer=body.issuer, imsi_prefix=body.imsi_prefix, first=body.first, count=body.count
-    )
-    profiles = await services_of(request).store.decide(make)
+    issuer, imsi_prefix, count = body.issuer, body.imsi_prefix, body.count
+    take = partial(sims.take_numbers, issuer=issuer, imsi_prefix=imsi_prefix, first=body.first, count=count)
+    first = await chosen(request, caller, take)
+    if isinstance(first, Refused):
+        return await refuse(services_of(request), first, who=f"{caller.role}/{caller.who}")
+    profiles = sims.profile_range(issuer=issuer, imsi_prefix=imsi_prefix, first=first, count=count)
     return await _add(request, caller, body.operator, profiles)
 
 
@@ -196,7 +199,7 @@ async def _add(request: Request, caller: Caller, operator: str, profiles: list[N
 
     def add(work: Work, chunk: list[NewProfile]) -> Added | Refused:
         outcome = sims.add_profiles(work, operator=operator, profiles=chunk)
-        if not isinstance(outcome, Refused):
+        if not isinstance(outcome, Refused) and outcome.added:
             note(work)
         return outcome
 

@@ -5,4 +5,4 @@ CREATE TABLE record ( shard INTEGER NOT NULL, owner TEXT NOT NULL, kind TEXT NOT
 CREATE INDEX ix_record_label ON record (kind, label, owner);
 CREATE INDEX ix_record_due ON record (due) WHERE due IS NOT NULL;
 CREATE TABLE watermark ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, CONSTRAINT pk_watermark PRIMARY KEY (shard) ) STRICT;
-INSERT INTO alembic_version VALUES ('0002');
+INSERT INTO alembic_version VALUES ('0003');

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from pathlib import Path
 
 import httpx2
+import pytest
 from argon2 import PasswordHasher
-from tests.server.live import Live
+from tests.server.live import Live, live_server, settings_for
 
 from qanat.clock import ManualClock
 from qanat.registry.access import Caller, Token, give_token
@@ -47,6 +49,24 @@ def test_an_address_that_may_try_no_more_keeps_nobody_out(live: Live) -> None:
     with httpx2.Client(base_url=live.url, transport=elsewhere) as http:
         answer = http.post("/v1/sign-in", json={"name": "alice", "password": "correct horse"})
     assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize(("proxies", "in_the_next_house"), [("", 429), ("10.9.9.9", 429), ("10.9.9.9, 127.0.0.1", 201)])
+def test_only_a_known_proxy_says_whose_tries_they_are(tmp_path: Path, proxies: str, in_the_next_house: int) -> None:
+    """Behind a proxy all would share one address, and whoever guesses passwords there would keep everybody out."""
+    with live_server(tmp_path, settings_for(tmp_path, http={"proxies": proxies})) as live:
+        live.sign_in("alice")
+        for number in range(50):
+            _tries(live, f"nobody-{number}", address="203.0.113.1")
+        assert _tries(live, "alice", address="198.51.100.7, 203.0.113.1") == 429, (
+            "what a client says itself counts nothing"
+        )
+        assert _tries(live, "alice", address="203.0.113.2") == in_the_next_house
+
+
+def _tries(live: Live, name: str, *, address: str) -> int:
+    asked = {"name": name, "password": "correct horse"}
+    return live.http.post("/v1/sign-in", json=asked, headers={"x-forwarded-for": address}).status_code
 
 
 def test_a_token_ends_with_its_time_and_with_signing_out(live: Live) -> None:

@@ -29,6 +29,13 @@ class Http(Section, frozen=True, kw_only=True):
     listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="Host and port; port 0 takes a free one.")] = (
         "127.0.0.1:8080"
     )
+    proxies: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^*]*$",
+            description="Proxies believed whom they speak for (X-Forwarded-For and -Proto), with commas between; empty: none.",
+        ),
+    ] = ""
     body_limit: Annotated[int, Meta(ge=1024, description="Octets of a request body; more is refused with 413.")] = (
         1_048_576
     )

@@ -88,7 +88,9 @@ def test_a_picture_is_described_follows_light_and_dark_and_is_shown_somewhere(pi
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_shown_is_a_command(document: Path) -> None:
-    for shown in re.findall(r"(?m)^\s*(?:\$ )?qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")):
+    for shown in re.findall(
+        r"(?m)(?:^\s*(?:\$ )?|(?<=`))qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")
+    ):
         line = _typed(shown)
         command: click.Command = main
         names: list[str] = []

@@ -141,8 +141,8 @@ def test_who_writes_to_the_file_is_waited_for_with_a_word_and_not_for_ever(shell
         (("--http", "nowhere"), 2, "http.listen"),
         (("--http", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
         (("--gy", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
-        (("--database", "oracle:x"), 1, "oracle:x"),
-        (("--data", "/proc/none"), 1, "/proc/none"),
+        (("--database", "oracle:x"), 1, "store.database from the command line: 'oracle:x' is no database address"),
+        (("--data", "/proc/none"), 1, "data from the command line: /proc/none"),
         (("--database", "sqlite:////proc/none/q.db"), 1, "/proc/none/q.db"),
     ],
 )

@@ -13,7 +13,7 @@ from qanat.agents.holder import Holder
 from qanat.agents.holding import Manner, Snapshot, whole_quotas
 from qanat.agents.states import TRANSITIONS, Event, State
 from qanat.clock import ManualClock
-from qanat.wire.agent import Interrogation, Problem, UsageConfirmation, UsageReport
+from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport
 
 MB = 1_000_000
 
@@ -86,6 +86,35 @@ def test_stop_returns_the_remainder_and_clears_only_after_confirmation() -> None
     assert world.operator.available == 10 * MB - 5000
 
 
+def test_an_answer_to_an_earlier_question_clears_nothing_that_is_on_its_way_back() -> None:
+    world = World()
+    world.start()
+    first = deepcopy(world.road[0])
+    world.settle()
+    world.pass_octets(up=0, down=5000)
+    world.stop()
+    assert isinstance(first, Interrogation)
+    again = world.operator.interrogate(first, world.clock.now())
+    assert isinstance(again, InterrogationAnswer)
+    assert world.holder is not None
+    world.do(world.holder.answered(world.clock.now(), again))
+    assert "q1" in world.disk.quotas
+
+
+def test_only_the_rows_that_are_confirmed_are_deleted() -> None:
+    world = online()
+    world.pass_octets(up=0, down=1000)
+    world.wait(10_000)
+    (early,) = world.road
+    assert isinstance(early, UsageReport)
+    world.pass_octets(up=0, down=2000)
+    world.stop()
+    assert list(world.disk.rows) == [1, 2]
+    assert world.holder is not None
+    world.do(world.holder.confirmed(world.clock.now(), early, world.operator.report(early)))
+    assert list(world.disk.rows) == [2]
+
+
 def test_with_nothing_left_nothing_is_returned_and_nothing_asked() -> None:
     world = online(bought=MB)
     world.pass_octets(up=0, down=MB)
@@ -128,6 +157,8 @@ def test_reboot_closes_each_quota_at_its_reservation() -> None:
     world.start()
     world.settle()
     assert world.operator.quotas["q1"].used == reserved >= world.truth
+    assert world.disk.epoch is not None
+    assert (world.disk.epoch.number, world.disk.epoch.source) == (2, "boot-1"), "what is counted now is counted apart"
 
 
 def test_question_without_answer_is_repeated_with_its_number_and_contents() -> None:
@@ -180,6 +211,18 @@ def test_usage_is_reported_at_the_interval_and_deleted_after_confirmation() -> N
     assert world.disk.floor == 1
     world.wait(10_000)
     assert world.road == []
+
+
+def test_what_is_confirmed_of_another_journal_says_nothing_of_this_one() -> None:
+    world = online()
+    world.pass_octets(up=100, down=200)
+    world.wait(10_000)
+    (report,) = world.road
+    assert isinstance(report, UsageReport)
+    assert world.holder is not None
+    world.do(world.holder.confirmed(world.clock.now(), report, UsageConfirmation(journal="jnl-0", acked=1)))
+    assert list(world.disk.rows) == [1]
+    assert world.holder.outstanding is report
 
 
 def test_no_row_is_written_while_a_report_is_unanswered() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from qanat.agents.actions import Acked, CurrentSession, Gone, Pending, remember
-from qanat.agents.durable import JournalDamaged, JournalFault, JournalInUse
+from qanat.agents.durable import JournalDamaged, JournalFault, JournalInUse, open_durable
 from qanat.agents.holding import Epoch, Held, Session, Snapshot
 from qanat.agents.journal import Journal, read_only
 from qanat.units import Instant, Octets
@@ -169,6 +169,13 @@ def _fill(path: Path, limit: int, results: object) -> None:
     kept = journal.load().epoch
     journal.commit((epoch(number + 2),))
     results.put((number, 0 if kept is None else kept.up, sentence))  # type: ignore[attr-defined]
+
+
+def test_a_commit_that_returned_is_synced_to_the_disk(tmp_path: Path) -> None:
+    """What the power cuts above are played with: the log is synced at every commit (2 is FULL)."""
+    db = open_durable(tmp_path / "j.db", version=0, create=lambda _: None)
+    assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")] == ["wal", 2]
+    db.close()
 
 
 def test_full_disk_is_a_fault_with_a_cure_and_the_journal_goes_on_when_there_is_room(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class World:
                         remember(self.disk, change)
                 case Raise(ceiling, _):
                     assert ceiling >= self.ceiling, "a ceiling only rises"
+                    assert ceiling <= self._allowed, "the journal speaks first"
                     self.ceiling, self.promised = ceiling, 0
                 case Shut():
                     self.promised = max(self.promised, self.ceiling)
@@ -106,11 +107,25 @@ class World:
                     assert self.holder is not None
                     queue += self.holder.fenced(self.clock.now(), self.reading())
                 case Send(message):
+                    assert self._remembers(message), "what is sent is in the journal"
                     self.road.append(message)
                 case Wake(at):
                     self.wake_at = at
                 case Note() as note:
                     self.notes.append(note)
+
+    @property
+    def _allowed(self) -> int:
+        """How far the journal says that the gate may go."""
+        assert self.disk.epoch is not None
+        return self.disk.epoch.total + sum(
+            held.reserved - held.used for held in self.disk.quotas.values() if not held.ended
+        )
+
+    def _remembers(self, message: Interrogation | UsageReport) -> bool:
+        report = message if isinstance(message, UsageReport) else message.report
+        is_kept = isinstance(message, UsageReport) or self.disk.pending == message
+        return is_kept and all(self.disk.rows[row.seq] == row for row in report.rows if row.seq > self.disk.floor)
 
     # The road
 

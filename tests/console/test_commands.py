@@ -57,6 +57,19 @@ def test_a_plan_of_time_is_sold_and_stands_beside_octets_in_the_balance(shell: S
 
 
 @pytest.mark.usefixtures("server")
+def test_staff_is_hired_listed_dismissed_and_hired_again(shell: Shell) -> None:
+    hire = ("operator", "staff", "home", "nora", "--password", "correct horse")
+    shell.qanat(*hire)
+    assert "home no more" in shell.qanat("operator", "dismiss", "home", "nora")
+    (nora,) = _json(shell, "operator", "list", "--staff", "home")["staff"]
+    assert nora["dismissed_at"]
+    assert shell.qanat("operator", "list", "--staff", "home").splitlines()[0].split("  ")[0] == "name"
+    assert "wrong_sign_in" in shell.qanat("sign-in", "nora", "--password", "correct horse", status=1)
+    shell.qanat(*hire)
+    assert "Signed in" in shell.qanat("sign-in", "nora", "--password", "correct horse")
+
+
+@pytest.mark.usefixtures("server")
 def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
     del shell.environment["COLUMNS"]
     shell.qanat("sim", "make", "--count", "1")

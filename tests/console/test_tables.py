@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -60,3 +61,19 @@ def test_a_table_says_what_it_leaves_out_in_a_narrow_terminal_and_nothing_in_a_p
         shown = on_a_terminal(shell, "terminal", "list", columns=80)
         assert shown[-1] == "(A wider terminal, or --json, shows more: hardware, iccid.)"
         assert "hardware" in shell.qanat("terminal", "list").partition("\n")[0]
+
+
+def test_what_strangers_call_themselves_steers_no_terminal(shell: Shell, tmp_path: Path) -> None:
+    """A name may clear the screen, forge a row, or run backwards; for programs it stays what it is."""
+    name = "\x1b[2J\x1b]0;root\x07eve\r\nadmin  home\x9b1m\u202emoc"
+    with live_server(tmp_path) as live:
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+        live.done("/v1/sign-up", {"name": "eve", "password": "correct horse", "display_name": name}, token="")
+        listed, shown = shell.qanat("subscriber", "list"), shell.qanat("subscriber", "show", "eve")
+        as_json = shell.qanat("subscriber", "show", "eve", "--json")
+        narrow = "\n".join(on_a_terminal(shell, "subscriber", "list", columns=20))
+    for printed in (listed, shown, narrow):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed), printed
+    assert len(listed.splitlines()) == 2
+    assert r"\x1b[2J\x1b]0;root\x07eve\r\nadmin  home\x9b1m\u202emoc" in shown
+    assert json.loads(as_json)["display_name"] == name

@@ -38,13 +38,27 @@ def metrics_in(text: str) -> set[str]:
     return set(re.findall(r"\b(?:qanat|process)_[a-z_]+\b", text))
 
 
-@pytest.mark.parametrize("text", [RULES.read_text(), *expressions(DASHBOARD)])
-def test_every_metric_asked_for_is_one_that_a_server_shows(server: Serving, text: str) -> None:
+def shown_by(server: Serving) -> set[str]:
     shown = httpx2.get(f"{server.url}/metrics", trust_env=False).text
     kinds = dict(re.findall(r"(?m)^# TYPE (\S+) (\S+)$", shown))
-    known = set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}
-    assert metrics_in(text) <= known
+    return set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}
+
+
+@pytest.mark.parametrize("text", [RULES.read_text(), *expressions(DASHBOARD)])
+def test_every_metric_asked_for_is_one_that_a_server_shows(server: Serving, text: str) -> None:
+    assert metrics_in(text) <= shown_by(server)
     assert metrics_in(text)
+
+
+def test_every_metric_that_a_document_names_is_one_that_a_server_shows(server: Serving) -> None:
+    named = {
+        (page.name, name)
+        for page in [*CONTRIB.parent.glob("*.md"), *CONTRIB.parent.glob("docs/**/*.md"), *CONTRIB.glob("**/*.md")]
+        for name in metrics_in(page.read_text(encoding="utf-8"))
+    }
+    known = shown_by(server)
+    assert named
+    assert [(page, name) for page, name in sorted(named) if name not in known] == []
 
 
 @pytest.mark.namespaces

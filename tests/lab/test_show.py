@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from tests.lab.place import any_place, run_inside
+from tests.lab.place import any_place, environment, processes_that_know, run_inside
 
+from qanat.lab import private
 from qanat.lab.show import prune
 
 
@@ -19,6 +22,22 @@ def test_only_the_last_few_shows_are_kept_and_nothing_else_is_touched(tmp_path: 
     (tmp_path / "mine").mkdir()
     prune(tmp_path)
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["mine", "show-3", "show-4", "show-5"]
+
+
+@pytest.mark.namespaces
+def test_whoever_interrupts_it_is_told_so_from_its_first_line_on_and_nothing_stays(tmp_path: Path) -> None:
+    place = any_place()
+    command = private.command_inside(place, "qanat.lab.show", [place.name])
+    show = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert show.stdout is not None
+    assert show.stdout.readline().startswith("Qanat, the whole job")
+    show.send_signal(signal.SIGINT)
+    said, complained = show.communicate()
+    assert (show.returncode, complained) == (130, "")
+    assert said.endswith("\nInterrupted; everything was taken down.\n")
+    assert processes_that_know(str(tmp_path)) == []
 
 
 @pytest.mark.namespaces

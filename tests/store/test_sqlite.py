@@ -28,6 +28,7 @@ from qanat.store.migrate import HEAD, migrate_sqlite
 from qanat.store.port import EntryRow
 from qanat.store.schema import metadata
 from qanat.store.sqlite import SqliteLog
+from qanat.store.sqlite_link import connect
 from qanat.store.store import Store, open_store
 from qanat.store.upgrade import upgrade_sqlite
 
@@ -37,6 +38,14 @@ def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, acknowle
     database = f"sqlite:///{tmp_path}/q.db"
     last = killed_after(writer(database), acknowledged)
     assert run(lambda: count_accounts(database)) >= last >= acknowledged
+
+
+def test_a_commit_that_returned_is_synced_to_the_disk(tmp_path: Path) -> None:
+    """2 is FULL: the log is synced at every commit, and a power cut takes nothing that was acknowledged."""
+    migrate_sqlite(tmp_path / "q.db")
+    with closing(connect(tmp_path / "q.db", 20)) as link:
+        found = [link.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert found == ["wal", 2]
 
 
 def test_a_full_disk_is_a_fault_and_what_was_acknowledged_stays(tmp_path: Path) -> None:

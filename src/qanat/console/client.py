@@ -15,6 +15,7 @@ import click
 import httpx2
 
 from qanat.console.private import told_if_lost
+from qanat.console.tables import plain
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _DEFAULT_TOKEN: Final = Path("data/admin.token")
@@ -118,7 +119,7 @@ def _failure(answer: httpx2.Response) -> click.ClickException:
         detail, cure, reason = problem.get("detail") or problem["title"], problem.get("cure"), problem.get("reason")
     except (ValueError, KeyError, AttributeError, TypeError):
         return click.ClickException(f"The server answered {answer.status_code}; is this the address of Qanat?")
-    said = str(detail) + (f"\n{cure}" if cure else "") + (f"\n({reason})" if reason else "")
+    said = "\n".join(plain(str(part)) for part in (detail, cure, f"({reason})" if reason else "") if part)
     return click.UsageError(said) if reason == "bad_input" else click.ClickException(said)
 
 

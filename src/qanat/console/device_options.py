@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,11 @@ def state_option(contents: str) -> Callable[[Command], Command]:
     """Add ``--state``, the folder of these."""
     kind = click.Path(file_okay=False, path_type=Path)
     return click.option("--state", type=kind, help=f"Folder of {contents}.")
+
+
+def to_run(command: str, state: Path | None) -> str:
+    """Return what is typed to start the agent on this folder; None is the usual one."""
+    return shlex.join(["qanat", command, "run", *(("--state", str(state)) if state else ())])
 
 
 def or_exit(command: str, action: Callable[[], T]) -> T:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from qanat.console.device_options import or_exit, state_option
+from qanat.console.device_options import or_exit, state_option, to_run
 
 if TYPE_CHECKING:
     from qanat.agents.base_station.page_tls import PageTls
@@ -71,7 +70,7 @@ def enrol(
         return
     click.echo(f"base station  {identity.base_station} of {identity.subscriber} at {identity.operator}")
     click.echo(f"identity code {identity.identity}  (show it where demanders see it)")
-    click.echo("next          " + shlex.join(["qanat", "station", "run", *(("--state", str(state)) if state else ())]))
+    click.echo(f"next          {to_run('station', state)}")
 
 
 @station.command()
@@ -151,7 +150,7 @@ def status(*, as_json: bool, state: Path | None) -> None:
         return
     from qanat.agents.base_station.status import lines  # noqa: PLC0415
 
-    for line in lines(found):
+    for line in lines(found, to_run=to_run("station", state)):
         click.echo(line)
 
 

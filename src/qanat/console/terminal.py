@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from qanat.console.device_options import or_exit, state_option
+from qanat.console.device_options import or_exit, state_option, to_run
 from qanat.console.lazy import absent
 from qanat.errors import Fault
 
@@ -76,7 +75,7 @@ def enrol(
         click.echo(f"binding code  {identity.binding_code}  (a subscriber binds this terminal with it)")
     else:
         click.echo(f"subscriber    {identity.subscriber}")
-    click.echo("next          " + shlex.join(["qanat", "terminal", "run", *(("--state", str(state)) if state else ())]))
+    click.echo(f"next          {to_run('terminal', state)}")
 
 
 @terminal.command()
@@ -136,7 +135,7 @@ def status(*, as_json: bool, state: Path | None) -> None:
         return
     from qanat.agents.terminal.status_text import lines  # noqa: PLC0415
 
-    for line in lines(found):
+    for line in lines(found, to_run=to_run("terminal", state)):
         click.echo(line)
 
 

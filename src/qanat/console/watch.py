@@ -16,7 +16,7 @@ from rich.text import Text
 
 from qanat.console.client import Client, Json
 from qanat.console.standard import give_output_up
-from qanat.console.tables import wants_json
+from qanat.console.tables import plain, wants_json
 from qanat.units import format_size
 
 _STREAM: Final = "/v1/pulse/stream"
@@ -136,7 +136,7 @@ def _cells(one: dict[str, Any]) -> dict[str, str]:
         "rate": f"{format_size(one['octets_per_s'])}/s",
         "used": format_size(one["used"]),
         "reserved": format_size(sum(quota["octets"] - quota["used"] for quota in one["quotas"])),
-        "holder": one["holder"] or "–",
+        "holder": plain(one["holder"]) or "–",
         "last (UTC)": str(one["last_at"])[11:19],
-        "session": one["session"],
+        "session": plain(one["session"]),
     }

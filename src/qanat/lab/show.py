@@ -46,6 +46,14 @@ def show(place: Place) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
+        return _play(screen, place)
+    except KeyboardInterrupt:
+        screen.plain("\nInterrupted; everything was taken down.", style="bold")
+        return _INTERRUPTED
+
+
+def _play(screen: Screen, place: Place) -> int:
+    try:
         folder = _folder()
     except OSError as error:
         screen.plain(f"There is nowhere to write ({error}): go to a folder that is yours, or name one in TMPDIR.")
@@ -67,9 +75,6 @@ def show(place: Place) -> int:
     except (Fault, OSError) as fault:
         _tell(screen, stage, fault)
         return 1
-    except KeyboardInterrupt:
-        screen.plain("\nInterrupted; everything was taken down.", style="bold")
-        return _INTERRUPTED
     say_goodbye(screen, stage, sign_ins, is_right=all(verdicts))
     return 0 if all(verdicts) else 1
 

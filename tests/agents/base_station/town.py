@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from tests.agents.base_station.scene import FAR, SERVER, STATION, Scene
 from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
 from tests.traffic import connected, receive
+
+from qanat.console.main import main
 
 URL = f"http://{SERVER}:7443"
 PORTAL = f"http://{STATION}:8910"
@@ -59,11 +62,10 @@ def started_station(scene: Scene, folder: Path) -> Agent:
 
 
 def qanat(namespace: Namespace, *words: str) -> str:
+    """Type a command; here, not in a process of its own, which would only take longer."""
     with namespace.inside():
-        done = subprocess.run(
-            [*QANAT, *words], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-        )
-    assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
+        done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, f"{words}: {done.output}"
     return done.stdout
 
 

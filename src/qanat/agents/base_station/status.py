@@ -54,12 +54,12 @@ def status_of(state: Path) -> Status:
     )
 
 
-def lines(status: Status) -> Iterator[str]:
+def lines(status: Status, *, to_run: str) -> Iterator[str]:
     """Say it in words, one line for each thing."""
     yield f"base station  {status.base_station} at {status.server}"
     yield f"identity code {status.identity}"
     yield f"gateway       {status.access} to {status.uplink}"
-    yield f"agent         {'running' if status.running else 'not running: start it with qanat station run'}"
+    yield f"agent         {'running' if status.running else f'not running: start it with {to_run}'}"
     yield f"trades        {len(status.trades)}, {format_size(status.unreported)} not confirmed by the server yet"
     for one in status.sessions:
         used = format_size(one.up + one.down)

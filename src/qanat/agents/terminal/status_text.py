@@ -10,7 +10,7 @@ from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant, format_size
 
 
-def lines(status: Status) -> Iterator[str]:
+def lines(status: Status, *, to_run: str) -> Iterator[str]:
     yield f"terminal      {status.terminal} at {status.server}"
     yield f"cloud SIM     ICCID {status.sim.iccid}, IMSI {status.sim.imsi}, on {status.interface}"
     if status.subscriber is not None:
@@ -26,7 +26,7 @@ def lines(status: Status) -> Iterator[str]:
         )
     if status.server_silent:
         yield f"server        did not answer: {status.server_silent}"
-    yield f"agent         {status.state if status.running else 'not running: start it with qanat terminal run'}"
+    yield f"agent         {status.state if status.running else f'not running: start it with {to_run}'}"
     yield f"session       {status.session or 'none'}"
     for quota in status.quotas:
         last = ", the last there is" if quota.final else ""

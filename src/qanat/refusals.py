@@ -490,9 +490,9 @@ WORDS: Final[dict[Refusal, Words]] = {
         "请减少请求量、选择其他供应方，或请 {holder} 发布新订单。",
     ),
     Refusal.DEMAND_OBTAINED: Words(
-        "{demand} asks for no more than {total} octets here, and {demander} has obtained them.",
+        "{demand} asks for no more than {total} octets here, and {demander} has been granted them.",
         "Ask for more: `qanat demand open` gives a new passcode, `qanat terminal join` begins anew.",
-        "{demand} 在此最多请求 {total} 字节，{demander} 已全部获得。",
+        "{demand} 在此最多请求 {total} 字节，且已全部授予 {demander}。",
         "请重新申请：`qanat demand open` 给出新口令，或重新运行 `qanat terminal join`。",
     ),
     Refusal.ORDER_USED_UP_TODAY: Words(

@@ -391,7 +391,7 @@ def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: 
     again = market.ask(admission)
     assert refused(again) is Refusal.DEMAND_OBTAINED
     assert isinstance(again, Refused)
-    assert again.sentence == "dem-bob asks for no more than 500 octets here, and bob has obtained them."
+    assert again.sentence == "dem-bob asks for no more than 500 octets here, and bob has been granted them."
     assert "ask bob" not in again.cure, "it is bob who reads it"
 
 

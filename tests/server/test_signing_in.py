@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from pathlib import Path
 
 import httpx2
+import pytest
 from argon2 import PasswordHasher
-from tests.server.live import Live
+from tests.server.live import Live, live_server, settings_for
 
 from qanat.clock import ManualClock
 from qanat.registry.access import Caller, Token, give_token
@@ -47,6 +49,24 @@ def test_an_address_that_may_try_no_more_keeps_nobody_out(live: Live) -> None:
     with httpx2.Client(base_url=live.url, transport=elsewhere) as http:
         answer = http.post("/v1/sign-in", json={"name": "alice", "password": "correct horse"})
     assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize(("proxies", "in_the_next_house"), [("", 429), ("10.9.9.9", 429), ("10.9.9.9, 127.0.0.1", 201)])
+def test_only_a_known_proxy_says_whose_tries_they_are(tmp_path: Path, proxies: str, in_the_next_house: int) -> None:
+    """Behind a proxy all would share one address, and whoever guesses passwords there would keep everybody out."""
+    with live_server(tmp_path, settings_for(tmp_path, http={"proxies": proxies})) as live:
+        live.sign_in("alice")
+        for number in range(50):
+            _tries(live, f"nobody-{number}", address="203.0.113.1")
+        assert _tries(live, "alice", address="198.51.100.7, 203.0.113.1") == 429, (
+            "what a client says itself counts nothing"
+        )
+        assert _tries(live, "alice", address="203.0.113.2") == in_the_next_house
+
+
+def _tries(live: Live, name: str, *, address: str) -> int:
+    asked = {"name": name, "password": "correct horse"}
+    return live.http.post("/v1/sign-in", json=asked, headers={"x-forwarded-for": address}).status_code
 
 
 def test_a_token_ends_with_its_time_and_with_signing_out(live: Live) -> None:
@@ -148,6 +168,31 @@ def test_a_subscriber_changes_its_own_password_with_the_current_one_and_tries_ar
     ]
     assert answers[-1].status_code == 429
     assert live.post("/v1/subscribers/alice2/password", {"password": "stolen horse"}, token=alice).status_code == 403
+
+
+def test_who_is_dismissed_is_out_at_once_and_comes_back_only_when_hired_again(live: Live) -> None:
+    for operator in ("north", "south"):
+        live.done("/v1/operators", {"name": operator})
+    password, another = {"password": "correct horse"}, {"password": "another horse"}
+    live.done("/v1/operators/north/staff", {"name": "nora", **password})
+    nora = live.done("/v1/sign-in", {"name": "nora", **password}, token="")["token"]
+    for other in ("south", "nowhere"):
+        assert live.post(f"/v1/operators/{other}/staff/nora/dismissal").json()["reason"] == "not_found"
+    for _ in range(2):
+        assert live.done("/v1/operators/north/staff/nora/dismissal")["dismissed_at"]
+    assert live.get("/v1/whoami", token=nora).status_code == 401
+    assert live.post("/v1/sign-in", {"name": "nora", **password}, token="").json()["reason"] == "wrong_sign_in"
+    taken = (
+        live.post("/v1/sign-up", {"name": "nora", **password}, token=""),
+        live.post("/v1/operators/south/staff", {"name": "nora", **another}),
+    )
+    assert {one.json()["reason"] for one in taken} == {"name_taken"}
+    assert [one["name"] for one in live.get("/v1/operators/north/staff").json()["staff"]] == ["nora"]
+    assert live.done("/v1/operators/north/staff", {"name": "nora", **another})["dismissed_at"] is None
+    assert live.post("/v1/operators/north/staff", {"name": "nora", **password}).json()["reason"] == "name_taken"
+    back = live.done("/v1/sign-in", {"name": "nora", **another}, token="")["token"]
+    assert live.get("/v1/operators/north/staff", token=back).status_code == 200
+    assert live.get("/v1/operators/south/staff", token=back).status_code == 403
 
 
 def test_staff_changes_its_own_password_with_the_current_one_and_the_token_file_stays_good(live: Live) -> None:

@@ -97,6 +97,20 @@ def test_what_waits_for_a_migration_to_end_is_not_written_behind_it(
     run(story)
 
 
+def test_servers_that_start_at_once_on_an_older_database_bring_it_up_together(
+    postgres: OwnPostgres, database: str
+) -> None:
+    taken_over(postgres, database, version="0002")
+
+    async def story() -> None:
+        logs = await asyncio.gather(*(PostgresLog.open(database) for _ in range(5)))
+        for log in logs:
+            await log.check_version()
+            await log.close()
+
+    run(story)
+
+
 FORMS = {"0003": "04111dc59f4b1be7"}
 """Which fields records have in each version's database. Nobody changes a line of it: who adds a field adds one."""
 

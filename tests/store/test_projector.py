@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from tests.store.deciding import fund
 from tests.store.logs import run
 
 from qanat.clock import ManualClock
+from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
 from qanat.ledger.work import Entry
@@ -72,6 +74,34 @@ def test_rows_are_said_to_have_come_as_far_as_they_have_and_no_further() -> None
         assert (projector.rows_written, reached(log)) == (400, {})
         await projector.write_chunk(heads, entries=1, now_s=0)
         assert (projector.rows_written, reached(log)) == (600, heads)
+
+    run(story)
+
+
+class StumblingLog(MemoryLog):
+    """Fails to write rows once; ``meanwhile`` happens as it does."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+            raise StoreFault("the disk failed, as it was told to")
+        await super().project(rows, watermarks)
+
+
+def test_what_came_while_rows_could_not_be_written_is_written_with_them() -> None:
+    async def story() -> None:
+        log, alice = StumblingLog(), Owner("subscriber/alice")
+        projector = Projector(log)
+        projector.take([entry(alice, 5, count=2)])
+        log.meanwhile = lambda: projector.take([entry(alice, 7)])
+        for _ in range(2):
+            projector.fault = None
+            await projector.write_chunk({log.shard_of(alice): 2}, entries=1, now_s=0)
+        assert not projector.waiting
+        assert sorted(account.balance for account in await log.load([alice]) if isinstance(account, Account)) == [5, 7]
 
     run(story)
 

@@ -44,9 +44,10 @@ def _sweep_trade(work: Work, trade: Trade) -> None:
 
 def _forget(work: Work, trade: Trade) -> None:
     """Forget a trade and its rows. Who confirms is told of rows that it never did, for a crash came between."""
-    for mark in work.all(JournalMark, trade.owner):
-        quotas = [quota for quota in mark.totals if session_of(quota) == trade.id]
-        if quotas:
+    for journal in trade.journals:
+        mark = work.get(JournalMark, trade.owner, f"{trade.base_station}/{journal}")
+        if mark is not None:
+            quotas = [quota for quota in mark.totals if session_of(quota) == trade.id]
             tell_counted(work, base_station_owner(trade.base_station), mark, quotas)
             forget_quotas(work, mark, quotas)
     trades.forget(work, trade)

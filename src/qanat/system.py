@@ -21,6 +21,16 @@ class SystemClock:
         return Instant(time.time_ns() // 1_000_000)
 
 
+class SteadyClock:
+    """Tells how long something takes: it begins at the system's time, and goes on evenly while somebody sets that."""
+
+    def __init__(self) -> None:
+        self._begun_ns = time.time_ns() - time.monotonic_ns()
+
+    def now(self) -> Instant:
+        return Instant((self._begun_ns + time.monotonic_ns()) // 1_000_000)
+
+
 def tune() -> None:
     """Set the interpreter up for a process that serves. Call it once everything is loaded; repeating is safe.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from qanat.clock import ManualClock
 from qanat.ids import Owner
@@ -35,6 +36,16 @@ def test_usage_is_told_by_the_hour_and_by_the_day_in_which_it_was_booked() -> No
     assert [octets for _, octets in _by(desk, HOUR, 26)] == [150, 7, 1000, *[0] * 23][-26:]
     assert [octets for _, octets in _by(desk, DAY, 3)] == [0, 1157, 0]
     assert _by(desk, DAY, 1)[0][0] == _MIDNIGHT + DAY
+
+
+def test_hours_that_only_a_wrong_clock_saw_go_to_the_last_that_was_and_later_usage_to_its_own() -> None:
+    clock = ManualClock(_MIDNIGHT)
+    desk = Desk(clock)
+    for octets, then in ((100, DAY), (50, 2 * HOUR), (7, -DAY - HOUR), (1000, HOUR), (20, 0)):
+        desk.decide(partial(_use, octets=octets))
+        clock.jump(then)
+    assert [octets for _, octets in _by(desk, HOUR, 4)] == [0, 157, 1000, 20]
+    assert _by(desk, DAY, 1) == [(Instant(_MIDNIGHT), 1177)]
 
 
 def test_nothing_used_is_nothing_in_every_hour() -> None:

@@ -14,7 +14,7 @@ from tests.server.test_exchange import market
 from tests.server.test_lists import staffed
 
 from qanat.server.pulse import WATCHERS
-from qanat.units import MINUTE
+from qanat.units import DAY, MINUTE, format_instant
 
 __all__ = ["market", "staffed"]
 
@@ -202,6 +202,16 @@ def test_a_base_station_shows_when_it_was_heard_and_how_far_its_clock_is_off(mar
         assert after["clock_ahead_ms"] == (90_000 if said == "-90000" else 0)
         assert after["heard_at"] != before["heard_at"]
         before = after
+
+
+def test_a_base_station_is_heard_again_at_once_when_the_clock_has_been_set_back(market: Any) -> None:
+    live = market.live
+    for jump in (DAY, -DAY):
+        live.clock.jump(jump)
+        headers = market.station.signed("GET", "/v1/station/recalls", b"")
+        assert live.http.get("/v1/station/recalls", headers=headers).status_code == 200
+        (shown,) = live.get("/v1/base-stations").json()["base_stations"]
+        assert shown["heard_at"] == format_instant(live.clock.now())
 
 
 STAFF_ONLY = (

@@ -32,12 +32,18 @@ class UsageHistory(Record, frozen=True, kw_only=True):
 
 
 def mark_hour(work: Work, owner: Owner, *, used: int) -> None:
-    """Note what was used so far, if nothing was booked in this hour yet."""
+    """Note what was used so far, if nothing was booked in this hour yet.
+
+    Hours to come were marked by a clock that has been set back: they go, and their usage to the last hour that was.
+    """
     hour = work.now // HOUR
     before = work.get(UsageHistory, owner, "usage")
-    if before is None or before.hour < hour:
-        kept = _thinned(before.marks, hour) if before else b""
-        work.put(UsageHistory(owner=owner, id="usage", hour=hour, marks=kept + _MARK.pack(hour, used)))
+    if before is None or before.hour != hour:
+        kept = list(_worth_keeping(before.marks, hour)) if before else []
+        if not kept or kept[-1][0] < hour:
+            kept.append((hour, used))
+        marks = b"".join(_MARK.pack(*mark) for mark in kept)
+        work.put(UsageHistory(owner=owner, id="usage", hour=hour, marks=marks))
 
 
 def usage_by(work: Work, owner: Owner, *, span: Millis, count: int, used: int) -> list[tuple[Instant, Octets]]:
@@ -52,14 +58,10 @@ def usage_by(work: Work, owner: Owner, *, span: Millis, count: int, used: int) -
     return [(Instant(number * span), Octets(max(0, sums[number]))) for number in range(last - count + 1, last + 1)]
 
 
-def _thinned(marks: bytes, hour: int) -> bytes:
-    return b"".join(_MARK.pack(*mark) for mark in _worth_keeping(marks, hour))
-
-
 def _worth_keeping(marks: bytes, hour: int) -> Iterator[tuple[int, int]]:
     day = -1
     for marked, used in _MARK.iter_unpack(marks):
         recent, first_of_day = marked > hour - HOURS_KEPT, marked // _DAY != day
         day = marked // _DAY
-        if recent or (first_of_day and day > hour // _DAY - DAYS_KEPT):
+        if marked <= hour and (recent or (first_of_day and day > hour // _DAY - DAYS_KEPT)):
             yield marked, used

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import structlog
 
 from qanat.errors import BadInput
+from qanat.server.clock_watch import ClockWatch
 from qanat.server.files import raise_limit
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
@@ -32,7 +33,7 @@ from qanat.server.together import join_siblings
 from qanat.server.web import drawing
 from qanat.store.sole import is_held, sole_server
 from qanat.store.store import open_store
-from qanat.system import SystemClock, fresh_id, tune
+from qanat.system import SteadyClock, SystemClock, fresh_id, tune
 
 _log: Final = structlog.get_logger("server")
 
@@ -116,7 +117,7 @@ def fronts(services: Services, place: Place) -> dict[str, Front]:
     settings = services.settings
     if settings.gy.listen or settings.gy.tls_listen:
         listening["gy"] = GyListener(
-            services.store, services.clock, settings, services.peers, services.notices, place=place
+            services.store, SteadyClock(), settings, services.peers, services.notices, place=place
         )
     return listening
 
@@ -144,7 +145,13 @@ async def _start(stack: AsyncExitStack, front: Front) -> str:
 async def _start_sweeper(stack: AsyncExitStack, services: Services, stop: asyncio.Event) -> None:
     """Sweep until the stack unwinds; what ends the sweeper before stops the server, and is raised then."""
     sweeper = asyncio.create_task(
-        sweep_for_ever(services.store, services.settings.sweeper, services.metrics, server=fresh_id("srv")),
+        sweep_for_ever(
+            services.store,
+            services.settings.sweeper,
+            services.metrics,
+            server=fresh_id("srv"),
+            watch=ClockWatch(services.clock, SteadyClock()),
+        ),
         name="sweeper",
     )
     sweeper.add_done_callback(lambda _: stop.set())

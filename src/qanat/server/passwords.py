@@ -66,7 +66,7 @@ class Tries:
         now = self._clock.now()
         tries = self._tries.setdefault(who, deque())
         self._tries.move_to_end(who)
-        while tries and tries[0] <= now - MINUTE:
+        while tries and not now - MINUTE < tries[0] <= now:  # nor does one count that a clock since set back let come
             tries.popleft()
         if len(tries) >= self._per_minute:
             return too_many_tries(tries[0], now)

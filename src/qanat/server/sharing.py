@@ -100,7 +100,8 @@ class SharedTries:
     def count(self, who: str) -> Refused | None:
         """Count a try, or refuse it."""
         now = self._clock.now()
-        self._shared.run("DELETE FROM try WHERE door = ? AND at <= ?", self._door, now - MINUTE)
+        recent = (self._door, now - MINUTE + 1, now)
+        self._shared.run("DELETE FROM try WHERE door = ? AND at NOT BETWEEN ? AND ?", *recent)
         mine = (self._door, who)
         if (self._shared.ask("SELECT count(*) FROM try WHERE door = ? AND who = ?", *mine) or 0) >= self._per_minute:
             first = self._shared.ask("SELECT min(at) FROM try WHERE door = ? AND who = ?", *mine) or now

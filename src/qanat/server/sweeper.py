@@ -13,6 +13,7 @@ import structlog
 
 from qanat.errors import Fault, Outdated
 from qanat.registry.leases import give_up, take
+from qanat.server.clock_watch import ClockWatch
 from qanat.server.metrics import Metrics
 from qanat.server.settings import Sweeper
 from qanat.server.trading import sweep_owner
@@ -22,13 +23,14 @@ _log: Final = structlog.get_logger("sweeper")
 _TASK: Final = "sweeper"
 
 
-async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics, *, server: str) -> None:
+async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics, *, server: str, watch: ClockWatch) -> None:
     """Look every ``interval_s`` until cancelled; of several servers on one database only one does at a time.
 
     Raises Outdated, whether it is our turn or not: whoever serves must stop then.
     """
     try:
         while True:
+            watch.look()
             try:
                 await store.check_version()
                 if await _is_ours(store, server):

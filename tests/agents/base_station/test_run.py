@@ -7,9 +7,12 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,9 +20,11 @@ import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import FAR, FAR6, SERVER, STATION, STATION6, Scene, running
 from tests.agents.names import Names, know_by_name, silence_dns
-from tests.agents.processes import SOURCE, Agent
+from tests.agents.processes import SOURCE, Agent, flushing_nft
 from tests.namespaces import Namespace
 from tests.traffic import connected, flows, receive, until
+
+from qanat.agents.base_station.assemble import slots_path
 
 pytestmark = pytest.mark.namespaces
 
@@ -45,8 +50,8 @@ def ask(
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
 
-def join(device: Namespace, passcode: str = "PASS-1") -> tuple[int, bytes]:
-    status, _, body = ask(device, "POST", "/join", urlencode({"passcode": passcode}).encode())
+def join(device: Namespace, passcode: str = "PASS-1", *, host: str = STATION) -> tuple[int, bytes]:
+    status, _, body = ask(device, "POST", "/join", urlencode({"passcode": passcode}).encode(), host=host)
     return status, body
 
 
@@ -366,6 +371,45 @@ def test_a_flushed_table_closes_what_ran_and_is_laid_anew(scene: Scene, server: 
         join(scene.alice, "PASS-2")
         agent.wait_for("quota granted")
         download(scene, 1_000_000)
+
+
+def test_a_device_asks_one_question_at_a_time_though_it_has_several_addresses(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent, ThreadPoolExecutor(2) as asking:
+        with server.lock:
+            said = [asking.submit(join, scene.alice, host=host) for host in (STATION, STATION6)]
+            first = next(as_completed(said))
+            assert first.result()[0] == 429
+        (second,) = [each for each in said if each is not first]
+        assert second.result()[0] == 303
+        agent.stop()
+
+
+def test_whoever_asks_while_the_journal_can_t_be_written_is_told_so(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent, closing(sqlite3.connect(slots_path(state), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            status, body = join(scene.alice)
+            assert (status, "base_station_out_of_order" in body.decode()) == (403, True)
+        other.execute("ROLLBACK")
+        until(lambda: join(scene.alice)[0] == 303)
+        agent.stop()
+
+
+def test_a_table_that_is_flushed_while_it_is_laid_for_the_first_time_is_laid_once_more(
+    scene: Scene, server: FakeExchange, state: Path, tmp_path: Path
+) -> None:
+    words = ("run", "--state", str(state))
+    agent = Agent(scene.station, "qanat.console.station", *words, before=flushing_nft(tmp_path))
+    agent.wait_for("ready")
+    assert (tmp_path / "nft.once").exists()
+    join(scene.alice)
+    agent.wait_for("quota granted")
+    download(scene, 1_000_000)
+    agent.stop()
 
 
 def test_a_second_base_station_on_the_same_access_side_is_turned_away_and_who_is_online_stays_so(

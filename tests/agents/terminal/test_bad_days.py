@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name, silence_dns
-from tests.agents.processes import PATIENCE_S
+from tests.agents.processes import PATIENCE_S, flushing_nft
 from tests.agents.running import FAR, SERVER, Running, download, passed, status
 from tests.namespaces import join
 from tests.traffic import connected, datagrams, flows, until
@@ -26,12 +26,14 @@ from qanat.agents.channel import read_server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.holding import CHUNK_MAX, Snapshot
 from qanat.agents.journal import Journal
+from qanat.agents.kernel.link import Links
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import JsonLog
 from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.gate import Carried, Gate
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile
@@ -103,6 +105,34 @@ def test_a_gate_that_is_deleted_again_while_it_is_being_laid_is_laid_once_more(
     download(world, 1 * MB)
     agent.stop()
     assert server.operator.used == passed(world) >= 1 * MB
+
+
+def test_a_gate_that_is_deleted_while_it_is_laid_for_the_first_time_is_laid_once_more(
+    world: World, server: FakeServer, state: Path, tmp_path: Path
+) -> None:
+    agent = Running(world, state, before=flushing_nft(tmp_path))
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert (tmp_path / "nft.once").exists()
+    assert server.operator.used == passed(world) >= 1 * MB
+
+
+def test_a_gate_that_is_deleted_before_its_first_reading_is_opened_once_more(world: World) -> None:
+    def open_gate(carried: Carried | None) -> Gate:
+        gate = choose_gate("wwan0", signalling=[], carried=carried)
+        opened.append(gate.meter)
+        if len(opened) < 3:
+            world.terminal.run("nft", "flush", "ruleset")
+        return gate
+
+    opened: list[str] = []
+    with world.terminal.inside(), closing(Meter(open_gate, JsonLog(ManualClock()))) as meter, closing(Links()) as links:
+        assert meter.follow(links.find("wwan0"))
+        reading = meter.reading()
+    assert reading is not None
+    assert reading.source == opened[2]
+    assert len(set(opened)) == 3
 
 
 def test_who_is_told_twice_to_stop_stops_though_a_question_hangs_in_the_air(

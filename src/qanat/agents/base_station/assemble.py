@@ -20,6 +20,7 @@ from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.kept_channel import KeptChannels
+from qanat.agents.kernel.lay import until_it_stands
 from qanat.agents.log import Log
 from qanat.agents.reporter import ANY_ROUTE, Reporter
 from qanat.agents.signalling import endpoints_now
@@ -63,11 +64,13 @@ def run_base_station(
     with closing(Slots(slots_path(state))) as slots, claim("station", access):
         station = BaseStation(
             slots=slots,
-            open_gateway=lambda signalling: Gateway(
-                access=access,
-                uplink=uplink or identity.uplink,
-                portal_port=portal_port,
-                signalling=signalling,
+            open_gateway=lambda signalling: until_it_stands(
+                lambda _: Gateway(
+                    access=access,
+                    uplink=uplink or identity.uplink,
+                    portal_port=portal_port,
+                    signalling=signalling,
+                )
             ),
             office=Office(reporter, corrected),
             clock=corrected,
@@ -78,7 +81,9 @@ def run_base_station(
         )
         portal = Portal(station, identity)
         server = HttpServer(
-            portal.answer, failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}")
+            portal.answer,
+            device_of=station.device,
+            failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}"),
         )
         state_file = StateFile(state_path(state), station, corrected)
 

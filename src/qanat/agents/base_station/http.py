@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server for what faces the demanders: short requests, short answers, one for each connection.
 
 Whoever is on the access side may talk to it, so everything is bounded: size, time, connections in all and from one
-address. Source: RFC 9112.
+device, which may have as many IPv6 addresses as it likes. Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
+
+from qanat.agents.kernel.neighbour import Address
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -44,8 +46,8 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
-    peer: IPv4Address | IPv6Address
-    local: IPv4Address | IPv6Address
+    peer: Address
+    local: Address
     """The address of ours that the connection ended at."""
     port: int
     is_secret: bool = False
@@ -109,10 +111,14 @@ class Bad(Exception):
 
 
 class HttpServer:
-    def __init__(self, handler: Handler, *, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, handler: Handler, *, device_of: Callable[[Address], Hashable], failed: Callable[[Exception], None]
+    ) -> None:
+        """``device_of`` tells what is the same for all addresses of one device."""
         self._handler = handler
+        self._device_of = device_of
         self._failed = failed
-        self._open: Counter[str] = Counter()
+        self._open: Counter[Hashable] = Counter()
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, host: str | None, port: int, *, tls: SSLContext | None = None) -> None:
@@ -127,19 +133,19 @@ class HttpServer:
             server.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = str(writer.get_extra_info("peername")[0])
-        self._open[peer] += 1
+        device = self._device_of(_plain(writer.get_extra_info("peername")[0]))
+        self._open[device] += 1
         try:
-            if self._open.total() > CONNECTIONS_MAX or self._open[peer] > CONNECTIONS_OF_ONE_MAX:
+            if self._open.total() > CONNECTIONS_MAX or self._open[device] > CONNECTIONS_OF_ONE_MAX:
                 return
             writer.write(_packed(await self._answer(reader, writer)))
             await asyncio.wait_for(writer.drain(), REQUEST_WITHIN_S)
         except (OSError, TimeoutError):
             return  # it hung up, or sleeps
         finally:
-            self._open[peer] -= 1
-            if not self._open[peer]:
-                del self._open[peer]
+            self._open[device] -= 1
+            if not self._open[device]:
+                del self._open[device]
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
@@ -201,7 +207,7 @@ def _fields(encoded: str) -> dict[str, str]:
     return {name: values[0].strip() for name, values in fields.items()}
 
 
-def _plain(text: str) -> IPv4Address | IPv6Address:
+def _plain(text: str) -> Address:
     """Read an address as the sockets give it: an IPv6 one may name its interface, or hold an IPv4 one."""
     address = ip_address(text.partition("%")[0])
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -8,9 +8,8 @@ link address once he is admitted; a plain HTTP request that was on its way elsew
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 import msgspec
@@ -48,7 +47,7 @@ class Portal:
     def __init__(self, station: BaseStation, identity: Identity) -> None:
         self._station = station
         self._identity = identity
-        self._asking: set[IPv4Address | IPv6Address] = set()
+        self._asking: set[Hashable] = set()
 
     async def answer(self, request: Request) -> Answer:
         if not request.is_for_us:
@@ -122,14 +121,15 @@ class Portal:
         return await self._admit(Admission(passcode=form.get("passcode", ""), wish=wish), request)
 
     async def _admit(self, asked: Admission, request: Request) -> Session | RefusalBody:
-        """One question from one address at a time: guessing passcodes is slow work."""
-        if request.peer in self._asking:
+        """One question from one device at a time: guessing passcodes is slow work."""
+        device = self._station.device(request.peer)
+        if device in self._asking:
             raise Bad(HTTPStatus.TOO_MANY_REQUESTS)
-        self._asking.add(request.peer)
+        self._asking.add(device)
         try:
             return await self._station.admit(asked, request.peer)
         finally:
-            self._asking.discard(request.peer)
+            self._asking.discard(device)
 
     def _reader(self, request: Request, filled: dict[str, str] | None = None) -> Reader:
         chosen = request.asked().get("language", "")

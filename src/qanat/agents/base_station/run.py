@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_network
 from typing import Final
 
 from qanat.agents.background import begin
@@ -95,9 +96,11 @@ class BaseStation:
 
     async def admit(self, asked: Admission, address: Address) -> Session | RefusalBody:
         """Ask the server and open the gate; a refusal comes back with its reason and cure."""
-        link_address = self._neighbours.link_address(address)
-        if link_address is None or self._is_stopping or self._is_paused:
-            return said.NOT_A_NEIGHBOUR if link_address is None else said.STOPPING
+        link_address = self._link_address(address)
+        if self._is_stopping or self._is_paused:
+            return said.STOPPING if self._is_stopping else said.OUT_OF_ORDER
+        if link_address is None:
+            return said.NOT_A_NEIGHBOUR
         try:
             admitted = await asyncio.wait_for(self._office.admit(asked), ADMITTED_WITHIN_S)
         except (NoAnswer, TimeoutError) as fault:
@@ -124,6 +127,17 @@ class BaseStation:
         except CURED_BY_BEGINNING_ANEW as fault:
             self._pause("gate could not be opened", fault)
             return said.OUT_OF_ORDER
+
+    def device(self, address: Address) -> Hashable:
+        """Return what is the same for all addresses of one device: its link address, or the network it comes from."""
+        if (link_address := self._link_address(address)) is not None:
+            return link_address
+        return ip_network((address, 64 if address.version == 6 else 32), strict=False)
+
+    def _link_address(self, address: Address) -> LinkAddress | None:
+        """Return what answers for the address now; guests are told what is heard by the way."""
+        self._guarded(self._hear_neighbours)
+        return self._neighbours.link_address(address)
 
     def leave(self, address: Address) -> None:
         session = self.guests.at(address)

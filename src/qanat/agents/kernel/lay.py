@@ -1,4 +1,7 @@
-"""Lays a static ruleset through the ``nft`` command: once, in one transaction. Everything that moves is ``nft``'s."""
+"""Lays a static ruleset through the ``nft`` command: once, in one transaction, and again where somebody deletes it.
+
+Everything that moves is ``nft``'s.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,17 @@ import errno
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from qanat.agents.kernel.netlink import KernelFault
+from qanat.agents.kernel.nft import TableGone
 from qanat.errors import Fault
+
+LAYINGS_MAX: Final = 100
+"""Who deletes a table faster than it is laid, for seconds, is not lived with."""
+
+T = TypeVar("T")
 
 
 class NftMissing(Fault):
@@ -27,3 +38,25 @@ def run_nft(ruleset: str) -> None:
     done = subprocess.run([command, "-f", "-"], input=ruleset, capture_output=True, text=True, check=False)
     if done.returncode:
         raise KernelFault(f"nft did not lay the gate: {done.stderr.strip()}", code=errno.EINVAL)
+
+
+def says_gone(fault: Fault) -> bool:
+    """Tell whether a table of ours, or what was in it, is no more."""
+    return isinstance(fault, TableGone) or (isinstance(fault, KernelFault) and fault.code == errno.ENOENT)
+
+
+def until_it_stands(attempt: Callable[[Fault | None], T]) -> T:
+    """Do what lays or needs a table, again while somebody deletes it meanwhile; each time it is told what came before.
+
+    Raises what came last when there is no end of it.
+    """
+    gone: Fault | None = None
+    for _ in range(LAYINGS_MAX):
+        try:
+            return attempt(gone)
+        except Fault as fault:
+            if not says_gone(fault):
+                raise
+            gone = fault
+    assert gone is not None, "only what is gone is tried again"
+    raise gone

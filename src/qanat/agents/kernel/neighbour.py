@@ -50,7 +50,7 @@ class Neighbours:
             return self._read_all()
 
     def link_address(self, address: Address) -> LinkAddress | None:
-        self.take()
+        """Return what answers for the address, as far as ``take`` has heard."""
         return self._of.get(address)
 
     def addresses(self, link_address: LinkAddress) -> list[Address]:

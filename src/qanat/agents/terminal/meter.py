@@ -6,14 +6,12 @@ open as far as it was before, which the journal already holds.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from qanat.agents.holding import Reading
+from qanat.agents.kernel.lay import says_gone, until_it_stands
 from qanat.agents.kernel.link import Link, NoSuchInterface
-from qanat.agents.kernel.netlink import KernelFault
-from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Carried, Gate, GateEvent
@@ -21,9 +19,6 @@ from qanat.agents.terminal.gate import Reading as GateReading
 from qanat.agents.terminal.witness import Testimony, Witness
 from qanat.errors import Fault
 from qanat.units import Octets
-
-LAYINGS_MAX: Final = 100
-"""Who deletes a gate faster than it is laid, for seconds, is not lived with."""
 
 T = TypeVar("T")
 
@@ -48,8 +43,7 @@ class Meter:
             return False
         self.close()
         self._link = link
-        self.gate = self._open_gate(None)
-        self._witness = Witness(link, self.gate, earlier=self._earlier)
+        self.gate, self._witness = until_it_stands(lambda _: self._open(link))
         return True
 
     def reading(self) -> Reading | None:
@@ -98,23 +92,28 @@ class Meter:
 
     def _at_gate(self, action: Callable[[Gate], T]) -> T | None:
         """Do it; None without a gate or interface. A gate that was deleted is laid again, and again if need be."""
-        gone: Fault | None = None
-        for _ in range(LAYINGS_MAX):
-            try:
-                if gone is not None:
-                    self._lay_again(str(gone))
-                return None if self.gate is None else action(self.gate)
-            except NoSuchInterface:
-                return None
-            except TableGone as fault:
-                gone = fault
-            except KernelFault as fault:
-                if fault.code != errno.ENOENT:
-                    raise
-                gone = fault
-        self.close()
-        assert gone is not None, "only a gate that is gone is laid again"
-        raise gone
+
+        def attempt(gone: Fault | None) -> T | None:
+            if gone is not None:
+                self._lay_again(str(gone))
+            return None if self.gate is None else action(self.gate)
+
+        try:
+            return until_it_stands(attempt)
+        except NoSuchInterface:
+            return None
+        except Fault as fault:
+            if says_gone(fault):
+                self.close()
+            raise
+
+    def _open(self, link: Link) -> tuple[Gate, Witness]:
+        gate = self._open_gate(None)
+        try:
+            return gate, Witness(link, gate, earlier=self._earlier)
+        except BaseException:
+            gate.detach()
+            raise
 
     def _lay_again(self, because: str) -> None:
         """Lay it where its counts go on. Until that is done the one that is gone says how far it was open."""

@@ -8,7 +8,7 @@ the gate. Hence the tolerance.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Final
 
 import msgspec
@@ -46,11 +46,13 @@ class Witness:
     """Watches one interface beside its gate. Goes on from an earlier testimony about the same counters of both."""
 
     def __init__(self, link: Link, gate: Gate, *, earlier: Testimony | None) -> None:
-        self._links = Links()
         self._link = link
         self._source = f"{boot_id()}/{link.index}"
-        self._interface = self._links.octets(link)
-        self._reading = gate.reading()
+        with ExitStack() as sockets:
+            self._links = sockets.enter_context(closing(Links()))
+            self._interface = self._links.octets(link)
+            self._reading = gate.reading()
+            sockets.pop_all()
         goes_on = earlier is not None and (earlier.meter, earlier.source) == (gate.meter, self._source)
         self._bases = (
             (earlier.interface_base, earlier.gate_base)

@@ -29,7 +29,10 @@ _STOP_S: Final = 5.0
 
 
 class GyListener:
-    """``start`` returns once connections are accepted, ``stop`` once every request under way was answered."""
+    """``start`` returns once connections are accepted, ``stop`` once every request under way was answered.
+
+    ``clock`` says for how long a peer is silent; when something is due is asked of the store's.
+    """
 
     def __init__(
         self, store: Store, clock: Clock, settings: Settings, roster: Roster, notices: Notices, *, place: Place = ALONE

@@ -60,7 +60,7 @@ class Admission:
     async def _note_heard(self, base_station: str, request: Request) -> None:
         """Keep when a base station was heard, once a minute, for whoever wonders whether it is on."""
         now = self._clock.now()
-        if now - self._heard.get(base_station, Instant(0)) < MINUTE:
+        if abs(now - self._heard.get(base_station, Instant(0))) < MINUTE:
             return
         self._heard[base_station] = now
         ahead_ms = -_offset(request.headers.get(CLOCK_OFFSET, ""))

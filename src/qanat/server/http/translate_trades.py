@@ -149,7 +149,8 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
     for id, octets_of in by_trade.items():
         trade = trades.find_trade(work, supplier, id)
         if trade is not None:  # it may have been forgotten since the report was divided: ``confirm`` sees that, too
-            _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
+            up = Octets(sum(counted.up[quota] for quota in octets_of))
+            _count(work, trade, octets_of, up=up, journal=message.journal)
     return None
 
 
@@ -257,8 +258,8 @@ def _ingest(
     return ingest(work, owner, journal=journal, report=message, most=most, is_open=is_promised)
 
 
-def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets) -> None:
-    trade, posts, excess = trades.count(work, trade, reported, up=up)
+def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets, journal: str) -> None:
+    trade, posts, excess = trades.count(work, trade, reported, up=up, journal=journal)
     uses = tuple(Use(octets=octets, quota=quota) for quota, octets in posts.items())
     if uses:
         report(work, trade.owner, SessionId(trade.id), uses)

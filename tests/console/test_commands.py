@@ -57,6 +57,19 @@ def test_a_plan_of_time_is_sold_and_stands_beside_octets_in_the_balance(shell: S
 
 
 @pytest.mark.usefixtures("server")
+def test_staff_is_hired_listed_dismissed_and_hired_again(shell: Shell) -> None:
+    hire = ("operator", "staff", "home", "nora", "--password", "correct horse")
+    shell.qanat(*hire)
+    assert "home no more" in shell.qanat("operator", "dismiss", "home", "nora")
+    (nora,) = _json(shell, "operator", "list", "--staff", "home")["staff"]
+    assert nora["dismissed_at"]
+    assert shell.qanat("operator", "list", "--staff", "home").splitlines()[0].split("  ")[0] == "name"
+    assert "wrong_sign_in" in shell.qanat("sign-in", "nora", "--password", "correct horse", status=1)
+    shell.qanat(*hire)
+    assert "Signed in" in shell.qanat("sign-in", "nora", "--password", "correct horse")
+
+
+@pytest.mark.usefixtures("server")
 def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
     del shell.environment["COLUMNS"]
     shell.qanat("sim", "make", "--count", "1")
@@ -90,6 +103,28 @@ def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Sh
     assert len(code["code"]) == 14
     assert _json(shell, "balance", "--token-file", "alice.token")["subscriber"] == "alice"
     assert "not_allowed" in shell.qanat("audit", "--token-file", "alice.token", status=1)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_subscriber_lists_what_is_its_own(shell: Shell) -> None:
+    shell.qanat("sign-up", "alice", "--password", "correct horse")
+    shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "alice.token")
+    hers = ("--mine", "--token-file", "alice.token")
+    assert "No terminal yet" in shell.qanat("terminal", "list", *hers)
+    assert "No session." in shell.qanat("sessions", *hers)
+    assert "Nothing was refused." in shell.qanat("refusals", *hers)
+    shell.qanat("buy", "--plan", "none", "--token-file", "alice.token", status=1)
+    told = shell.qanat("refusals", *hers)
+    assert "There is no plan none on sale." in told
+    assert "qanat plan list" in told, "with its cure"
+    assert told == shell.qanat("refusals", "--reason", "unknown_plan")
+    assert _json(shell, "refusals", "--subscriber", "alice")["refusals"][0]["reason"] == "unknown_plan"
+    for words in (
+        ("refusals", "--mine", "--limit", "3"),
+        ("refusals", "--mine", "--by-reason"),
+        ("sessions", "--mine", "--watch"),
+    ):
+        assert "leave" in shell.qanat(*words, status=2)
 
 
 @pytest.mark.usefixtures("server")

@@ -37,7 +37,7 @@ BODIES: dict[str, Any] = {
 OPEN_TO_STAFF = {"/v1/settlements/{period}", "/v1/settlements/{period}/files/{operator}"}
 """Operators clear with each other: each sees its own part, which has a test of its own (``test_exchange``)."""
 
-ENDS = ("/stop", "/withdrawal", "/removal", "/closing", "/status", "/revocation", "/password")
+ENDS = ("/stop", "/withdrawal", "/removal", "/closing", "/status", "/revocation", "/dismissal", "/password")
 """What ends something, in an order in which each can still be tried."""
 NOT_MADE = ("dsp-1", "smf.south.example", "file of south", "binding code", "voucher")
 """Things that this market has none of; whoever may see them is told so."""
@@ -58,11 +58,13 @@ def things(market: Market, live: Live) -> dict[str, str]:
     live.done("/v1/subscribers/bob/top-ups", {"octets": 5_000_000})
     opened = market.bob.send("POST", "/v1/agent/interrogations", interrogation("s-1", 0, "first"))
     assert opened.status_code == 200, opened.text
+    live.done("/v1/operators/south/staff", {"name": "sigrid", "password": PASSWORD})
     return {
         "name": "bob",
         "order": order,
         "demand": demand,
         "operator": "south",
+        "member": "sigrid",
         "origin_host": "smf.south.example",
         "plan": "trip",
         "session": "s-1",

@@ -170,6 +170,31 @@ def test_a_subscriber_changes_its_own_password_with_the_current_one_and_tries_ar
     assert live.post("/v1/subscribers/alice2/password", {"password": "stolen horse"}, token=alice).status_code == 403
 
 
+def test_who_is_dismissed_is_out_at_once_and_comes_back_only_when_hired_again(live: Live) -> None:
+    for operator in ("north", "south"):
+        live.done("/v1/operators", {"name": operator})
+    password, another = {"password": "correct horse"}, {"password": "another horse"}
+    live.done("/v1/operators/north/staff", {"name": "nora", **password})
+    nora = live.done("/v1/sign-in", {"name": "nora", **password}, token="")["token"]
+    for other in ("south", "nowhere"):
+        assert live.post(f"/v1/operators/{other}/staff/nora/dismissal").json()["reason"] == "not_found"
+    for _ in range(2):
+        assert live.done("/v1/operators/north/staff/nora/dismissal")["dismissed_at"]
+    assert live.get("/v1/whoami", token=nora).status_code == 401
+    assert live.post("/v1/sign-in", {"name": "nora", **password}, token="").json()["reason"] == "wrong_sign_in"
+    taken = (
+        live.post("/v1/sign-up", {"name": "nora", **password}, token=""),
+        live.post("/v1/operators/south/staff", {"name": "nora", **another}),
+    )
+    assert {one.json()["reason"] for one in taken} == {"name_taken"}
+    assert [one["name"] for one in live.get("/v1/operators/north/staff").json()["staff"]] == ["nora"]
+    assert live.done("/v1/operators/north/staff", {"name": "nora", **another})["dismissed_at"] is None
+    assert live.post("/v1/operators/north/staff", {"name": "nora", **password}).json()["reason"] == "name_taken"
+    back = live.done("/v1/sign-in", {"name": "nora", **another}, token="")["token"]
+    assert live.get("/v1/operators/north/staff", token=back).status_code == 200
+    assert live.get("/v1/operators/south/staff", token=back).status_code == 403
+
+
 def test_staff_changes_its_own_password_with_the_current_one_and_the_token_file_stays_good(live: Live) -> None:
     live.done("/v1/operators/home/staff", {"name": "sue", "password": "correct horse"})
     here, elsewhere = (

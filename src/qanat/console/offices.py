@@ -30,10 +30,13 @@ def create_operator(client: Client, name: str, display_name: str) -> Json:
 
 
 @operator.command("list")
+@click.option("--staff", metavar="OPERATOR", help="The staff of one instead.")
 @AFTER
 @remote
-def list_operators(client: Client, after: str) -> Json:
-    """List operators."""
+def list_operators(client: Client, staff: str | None, after: str) -> Json:
+    """List operators, or the staff of one."""
+    if staff is not None:
+        return _list_staff(client, staff, after)
     found = client.get("/v1/operators", limit=1000, after=after)
     rows = [(one["name"], one["display_name"], moment(one["created_at"])) for one in found["operators"]]
     show(("operator", "name", "since (UTC)"), rows, empty="None.")
@@ -53,6 +56,25 @@ def create_staff(client: Client, operator_name: str, name: str, password: str) -
     made = client.post(f"/v1/operators/{segment(operator_name)}/staff", {"name": name, "password": password})
     say(f"{name} works for {operator_name} now: `qanat sign-in {name}`.")
     return made
+
+
+@operator.command("dismiss")
+@click.argument("operator_name", metavar="OPERATOR")
+@click.argument("name")
+@remote
+def dismiss_staff(client: Client, operator_name: str, name: str) -> Json:
+    """Let NAME work for OPERATOR no more; its sign-ins end."""
+    made = client.post(f"/v1/operators/{segment(operator_name)}/staff/{segment(name)}/dismissal")
+    say(f"{name} works for {operator_name} no more; `qanat operator staff {operator_name} {name}` takes it back.")
+    return made
+
+
+def _list_staff(client: Client, operator_name: str, after: str) -> Json:
+    found = client.get(f"/v1/operators/{segment(operator_name)}/staff", limit=1000, after=after)
+    rows = [(one["name"], moment(one["created_at"]), moment(one["dismissed_at"])) for one in found["staff"]]
+    show(("name", "since (UTC)", "dismissed (UTC)"), rows, empty="None: `qanat operator staff`.")
+    say_more(found)
+    return found
 
 
 @click.group()

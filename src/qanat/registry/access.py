@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec.structs import replace
+
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
@@ -24,6 +26,7 @@ class Staff(Record, frozen=True, kw_only=True):
     role: Role
     operator: str = ""
     created_at: Instant
+    dismissed_at: Instant | None = None
 
 
 class Credential(Record, frozen=True, kw_only=True):
@@ -59,15 +62,31 @@ def caller_may_serve(caller: Caller, operator: str) -> bool:
 
 
 def hire(work: Work, *, name: str, role: Role, operator: str = "", password_hash: str) -> Staff | Refused:
-    """Create a member of staff with a password."""
+    """Create a member of staff with a password, or take back one whom this operator dismissed."""
     owner = staff_owner(name)
-    if holder_of(work, sign_in_name_owner(name)):
+    former = work.get(Staff, owner, name)
+    comes_back = former is not None and former.dismissed_at is not None and former.operator == operator
+    if holder_of(work, sign_in_name_owner(name)) and not comes_back:
         return Refused(Refusal.NAME_TAKEN, {"thing": f"The name {name}"})
     claim(work, sign_in_name_owner(name), holder=owner)
     staff = Staff(owner=owner, id=name, role=role, operator=operator, created_at=work.now)
     work.put(staff)
     set_password(work, owner, password_hash)
     work.act = "staff created"
+    return staff
+
+
+def dismiss(work: Work, *, name: str, operator: str) -> Staff | Refused:
+    """Let a member of an operator's staff sign in no more. The name stays taken. Repeating is safe."""
+    staff = work.get(Staff, staff_owner(name), name)
+    if staff is None or staff.operator != operator:
+        return Refused(Refusal.NOT_FOUND, {"thing": f"{name} in the staff of {operator}"})
+    credential = work.get(Credential, staff.owner, "password")
+    if credential is not None:
+        work.drop(credential)
+        staff = replace(staff, dismissed_at=work.now)
+        work.put(staff)
+    work.act = "staff dismissed"
     return staff
 
 

@@ -13,7 +13,7 @@ from qanat.errors import BadInput
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import operators, plans, sims
-from qanat.registry.access import Caller, Staff, caller_may_serve, hire
+from qanat.registry.access import Caller, Staff, caller_may_serve, dismiss, hire
 from qanat.registry.codes import issue_code
 from qanat.registry.names import plan_owner, subscriber_owner
 from qanat.registry.sims import Added, NewProfile, SimProfile
@@ -38,7 +38,8 @@ from qanat.server.http.effects import (
 )
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
-from qanat.server.http.views.people import OperatorList, OperatorView, StaffView
+from qanat.server.http.signing import end_sign_ins
+from qanat.server.http.views.people import OperatorList, OperatorView, StaffList, StaffView
 from qanat.server.http.views.plans import PlanList, PlanView
 from qanat.server.http.views.terminals import CodeView, PoolView, SimList, SimView
 from qanat.server.listing import listed, of_operator
@@ -79,6 +80,42 @@ async def create_staff(operator: str, body: NewStaff, request: Request, caller: 
         return barred or hire(work, name=body.name, role="operator", operator=operator, password_hash=hashed)
 
     return await effect(request, decision, show=StaffView.of, caller=caller)
+
+
+@router.get("/v1/operators/{operator}/staff", response_model=StaffList, tags=["operators"])
+async def list_staff(
+    operator: str, request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100
+) -> Response:
+    """List an operator's staff by name, those who were dismissed among it."""
+    services = services_of(request)
+    barred = not_theirs(caller, operator)
+    if barred:
+        return await refuse(services, barred, who=f"{caller.role}/{caller.who}")
+
+    async def seen(_: list[Staff]) -> Callable[[Staff], bool]:
+        return lambda one: one.operator == operator
+
+    found, more = await listed(services.store, Staff, seen=seen, after=after, limit=limit)
+    shown = StaffList(staff=[StaffView.of(one) for one in found], next=more)
+    return Response(shown.model_dump_json(), 200, media_type="application/json")
+
+
+@router.post(
+    "/v1/operators/{operator}/staff/{member}/dismissal",
+    status_code=201,
+    response_model=StaffView,
+    tags=["operators"],
+)
+async def dismiss_staff(operator: str, member: str, request: Request, caller: StaffCaller) -> Response:
+    """Let somebody work for an operator no more: its sign-ins end. Hired again, it is back with a new password."""
+
+    def decision(work: Work) -> Staff | Refused:
+        return not_theirs(caller, operator) or dismiss(work, name=member, operator=operator)
+
+    answer = await effect(request, decision, show=StaffView.of, caller=caller)
+    if answer.status_code < 300:
+        await end_sign_ins(services_of(request), member)
+    return answer
 
 
 @router.post("/v1/plans", status_code=201, response_model=PlanView, tags=["plans"])

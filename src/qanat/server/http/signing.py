@@ -87,7 +87,7 @@ async def change_password(name: Subject, body: NewPassword, request: Request, ca
 
     answer = await effect(request, acting_for(caller, name, decide), show=SubscriberView.of, caller=caller)
     if answer.status_code < 300:
-        await _end_sign_ins(services, name, but=token_of(request))
+        await end_sign_ins(services, name, but=token_of(request))
     return answer
 
 
@@ -108,7 +108,7 @@ async def change_staff_password(body: NewPassword, request: Request, caller: Sta
 
     answer = await effect(request, decision, show=StaffView.of, caller=caller)
     if answer.status_code < 300:
-        await _end_sign_ins(services, caller.who, but=token_of(request))
+        await end_sign_ins(services, caller.who, but=token_of(request))
     return answer
 
 
@@ -125,7 +125,8 @@ async def _not_the_current(services: Services, caller: Caller, body: NewPassword
     return None
 
 
-async def _end_sign_ins(services: Services, name: str, *, but: str) -> None:
+async def end_sign_ins(services: Services, name: str, *, but: str = "") -> None:
+    """End all sign-ins of a name but one."""
     kept = secret_owner("token", but)
     while others := [one for one in await _sign_ins(services, name) if one.owner != kept]:
         await services.store.decide_all(partial(end_token, token=token) for token in others)

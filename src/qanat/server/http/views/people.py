@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from qanat.registry.access import Caller, Staff
 from qanat.registry.operators import Operator
 from qanat.registry.subscribers import Subscriber
-from qanat.server.http.views.common import Listed
+from qanat.server.http.views.common import Listed, when
 from qanat.units import format_instant
 
 
@@ -25,10 +25,18 @@ class StaffView(BaseModel):
     name: str
     role: str
     operator: str
+    created_at: str
+    dismissed_at: str | None
 
     @classmethod
     def of(cls, staff: Staff) -> StaffView:
-        return cls(name=staff.id, role=staff.role, operator=staff.operator)
+        return cls(
+            name=staff.id,
+            role=staff.role,
+            operator=staff.operator,
+            created_at=format_instant(staff.created_at),
+            dismissed_at=when(staff.dismissed_at),
+        )
 
 
 class CallerView(BaseModel):
@@ -72,6 +80,10 @@ class SubscriberView(BaseModel):
 
 class OperatorList(Listed):
     operators: list[OperatorView]
+
+
+class StaffList(Listed):
+    staff: list[StaffView]
 
 
 class SubscriberList(Listed):

@@ -50,6 +50,7 @@ ACTS: Final = (
     later("plan withdrawn"),
     later("signed in"),
     later("staff created"),
+    later("staff dismissed"),
     later("subscriber created"),
     later("subscriber active"),
     later("subscriber suspended"),

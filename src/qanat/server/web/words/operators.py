@@ -297,6 +297,7 @@ CHINESE: Final[dict[str, str]] = {
     "plan withdrawn": "撤回套餐",
     "signed in": "登录",
     "staff created": "建立员工",
+    "staff dismissed": "辞退员工",
     "subscriber created": "建立用户",
     "subscriber active": "启用用户",
     "subscriber suspended": "停用用户",

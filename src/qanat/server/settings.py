@@ -18,6 +18,8 @@ from msgspec import Meta, field
 
 from qanat.charging.quota import Policy
 from qanat.errors import BadInput
+from qanat.registry.names import NAME
+from qanat.registry.operators import HOME
 from qanat.units import Millis, Octets
 
 
@@ -125,6 +127,9 @@ class Gy(Section, frozen=True, kw_only=True):
 
 
 class SignIn(Section, frozen=True, kw_only=True):
+    operator: Annotated[str, Meta(pattern=NAME, description="Who signs up becomes a subscriber of this operator.")] = (
+        HOME
+    )
     tries_per_minute: Annotated[int, Meta(ge=1, description="For one name; and ten times that for one address.")] = 5
     hashes_at_once: Annotated[int, Meta(ge=1, description="Passwords checked at once; each takes 64 MiB.")] = 2
     hours: Annotated[int, Meta(ge=1, description="How long a sign-in lasts.")] = 12

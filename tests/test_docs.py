@@ -53,6 +53,13 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_every_page_is_found_from_the_page_of_all_pages() -> None:
+    docs = ROOT / "docs"
+    linked = set(re.findall(r"\]\(([^)#]+)\)", (docs / "README.md").read_text(encoding="utf-8")))
+    pages = {str(page.relative_to(docs)) for page in DOCUMENTS if docs in page.parents} - {"README.md"}
+    assert {page for page in pages if page not in linked and f"{page.partition('/')[0]}/" not in linked} == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
@@ -81,7 +88,9 @@ def test_a_picture_is_described_follows_light_and_dark_and_is_shown_somewhere(pi
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_shown_is_a_command(document: Path) -> None:
-    for shown in re.findall(r"(?m)^\s*(?:\$ )?qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")):
+    for shown in re.findall(
+        r"(?m)(?:^\s*(?:\$ )?|(?<=`))qanat ([a-z][^\n#`…|]*)", document.read_text(encoding="utf-8")
+    ):
         line = _typed(shown)
         command: click.Command = main
         names: list[str] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import py_compile
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from contents import ROOT, Files, installed, modules_of, own_metadata
 
 ENTRANCES = ("qanat.console.terminal", "qanat.console.station", "qanat.console.lazy")
 LIBRARIES = "libraries"
+_HERE = f"{sys.implementation.cache_tag} on {os.uname().machine}"
 _START = (ROOT / "contrib/pack/start.py").read_text()
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
 
@@ -30,8 +32,10 @@ def build(out: Path, *, slim: bool) -> None:
     with out.open("wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=9) as archive:
-            _write(archive, "__main__.py", _START.replace("@DIGEST@", _digest(libraries)).encode())
+            start = _START.replace("@DIGEST@", _digest(libraries)).replace("@BUILT_FOR@", "" if slim else _HERE)
+            _write(archive, "__main__.py", start.encode())
             _write(archive, "qanat-0.dist-info/METADATA", own_metadata().encode())
+            _write(archive, "qanat-0.dist-info/licenses/LICENSE", (ROOT / "LICENSE").read_bytes())
             for name, path in sorted(files.items()):
                 is_code = path.suffix == ".py" and not slim
                 _write(

@@ -1,4 +1,5 @@
-"""Where the single file of the agents begins. ``contrib/pack/agent.py`` puts it in; the digest names the libraries inside."""
+"""Where the single file of the agents begins. ``contrib/pack/agent.py`` puts it in; the digest names the libraries
+inside, which are for the Python and the processor named beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 DIGEST = "@DIGEST@"
+BUILT_FOR = "@BUILT_FOR@"
 
 
 def unpacked(archive: Path) -> Path:
@@ -32,6 +34,18 @@ def unpacked(archive: Path) -> Path:
     return place
 
 
+def complaint() -> str:
+    """Say why this Python can't run the file; empty when it can."""
+    here = f"{sys.implementation.cache_tag} on {os.uname().machine}"
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever Python a device has starts this
+        return f"Python 3.11 or later is needed, this is {here}"
+    if DIGEST and here != BUILT_FOR:
+        return f"this file was built for {BUILT_FOR}, this is {here}: build it here, or with --slim"
+    return ""
+
+
+if why_not := complaint():
+    sys.exit(f"qanat: {why_not}.")
 if DIGEST:
     sys.path.insert(1, str(unpacked(Path(sys.argv[0]).resolve())))
 try:

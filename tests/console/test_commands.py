@@ -106,6 +106,28 @@ def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Sh
 
 
 @pytest.mark.usefixtures("server")
+def test_a_subscriber_lists_what_is_its_own(shell: Shell) -> None:
+    shell.qanat("sign-up", "alice", "--password", "correct horse")
+    shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "alice.token")
+    hers = ("--mine", "--token-file", "alice.token")
+    assert "No terminal yet" in shell.qanat("terminal", "list", *hers)
+    assert "No session." in shell.qanat("sessions", *hers)
+    assert "Nothing was refused." in shell.qanat("refusals", *hers)
+    shell.qanat("buy", "--plan", "none", "--token-file", "alice.token", status=1)
+    told = shell.qanat("refusals", *hers)
+    assert "There is no plan none on sale." in told
+    assert "qanat plan list" in told, "with its cure"
+    assert told == shell.qanat("refusals", "--reason", "unknown_plan")
+    assert _json(shell, "refusals", "--subscriber", "alice")["refusals"][0]["reason"] == "unknown_plan"
+    for words in (
+        ("refusals", "--mine", "--limit", "3"),
+        ("refusals", "--mine", "--by-reason"),
+        ("sessions", "--mine", "--watch"),
+    ):
+        assert "leave" in shell.qanat(*words, status=2)
+
+
+@pytest.mark.usefixtures("server")
 def test_a_token_stays_where_it_was_saved_until_there_is_another(shell: Shell) -> None:
     shell.qanat("sign-up", "alice", "--password", "correct horse")
     saved = shell.directory / "alice.token"

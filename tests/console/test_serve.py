@@ -99,6 +99,27 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
     os.close(screen)
 
 
+def test_a_log_that_finds_no_room_is_lost_and_serving_goes_on(shell: Shell) -> None:
+    """From the first start on, until it is asked to stop."""
+    with Path("/dev/full").open("w") as full:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0"],
+            cwd=shell.directory,
+            env=shell.environment,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+        )
+    assert server.stdout is not None
+    shell.environment["QANAT_URL"] = "http://" + server.stdout.readline().strip().partition("http=")[2]
+    shell.qanat("subscriber", "create", "alice")
+    assert "alice" in shell.qanat("subscriber", "list")
+    server.terminate()
+    server.communicate(timeout=60)
+    assert (shell.directory / "data" / "admin.password").exists()
+    assert not (shell.directory / "data" / "qanat.db-wal").exists(), "it stopped in order"
+
+
 def test_it_does_not_start_without_its_assertions(shell: Shell) -> None:
     assert "python -O" in shell.qanat("serve", status=1, python=("-O",))
 
@@ -141,8 +162,8 @@ def test_who_writes_to_the_file_is_waited_for_with_a_word_and_not_for_ever(shell
         (("--http", "nowhere"), 2, "http.listen"),
         (("--http", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
         (("--gy", "127.0.0.1:99999"), 2, "'127.0.0.1:99999' is no HOST:PORT"),
-        (("--database", "oracle:x"), 1, "oracle:x"),
-        (("--data", "/proc/none"), 1, "/proc/none"),
+        (("--database", "oracle:x"), 1, "store.database from the command line: 'oracle:x' is no database address"),
+        (("--data", "/proc/none"), 1, "data from the command line: /proc/none"),
         (("--database", "sqlite:////proc/none/q.db"), 1, "/proc/none/q.db"),
     ],
 )

@@ -12,20 +12,31 @@ from tests.exchange.world import PRICE, Gateway, World
 
 from qanat.exchange.booking import receive
 from qanat.exchange.obligations import Obligation, pair_owner
-from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.orders import DemandOrder, SupplyOrder, open_demand, passcode_page
 from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
 from qanat.ids import Owner
 from qanat.ledger.transit import Parcel, delivered, parcels_of
 from qanat.registry.names import subscriber_owner
 from qanat.server import sweeping
-from qanat.units import MINUTE
+from qanat.units import MINUTE, Octets
 from qanat.wire.agent import UsageRow
-from qanat.wire.base_station import Admitted
+from qanat.wire.base_station import Admission, Admitted, Wish
 
 PEOPLE = ("alice", "anna", "bob")
 people = st.sampled_from(PEOPLE)
 amounts = st.integers(1, 1_500)
+
+
+def _wanted(world: World) -> DemandOrder:
+    return DemandOrder(
+        owner=subscriber_owner("bob"),
+        id="dem-bob",
+        total=Octets(1_200),
+        most=PRICE,
+        passcode_page=passcode_page("PASS-CODE"),
+        opened_at=world.clock.now(),
+    )
 
 
 class Exchange(RuleBasedStateMachine):
@@ -41,6 +52,7 @@ class Exchange(RuleBasedStateMachine):
         for name in PEOPLE:
             self.buys(name, 2_000)
             self.offers(name, 2_000, Price())
+        self.world.decide(partial(open_demand, order=_wanted(self.world)))
 
     @rule(name=people, octets=amounts)
     def buys(self, name: str, octets: int) -> None:
@@ -58,6 +70,16 @@ class Exchange(RuleBasedStateMachine):
     @rule(demander=people, supplier=people, at=st.sampled_from(["bst-carol", "bst-carl"]))
     def comes(self, demander: str, supplier: str, at: str) -> None:
         admitted = self.world.admit(demander, to=supplier, at=at, most_per_gb=PRICE.per_gb)
+        if isinstance(admitted, Admitted):
+            self.gateways.append(Gateway(self.world, admitted, station=at))
+
+    @rule(supplier=people, at=st.sampled_from(["bst-carol", "bst-carl"]), after_silence=st.booleans())
+    def comes_with_a_passcode(self, supplier: str, at: str, *, after_silence: bool) -> None:
+        """Bob's; maybe only when a trade of his has ended by silence."""
+        for minutes in (25, 35) if after_silence else ():
+            self.waits(minutes)
+        asked = Admission(passcode="PASS-CODE", wish=Wish(supplier=self.world.code(supplier)))
+        admitted = self.world.ask(asked, at=at)
         if isinstance(admitted, Admitted):
             self.gateways.append(Gateway(self.world, admitted, station=at))
 
@@ -157,6 +179,12 @@ class Exchange(RuleBasedStateMachine):
                 out = sum(trade.outstanding for trade in trades if trade.order == order.id)
                 assert order.promised == out
                 assert order.given + out <= order.total
+
+    @invariant()
+    def a_demand_order_obtains_no_more_than_it_asks_for(self) -> None:
+        trades = [trade for name in PEOPLE for trade in self._trades(name)]
+        (order,) = self.world.desk.all(DemandOrder, subscriber_owner("bob"))
+        assert order.obtained + sum(trade.outstanding for trade in trades if trade.demand) <= order.total
 
     @invariant()
     def the_oldest_obligation_is_paid_first(self) -> None:

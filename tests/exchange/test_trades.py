@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from tests.exchange.world import POLICY, PRICE, Gateway, World, online, refused
 
+from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
 from qanat.exchange import disputes
 from qanat.exchange.booking import pay
@@ -436,14 +437,16 @@ def test_a_trade_that_is_forgotten_while_a_report_of_it_is_taken_is_known_no_mor
 
 def test_what_was_promised_and_never_reported_is_free_again_when_the_trade_is_forgotten(market: World) -> None:
     gateway = online(market, "bob", to="alice")
-    assert gateway.room() == 1_000
+    gateway.pass_(100)
+    assert gateway.room() == 900
     for _ in range(3):
         market.clock.advance(HOUR)
         market.sweep()
-    assert order_of(market, gateway).promised == 1_000, "a late report may still come"
+    assert order_of(market, gateway).promised == 900, "a late report may still come"
     market.clock.advance(31 * DAY)
     market.sweep()
     assert order_of(market, gateway).promised == 0
+    assert market.desk.all(JournalMark, subscriber_owner("alice")) == [], "a journal is known as long as its trades"
     assert market.decide(partial(find_trade, supplier="alice", id=gateway.admitted.trade)) is None
 
 

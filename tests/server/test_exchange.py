@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from tests.server.live import Live
+from tests.server.live import Live, interrogation
 from tests.server.market import PASSWORD, Market, open_market
 
 
@@ -55,7 +55,35 @@ def test_refusals_carry_reason_sentence_and_cure_in_both_languages_and_are_remem
     assert "供应单" in problem["detail_zh"]
     assert problem["cure"]
     assert problem["cure_zh"]
-    assert "no_supply_order" in [one["reason"] for one in market.live.get("/v1/refusals").json()["refusals"]]
+    (listed,) = market.live.get("/v1/refusals").json()["refusals"]
+    assert (listed["reason"], listed["who"], listed["by"]) == (
+        "no_supply_order",
+        "subscriber/bob",
+        f"base-station/{market.station.id}",
+    )
+
+
+def test_a_demander_who_was_turned_away_finds_the_refusal_among_its_own_and_so_does_the_base_stations_operator(
+    market: Market,
+) -> None:
+    market.station.send("POST", "/v1/station/admissions", market.presentation())
+    market.station.send("POST", "/v1/station/admissions", {"passcode": "AAAA-AAAA-AAAA"})
+    assert [one["reason"] for one in market.of("bob", "/refusals")["refusals"]] == ["no_supply"]
+    seen = {}
+    for operator in ("west", "north"):
+        market.live.done(f"/v1/operators/{operator}/staff", {"name": f"nils-{operator}", "password": PASSWORD})
+        token = market.live.done("/v1/sign-in", {"name": f"nils-{operator}", "password": PASSWORD}, token="")["token"]
+        listed = market.live.get("/v1/refusals", token=token).json()["refusals"]
+        counted = market.live.get("/v1/refusals/reasons", token=token).json()["reasons"]
+        assert {one["reason"] for one in listed} == {one["reason"] for one in counted}
+        seen[operator] = {one["reason"] for one in listed}
+    assert seen == {"west": {"no_supply", "unknown_passcode"}, "north": set()}
+
+
+def test_a_subscriber_finds_what_its_terminal_was_refused_among_its_own(market: Market) -> None:
+    market.bob.send("POST", "/v1/agent/interrogations", interrogation("s-1", 0, "first"))
+    (own,) = market.of("bob", "/refusals")["refusals"]
+    assert (own["reason"], own["session"], own["by"]) == ("credit_limit_reached", "s-1", f"terminal/{market.bob.id}")
 
 
 def test_a_person_with_a_passcode_takes_the_best_offer(market: Market) -> None:

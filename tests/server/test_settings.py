@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from qanat.errors import BadInput
-from qanat.server.settings import Settings, as_toml, convert, load
+from qanat.server.settings import Settings, as_toml, convert, load, origin_of
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "qanat.toml"
 
@@ -75,6 +75,16 @@ def test_what_the_command_line_says_wrong_is_not_laid_on_the_file(tmp_path: Path
     file.write_text('[http]\nlisten = "127.0.0.1:1"\n')
     with pytest.raises(BadInput, match=r"^http\.listen from the command line: 'nowhere:99999' is no HOST"):
         load(file, environment={}, flags={"http.listen": "nowhere:99999"})
+
+
+def test_where_a_setting_stands_is_told_of_the_place_that_is_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "qanat.toml"
+    file.write_text('data = "a"\n[store]\ndatabase = "memory:"\n[http]\nlisten = "127.0.0.1:1"\n')
+    said = {"environment": {"QANAT_HTTP_LISTEN": "127.0.0.1:2"}, "flags": {"data": "b"}}
+    assert origin_of("data", file, **said) == "from the command line"
+    assert origin_of("http.listen", file, **said) == "from QANAT_HTTP_LISTEN"
+    assert origin_of("store.database", file, **said) == f"in {file}"
+    assert origin_of("log.level", file, **said) == ""
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:

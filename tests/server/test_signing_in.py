@@ -228,3 +228,12 @@ def test_staff_changes_its_own_password_with_the_current_one_and_the_token_file_
     assert live.get("/v1/whoami").status_code == 200, "the token file of the administrator"
     alice = live.sign_in("alice")
     assert live.post("/v1/staff/password", asked | {"current": "correct horse"}, token=alice).status_code == 403
+
+
+def test_who_signs_up_becomes_a_subscriber_of_the_operator_that_the_settings_name(tmp_path: Path) -> None:
+    with live_server(tmp_path, settings_for(tmp_path, sign_in={"operator": "gadget"})) as live:
+        dora = {"name": "dora", "password": "correct horse"}
+        early = live.post("/v1/sign-up", dora, token="")
+        assert (early.status_code, early.json()["reason"]) == (404, "unknown_operator")
+        live.done("/v1/operators", {"name": "gadget"})
+        assert live.done("/v1/sign-up", dora, token="")["operator"] == "gadget"

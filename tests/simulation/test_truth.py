@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from qanat.agents.holding import CHUNK_MAX
 from qanat.clock import ManualClock
@@ -34,6 +35,8 @@ class Scene:
     def __init__(self) -> None:
         self.truth = Truth(Tally())
         self.desk = WatchedDesk(ManualClock(), self.truth)
+        bought = Account(owner=ALICE, id="bought", role="bucket", operator="home", size=1400)
+        self.desk.decide(lambda work: book.open_bucket(work, bought))
         self.truth.bound("t", ALICE)
         self.truth.keeps("t", "j")
         self.truth.granted("t", answer("q", 1000))
@@ -117,11 +120,32 @@ def test_a_quota_granted_twice_is_found() -> None:
         scene.truth.granted("t", answer("q", 1000, valid_until=1))
 
 
+def test_a_question_that_comes_again_and_is_granted_nothing_is_found() -> None:
+    scene = Scene()
+    scene.truth.granted("t", answer("q", 1000))
+    with pytest.raises(Discrepancy, match=r"question 0 of s came again and was granted \[\]"):
+        scene.truth.granted("t", replace(answer("q", 1000), quotas=[]))
+
+
 def test_a_decision_that_moves_more_than_nothing_is_found() -> None:
     scene = Scene()
     bucket = Account(owner=ALICE, id="b", role="bucket", balance=10)
     with pytest.raises(Discrepancy, match="account subscriber/alice:b says 10, its postings 0"):
         scene.desk.decide(lambda work: work.put(bucket))
+
+
+def test_a_debt_that_nobody_paid_is_found() -> None:
+    scene = Scene()
+    scene.books(1500)
+    with pytest.raises(Discrepancy, match="subscriber/alice owes 100 octets"):
+        scene.check()
+
+
+def test_usage_that_is_taken_back_is_found() -> None:
+    scene = Scene()
+    scene.books(700)
+    with pytest.raises(Discrepancy, match="100 octets that were used are taken off subscriber/alice:used"):
+        scene.desk.decide(lambda work: book.refund(work, ALICE, Octets(100)))
 
 
 def test_an_account_with_more_reserved_than_it_holds_is_found() -> None:

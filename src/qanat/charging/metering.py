@@ -6,7 +6,7 @@ The difference to what was known is what there is to post. ``acked`` is the end 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -85,6 +85,16 @@ def tell_counted(work: Work, owner: Owner, mark: JournalMark, quotas: Iterable[s
         totals = {**own.totals, **{quota: mark.totals[quota] for quota in unconfirmed}}
         last_seq = {**own.last_seq, **{quota: mark.last_seq[quota] for quota in unconfirmed}}
         work.put(replace(own, totals=totals, last_seq=last_seq))
+
+
+def forget_quotas(work: Work, mark: JournalMark, quotas: Collection[str]) -> None:
+    """Forget what was counted of quotas of which no row is taken any more; with the last of them, the journal."""
+    totals = {quota: total for quota, total in mark.totals.items() if quota not in quotas}
+    if totals:
+        last_seq = {quota: seq for quota, seq in mark.last_seq.items() if quota in totals}
+        work.put(replace(mark, totals=totals, last_seq=last_seq))
+    else:
+        work.drop(mark)
 
 
 def _unbroken(start: int, rows: Iterable[UsageRow]) -> int:

@@ -40,24 +40,34 @@ def serve(config: Path | None, **given: str | None) -> None:
     with absent("rich"):  # structlog would load it to print errors, which are text here before they are logged
         from qanat.server import main  # noqa: PLC0415 - the server's imports cost most of a second
 
-    flags = {setting: given[flag] for flag, setting in _SETTING_OF.items()}
+    flags = {setting: value for flag, setting in _SETTING_OF.items() if (value := given[flag]) is not None}
     try:
         status = main.run(_settings(config, flags), announce=click.echo)
     except Fault as fault:
-        raise click.ClickException(str(fault)) from fault
+        raise click.ClickException(_located(fault, config, flags)) from fault
     click.get_current_context().exit(status)
 
 
-def _settings(config: Path | None, flags: dict[str, str | None]) -> Settings:
+def _settings(config: Path | None, flags: dict[str, str]) -> Settings:
     """Return the settings in force. What a flag says wrong is a usage error, what a file says a fault."""
     from qanat.server import settings  # noqa: PLC0415 - as above
 
     try:
-        return settings.load(config, flags={path: value for path, value in flags.items() if value is not None})
+        return settings.load(config, flags=flags)
     except BadInput as bad:
         if flags.get(bad.field):
             raise click.UsageError(str(bad)) from bad
-        raise
+        raise click.ClickException(str(bad)) from bad
+
+
+def _located(fault: Fault, config: Path | None, flags: dict[str, str]) -> str:
+    """Say of a setting that the start could do nothing with where it stands, too."""
+    from qanat.server.settings import origin_of  # noqa: PLC0415 - as above
+
+    field = fault.field if isinstance(fault, BadInput) else ""
+    setting = _SETTING_OF.get(field, field)
+    origin = origin_of(setting, config, flags=flags) if setting else ""
+    return f"{setting} {origin}: {fault}" if origin else str(fault)
 
 
 @click.command("check-config")

@@ -70,7 +70,7 @@ def enrol(
         click.echo(msgspec.json.encode(identity).decode())
         return
     click.echo(f"terminal      {identity.terminal}")
-    click.echo(f"cloud SIM     ICCID {identity.sim.iccid}, IMSI {identity.sim.imsi}")
+    click.echo(f"cloud SIM     ICCID {identity.sim.iccid}, IMSI {identity.sim.imsi}, account {identity.sim.account}")
     if identity.subscriber is None:
         click.echo(f"binding code  {identity.binding_code}  (a subscriber binds this terminal with it)")
     else:

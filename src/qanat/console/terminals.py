@@ -46,16 +46,17 @@ def bind(client: Client, binding_code: str, subscriber: str | None) -> Json:
 
 @click.command("list")
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
+@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
 @remote
-def list_terminals(client: Client, subscriber: str | None, limit: int, after: str) -> Json:
+def list_terminals(client: Client, subscriber: str | None, mine: bool, limit: int, after: str) -> Json:
     """List terminals."""
-    if subscriber:
+    if subscriber or mine:
         refuse_pieces()
     found = (
         client.get(path_of(subscriber, "/terminals"))
-        if subscriber
+        if subscriber or mine
         else client.get("/v1/terminals", limit=limit, after=after)
     )
     keys = ("terminal", "state", "subscriber", "serial", "hardware", "iccid", "imsi")

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import click
 
-from qanat.console.client import Client, Json, remote, segment
+from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.parameters import AFTER, refuse_pieces, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
 
 
 @click.command()
 @click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
+@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
 @click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest fifty at most, until Ctrl-C.")
 @remote
-def sessions(client: Client, subscriber: str | None, limit: int, after: str, watch: bool) -> Json:
+def sessions(client: Client, /, *, subscriber: str | None, mine: bool, limit: int, after: str, watch: bool) -> Json:
     """List sessions: live ones, and those closed within a day."""
-    if watch and (subscriber or after):
-        raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber and --after out.")
+    if watch and (subscriber or mine or after):
+        raise click.UsageError("--watch shows everybody's live sessions: leave --subscriber, --mine and --after out.")
     if watch:
         from qanat.console.watch import watch_sessions  # noqa: PLC0415  # agents' small devices never load it
 
         watch_sessions(client, most=limit if typed("limit") else None)
-    if subscriber:
+    if subscriber or mine:
         refuse_pieces()
     found = (
-        client.get(f"/v1/subscribers/{segment(subscriber)}/sessions")
-        if subscriber
+        client.get(path_of(subscriber, "/sessions"))
+        if subscriber or mine
         else client.get("/v1/sessions", limit=limit, after=after)
     )
     _show_sessions(found["sessions"])
@@ -45,22 +46,50 @@ def top(client: Client) -> Json:
 
 
 @click.command()
+@click.option("--subscriber", metavar="NAME", help="Only this subscriber's, with what was said and the cure.")
+@click.option("--mine", is_flag=True, help="Only those of whose token it is, likewise.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--reason", default="", help="Only this reason.")
+@click.option("--reason", default="", help="Only this reason, likewise.")
 @click.option("--by-reason", is_flag=True, help="Count them by reason, the most frequent first.")
 @remote
-def refusals(client: Client, limit: int, reason: str, by_reason: bool) -> Json:
+def refusals(
+    client: Client, /, *, subscriber: str | None, mine: bool, limit: int, reason: str, by_reason: bool
+) -> Json:
     """List what was refused in the last week, newest first."""
+    if subscriber or mine:
+        _refuse_choice()
+        return _told(client.get(path_of(subscriber, "/refusals")))
     if by_reason:
         return _by_reason(client)
     found = client.get("/v1/refusals", limit=limit, reason=reason)
+    if reason:
+        return _told(found)
     rows = [
         (lately(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in found["refusals"]
     ]
     show(("last (UTC)", "who", "session", "reason", "times"), rows, empty="Nothing was refused.", spare=["who"])
     if rows:
-        say("`qanat why 'SESSION'` tells the whole of it.")
+        say("`qanat why 'SESSION'` tells the whole of it, `--reason REASON` what was said.")
     return found
+
+
+def _refuse_choice() -> None:
+    for name in ("limit", "reason", "by_reason"):
+        if typed(name):
+            raise click.UsageError(f"the refusals of one subscriber come whole: leave --{name.replace('_', '-')} out.")
+
+
+def _told(found: Json) -> Json:
+    """Print what was said in each refusal, with its cure."""
+    if not found["refusals"]:
+        say("Nothing was refused.")
+    for one in found["refusals"]:
+        _tell(one)
+    return found
+
+
+def _tell(one: Json) -> None:
+    say(f"{moment(one['at'])} UTC, {one['times']}×: {one['reason']}\n  {one['sentence']}\n  {one['cure']}")
 
 
 def _by_reason(client: Client) -> Json:
@@ -93,7 +122,7 @@ def why(client: Client, session: str) -> Json:
     for step in found["steps"]:
         say(_step(step))
     for one in found["refusals"]:
-        say(f"{moment(one['at'])} UTC, {one['times']}×: {one['reason']}\n  {one['sentence']}\n  {one['cure']}")
+        _tell(one)
     if not found["refusals"]:
         say("Nothing was refused in this session.")
     return found

@@ -57,30 +57,32 @@ class Supplier:
     """The one whose code was presented; empty if it was the subscriber's own code."""
 
 
-def authorise(
-    work: Work, base_station: str, asked: Admission, *, id: str, offered_by: Iterable[str]
-) -> tuple[Trade, Demander] | Refused:
-    """Return the trade that may be opened, named ``id``, or the one that a repeat of this admission has opened before.
-
-    ``offered_by`` names suppliers to consider when the demander leaves the choice to us. Raises BadInput for a
-    presentation that breaks its form.
-    """
+def identify(work: Work, base_station: str, asked: Admission) -> tuple[BaseStation, Demander] | Refused:
+    """Return who is where, once both are proved. Raises BadInput for a presentation that breaks its form."""
     station = in_service(work, base_station)
     if isinstance(station, Refused):
         return station
     demander = _demander(work, asked, station)
-    if isinstance(demander, Refused):
-        return demander
+    return demander if isinstance(demander, Refused) else (station, demander)
+
+
+def authorise(
+    work: Work, station: BaseStation, demander: Demander, *, id: str, offered_by: Iterable[str]
+) -> Trade | Refused:
+    """Return the trade that may be opened, named ``id``, or the one that a repeat of this admission has opened before.
+
+    ``offered_by`` names suppliers to consider when the demander leaves the choice to us.
+    """
     running = _running(work, demander, station)
     if running is not None:
-        return running if isinstance(running, Refused) else (running, demander)
+        return running
     spent = _spent(work, demander)
     if spent is not None:
         return spent
     order = _chosen(work, demander, station, offered_by)
     if isinstance(order, Refused):
         return order
-    trade = Trade(
+    return Trade(
         owner=order.owner,
         id=id,
         order=order.id,
@@ -96,7 +98,6 @@ def authorise(
         limit=demander.limit,
         opened_at=work.now,
     )
-    return trade, demander
 
 
 def in_service(work: Work, base_station: str) -> BaseStation | Refused:

@@ -25,7 +25,8 @@ def stop(work: Work, order: SupplyOrder) -> SupplyOrder:
             _recall(work, trade)
             why = still_authorised(work, trade, stopped)
             if why is not None:
-                remember(work, why, who=subscriber_owner(trade.demander), session=trade.id)
+                who, by = subscriber_owner(trade.demander), base_station_owner(trade.base_station)
+                remember(work, why, who=who, by=by, session=trade.id)
     return stopped
 
 

@@ -26,6 +26,8 @@ from qanat.units import DAY, Instant, Millis, Octets, later
 KEPT: Final = Millis(30 * DAY)
 """An ended trade is known so long, for reports that come late."""
 _PROMISES_KEPT: Final = 256
+_JOURNALS_KEPT: Final = 8
+"""A base station has one for a trade, unless it lost what it remembered."""
 
 
 class State(StrEnum):
@@ -81,6 +83,8 @@ class Trade(Record, frozen=True, kw_only=True):
     """Reported beyond what was granted: the base station's own debt."""
     up: Octets = Octets(0)
     """The part of both that the demander sent."""
+    journals: tuple[str, ...] = ()
+    """The base station's, in which it said so; the newest last."""
     booked: Octets = Octets(0)
     bookings: int = 0
     seen_by_terminal: Octets | None = None
@@ -190,11 +194,11 @@ def take_back(work: Work, trade: Trade, quotas: tuple[QuotaId, ...]) -> Trade:
 
 
 def count(
-    work: Work, trade: Trade, reported: Mapping[str, Octets], *, up: Octets
+    work: Work, trade: Trade, reported: Mapping[str, Octets], *, up: Octets, journal: str
 ) -> tuple[Trade, dict[QuotaId, Octets], Octets]:
     """Divide what a base station reports into what was promised, to be posted on the supplier, and what is beyond.
 
-    ``up`` is the part of all of it that the demander sent.
+    ``up`` is the part of all of it that the demander sent, ``journal`` the base station's where it stands.
 
     Returns the trade, the octets to post for each quota, and the excess.
     """
@@ -216,6 +220,7 @@ def count(
         counted=Octets(trade.counted + total),
         excess=Octets(trade.excess + excess),
         up=Octets(trade.up + up),
+        journals=(*(each for each in trade.journals if each != journal), journal)[-_JOURNALS_KEPT:],
     )
     work.put(trade)
     if total:

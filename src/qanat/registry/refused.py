@@ -20,6 +20,8 @@ REMEMBERED: Final = Millis(7 * DAY)
 class RefusedRequest(Record, frozen=True, kw_only=True):
     who: str
     """Who was refused, as an owner: ``subscriber/alice``, ``terminal/trm-…``."""
+    by: str = ""
+    """The device that asked, as an owner, where it asked for somebody else: its operator sees the refusal too."""
     session: str = ""
     reason: str
     sentence: str
@@ -30,6 +32,11 @@ class RefusedRequest(Record, frozen=True, kw_only=True):
     times: int = 1
 
     @property
+    def concerned(self) -> tuple[str, ...]:
+        """Owners whose operators see it."""
+        return (self.who, self.by) if self.by else (self.who,)
+
+    @property
     def label(self) -> str:
         return self.session or self.who
 
@@ -38,7 +45,7 @@ def refused_owner(who: str) -> Owner:
     return Owner(f"refused/{who}")
 
 
-def remember(work: Work, refused: Refused, *, who: str, session: str = "") -> None:
+def remember(work: Work, refused: Refused, *, who: str, by: str = "", session: str = "") -> None:
     page = refused_owner(who)
     id = f"{refused.reason}:{session}"
     before = work.get(RefusedRequest, page, id)
@@ -49,6 +56,7 @@ def remember(work: Work, refused: Refused, *, who: str, session: str = "") -> No
             owner=page,
             id=id,
             who=who,
+            by=by,
             session=session,
             reason=refused.reason,
             sentence=refused.sentence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,9 @@ async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
         password = fresh_token()
         hashed = await passwords.hash(password)
         if await store.decide(lambda work: _begin(work, hashed)):
-            print(_told(password, data / SIGN_IN_FILE, in_person=sys.stderr.isatty()), file=sys.stderr, flush=True)
+            told = _told(password, data / SIGN_IN_FILE, in_person=sys.stderr.isatty())
+            with suppress(OSError):  # the file is there, whether or not a log can be written
+                print(told, file=sys.stderr, flush=True)
     await _keep_token_file(store, data / "admin.token")
 
 

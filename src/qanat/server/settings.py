@@ -18,6 +18,8 @@ from msgspec import Meta, field
 
 from qanat.charging.quota import Policy
 from qanat.errors import BadInput
+from qanat.registry.names import NAME
+from qanat.registry.operators import HOME
 from qanat.units import Millis, Octets
 
 
@@ -125,6 +127,9 @@ class Gy(Section, frozen=True, kw_only=True):
 
 
 class SignIn(Section, frozen=True, kw_only=True):
+    operator: Annotated[str, Meta(pattern=NAME, description="Who signs up becomes a subscriber of this operator.")] = (
+        HOME
+    )
     tries_per_minute: Annotated[int, Meta(ge=1, description="For one name; and ten times that for one address.")] = 5
     hashes_at_once: Annotated[int, Meta(ge=1, description="Passwords checked at once; each takes 64 MiB.")] = 2
     hours: Annotated[int, Meta(ge=1, description="How long a sign-in lasts.")] = 12
@@ -206,16 +211,23 @@ def load(
     file: Path | None = None, *, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
 ) -> Settings:
     """Return the settings in force. ``flags`` are named ``section.key``. Raises BadInput that names setting and origin."""
-    tree = _read(file) if file else {}
-    given = os.environ if environment is None else environment
-    origins: dict[str, str] = {}
-    for path, value, origin in (*_from_environment(given), *_from_flags(flags or {})):
-        _put(tree, path, value)
-        origins[path] = origin
+    tree, origins = _gathered(file, os.environ if environment is None else environment, flags or {})
     try:
         return _checked(convert(tree))
     except BadInput as bad:
         raise BadInput(f"{bad.field} {origins.get(bad.field, f'in {file}')}: {bad}", field=bad.field) from bad
+
+
+def origin_of(
+    setting: str,
+    file: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
+) -> str:
+    """Return in words where a setting in force stands, as in ``from QANAT_DATA``; empty for a default."""
+    _, origins = _gathered(file, os.environ if environment is None else environment, flags or {})
+    return origins.get(setting, "")
 
 
 def convert(tree: Tree) -> Settings:
@@ -270,6 +282,21 @@ def _read(file: Path) -> Tree:
         raise BadInput(f"{file} can't be read: {error.strerror}", field=str(file)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{file} is not TOML: {error}", field=str(file)) from error
+
+
+def _gathered(
+    file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]
+) -> tuple[Tree, dict[str, str]]:
+    """Return what is said of settings, and where each that is said stands."""
+    tree = _read(file) if file else {}
+    origins: dict[str, str] = {}
+    for name, value in tree.items():
+        keys = [f"{name}.{key}" for key in value] if isinstance(value, dict) else [name]
+        origins |= dict.fromkeys(keys, f"in {file}")
+    for path, value, origin in (*_from_environment(environment), *_from_flags(flags)):
+        _put(tree, path, value)
+        origins[path] = origin
+    return tree, origins
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[_Given]:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.charging import sweep as charging
-from qanat.charging.metering import JournalMark, tell_counted
+from qanat.charging.metering import JournalMark, forget_quotas, tell_counted
 from qanat.charging.session import Session, State
 from qanat.exchange import trades
 from qanat.exchange.booking import book_trade
@@ -43,11 +43,13 @@ def _sweep_trade(work: Work, trade: Trade) -> None:
 
 
 def _forget(work: Work, trade: Trade) -> None:
-    """Forget a trade. Rows that were counted here and never confirmed, for a crash came between, are told to who confirms."""
-    for mark in work.all(JournalMark, trade.owner):
-        if mark.id.startswith(f"{trade.base_station}/"):
+    """Forget a trade and its rows. Who confirms is told of rows that it never did, for a crash came between."""
+    for journal in trade.journals:
+        mark = work.get(JournalMark, trade.owner, f"{trade.base_station}/{journal}")
+        if mark is not None:
             quotas = [quota for quota in mark.totals if session_of(quota) == trade.id]
             tell_counted(work, base_station_owner(trade.base_station), mark, quotas)
+            forget_quotas(work, mark, quotas)
     trades.forget(work, trade)
 
 

@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from qanat.agents.holding import CHUNK_MAX
-from qanat.charging.session import Session, State
+from qanat.charging.credit_control import CLOSED_KEPT
+from qanat.charging.session import ANSWERS_KEPT, Session, State
 from qanat.ids import Owner, Shard
 from qanat.ledger.book import GUARDED, Account
 from qanat.ledger.work import Entry
@@ -56,6 +57,7 @@ class Truth:
         self._current: dict[str, JournalTruth] = {}
         self._granted: dict[str, QuotaGrant] = {}
         self._granted_to: Counter[str] = Counter()
+        self._answers: dict[str, dict[int, InterrogationAnswer]] = {}
         self._passed_by: Counter[str] = Counter()
         self._used_of: Counter[str] = Counter()
         self._subscriber_of: dict[str, Owner] = {}
@@ -105,6 +107,16 @@ class Truth:
                 self._granted_to[terminal] += grant.octets
             elif before != grant:
                 raise Discrepancy(f"quota {grant.quota} was granted twice: {before}, then {grant}", terminal=terminal)
+        self._check_repeat(terminal, answer)
+
+    def _check_repeat(self, terminal: str, answer: InterrogationAnswer) -> None:
+        """A question that comes again within a day is granted the same, if it was one of its session's last few."""
+        answers = self._answers.setdefault(answer.session, {})
+        earlier = answers.setdefault(answer.number, answer)
+        is_kept = answer.number > max(answers) - ANSWERS_KEPT and answer.server_time < earlier.server_time + CLOSED_KEPT
+        if earlier.quotas and is_kept and answer.quotas != earlier.quotas:
+            told = f"question {answer.number} of {answer.session} came again and was granted {answer.quotas}"
+            raise Discrepancy(f"{told}, where it was granted {earlier.quotas}", terminal=terminal)
 
     def heard(self, terminal: str, report: UsageReport) -> None:
         """The server durably took these rows."""
@@ -128,6 +140,9 @@ class Truth:
             for label, amount in entry.postings:
                 amounts[label] += amount
             self._sums.update(amounts)
+            for label, amount in amounts.items():
+                if label.endswith(":used") and amount < 0:  # nobody gives anything back in this world
+                    raise Discrepancy(f"{-amount} octets that were used are taken off {label}")
             for record in entry.put:
                 for balance in record.balances:
                     label = f"{record.owner}:{balance.id}"
@@ -148,6 +163,10 @@ class Truth:
         """Everything came home: now the books must hold what passed."""
         for name, journal in self.journals.items():
             self._check_journal(name, journal)
+        for owner in desk.owners():
+            debt = desk.get(Account, owner, "debt")
+            if debt is not None and debt.balance:
+                raise Discrepancy(f"{owner} owes {-debt.balance} octets, though everybody has bought enough since")
         for owner in dict.fromkeys(self._subscriber_of.values()):
             self._check_subscriber(desk, owner)
         verdict = desk.audit()

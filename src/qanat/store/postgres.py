@@ -126,6 +126,7 @@ class PostgresLog:
         return shard_of(owner)
 
     async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        rows = sorted(rows)  # who waits for others' commits in the same order never deadlocks
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _GIVE_UP_S
         may_be_there = False

@@ -315,6 +315,16 @@ def test_what_makes_no_sense_is_answered_with_a_status(
         assert ask(scene.alice, method, path, headers=headers)[0] == status
 
 
+def test_a_kernel_that_forwards_nothing_is_told_with_the_cure(scene: Scene, state: Path) -> None:
+    scene.station.set("ipv4/ip_forward", 0)
+    with running(scene, state) as agent:
+        cures = [line.get("cure") for line in agent.lines if line["event"] == "nothing is forwarded"]
+    scene.station.set("ipv4/ip_forward", 1)
+    with running(scene, state) as another:
+        assert "nothing is forwarded" not in {line["event"] for line in another.lines}
+    assert cures == ["sysctl -w net.ipv4.ip_forward=1"]
+
+
 def test_what_others_wrote_is_shown_and_not_run(scene: Scene, state: Path) -> None:
     with running(scene, state):
         page = ask(scene.alice, "GET", "/")[2].decode()

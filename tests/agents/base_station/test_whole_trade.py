@@ -46,7 +46,9 @@ def test_a_terminal_that_is_refused_says_why_in_both_languages(town: Town) -> No
 def test_a_supplier_who_stops_is_obeyed_in_mid_download_and_the_remainder_goes_home(town: Town) -> None:
     order = town.operator("supply", "offer", "--subscriber", "bob", "--octets", "400MB")["order"]
     alice = town.join()
-    alice.wait_for("online")
+    online = alice.wait_for("online")
+    assert {online[role][0] for role in ("demander", "supplier")} == {"S"}
+    assert (online["terminal"][0], online["base_station"][0]) == ("T", "B")
     with flows(town.scene.alice, town.scene.internet, FAR, down=1):
         town.station.wait_for("quota used up")
         town.operator("supply", "stop", order, "--subscriber", "bob")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,7 @@ def test_it_holds_the_agents_rooms_and_nothing_of_the_server(file: Path) -> None
         "click",
         "libraries",
     } | {name.split("/")[0] for name in names if name.startswith("click-")}
+    assert "qanat-0.dist-info/licenses/LICENSE" in names
     assert file.stat().st_size < 8_000_000
 
 
@@ -53,6 +56,19 @@ def test_without_its_libraries_it_is_small_and_says_what_it_needs(tmp_path: Path
     done = subprocess.run([*BARE, "-S", tmp_path / "slim", "terminal"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Install python3-msgspec and python3-cryptography" in done.stderr
+
+
+def test_another_python_is_told_what_it_was_built_for_before_anything_is_unpacked(file: Path, tmp_path: Path) -> None:
+    """The Python says that it is another one."""
+    copy = Path(shutil.copy(file, tmp_path))
+    started = (
+        "import runpy, sys; sys.implementation.cache_tag = 'other-3'; runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    done = subprocess.run([*BARE, "-c", started, copy], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"built for {sys.implementation.cache_tag} on {os.uname().machine}, this is other-3 on" in done.stderr
+    assert "--slim" in done.stderr
+    assert list(tmp_path.iterdir()) == [copy]
 
 
 @pytest.mark.namespaces

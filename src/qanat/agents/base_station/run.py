@@ -25,6 +25,7 @@ from qanat.agents.base_station.session import Session
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.kernel.fence import wait_for_packets_in_flight
+from qanat.agents.kernel.link import forwards
 from qanat.agents.kernel.neighbour import Address, LinkAddress, Neighbours
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
@@ -155,6 +156,12 @@ class BaseStation:
         loop.add_reader(self._neighbours.fileno(), self._guarded, self._hear_neighbours)
         if self.gateway.merging:
             self._log("offloads stay on", which=", ".join(self.gateway.merging), sentence="Some headers go uncounted.")
+        if not (forwards(self.gateway.access) and forwards(self.gateway.uplink)):
+            self._log(
+                "nothing is forwarded",
+                sentence="This kernel passes no packet on.",
+                cure="sysctl -w net.ipv4.ip_forward=1",
+            )
 
     def _resume(self) -> None:
         self.guests.resume(self.gateway, self._neighbours)

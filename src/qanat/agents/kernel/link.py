@@ -117,6 +117,14 @@ def require_interfaces(*names: str) -> None:
             links.find(name)
 
 
+def forwards(link: Link) -> bool:
+    """Return whether the kernel passes IPv4 packets on that come in here; yes where it doesn't say."""
+    try:
+        return Path("/proc/sys/net/ipv4/conf", link.name, "forwarding").read_text().strip() != "0"
+    except OSError:
+        return True
+
+
 def boot_id() -> str:
     """Return the kernel's name for this boot; another one means that every kernel counter began at 0 again."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -93,7 +93,7 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
         try:
             admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
             count.open()
-            log("online", trade=admitted.trade, supplier=admitted.identities["supplier"], octets=admitted.octets)
+            log("online", trade=admitted.trade, octets=admitted.octets, **admitted.identities)
             _stay(counter, admitted.trade, leaving, log)
         finally:
             counted = count.finish()

@@ -16,12 +16,13 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
     if status.subscriber is not None:
         yield f"subscriber    {status.subscriber}"
     elif status.binding_code is not None:
-        yield f"binding code  {status.binding_code}"
+        unsure = "  (unless it was bound since: the server did not answer)" if status.server_silent else ""
+        yield f"binding code  {status.binding_code}{unsure}"
     if status.available is not None:
         yield f"available     {format_size(status.available)} in {len(status.plans or [])} plans"
     for plan in status.plans or []:
         yield (
-            f"plan          {plan.plan}: {format_size(plan.available)} left of {format_size(plan.octets)},"
+            f"plan          {plan.plan or 'top-up'}: {format_size(plan.available)} left of {format_size(plan.octets)},"
             f" until {_moment(plan.expires_at)}"
         )
     if status.server_silent:

@@ -110,10 +110,10 @@ async def reasons(request: Request, caller: StaffCaller) -> ReasonList:
     """Count what was refused in the last week by its reason, the most frequent first."""
     services = services_of(request)
     found, complete = await every(services.store, RefusedRequest, at_most=_COUNTED)
-    theirs = await services.ownership.theirs(caller, {one.who for one in found})
+    theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
     grouped: dict[str, list[RefusedRequest]] = {}
     for one in found:
-        if one.who in theirs:
+        if theirs.intersection(one.concerned):
             grouped.setdefault(one.reason, []).append(one)
     shown = [
         ReasonView(

@@ -13,7 +13,6 @@ from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller, Staff, Token, end_token, password_hash_of, set_password, sign_in, sign_out
 from qanat.registry.changes import note_change
 from qanat.registry.names import secret_owner, staff_owner
-from qanat.registry.operators import HOME
 from qanat.registry.subscribers import Subscriber, create_subscriber
 from qanat.server.http.bodies import NewPassword, SignIn, SignUp
 from qanat.server.http.effects import AnyCaller, StaffCaller, Subject, effect, refuse, token_of
@@ -29,7 +28,7 @@ router = APIRouter()
 
 @router.post("/v1/sign-up", status_code=201, response_model=SubscriberView, tags=["signing in"])
 async def up(body: SignUp, request: Request) -> Response:
-    """Become a subscriber of the home operator."""
+    """Become a subscriber of the operator that the settings name."""
     services = services_of(request)
     too_often = services.tries_by_address.count(_household(_address(request)))
     if too_often:
@@ -37,7 +36,8 @@ async def up(body: SignUp, request: Request) -> Response:
     hashed = await services.passwords.hash(body.password.get_secret_value())
 
     def decision(work: Work) -> Subscriber | Refused:
-        made = create_subscriber(work, name=body.name, operator=HOME, display_name=body.display_name)
+        operator = services.settings.sign_in.operator
+        made = create_subscriber(work, name=body.name, operator=operator, display_name=body.display_name)
         if isinstance(made, Subscriber):
             set_password(work, made.owner, hashed)
         return made

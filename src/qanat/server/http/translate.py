@@ -41,7 +41,7 @@ def interrogation(
     answer = interrogate(work, policy, _question(work, owner, terminal, message))
     refused = refusal_of(answer)
     if refused is not None:
-        remember(work, refused, who=terminal.owner, session=message.session)
+        remember(work, refused, who=owner, by=terminal.owner, session=message.session)
     return agent.InterrogationAnswer(
         session=message.session,
         number=message.number,

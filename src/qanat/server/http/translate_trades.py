@@ -24,7 +24,7 @@ from qanat.charging.metering import Ingested, ingest
 from qanat.charging.quota import Policy
 from qanat.charging.session import Event, Session
 from qanat.exchange import disputes, identity, trades
-from qanat.exchange.authorise import Demander, authorise, still_authorised
+from qanat.exchange.authorise import Demander, authorise, identify, still_authorised
 from qanat.exchange.booking import book_trade, excess_under_way, foresee, report_excess
 from qanat.exchange.bounds import bounded_out, room
 from qanat.exchange.obtained import obtained
@@ -52,11 +52,16 @@ def admission(
     work: Work, policy: Policy, base_station: str, asked: wire.Admission, *, id: str, offered_by: tuple[str, ...]
 ) -> wire.Admitted | Refused:
     """Admit a demander or tell why not. Repeating gives the same answer. Raises BadInput."""
-    outcome = authorise(work, base_station, asked, id=id, offered_by=offered_by)
-    if isinstance(outcome, Refused):
-        remember(work, outcome, who=base_station_owner(base_station))
-        return outcome
-    trade, demander = outcome
+    here = base_station_owner(base_station)
+    found = identify(work, base_station, asked)
+    if isinstance(found, Refused):
+        remember(work, found, who=here)
+        return found
+    station, demander = found
+    trade = authorise(work, station, demander, id=id, offered_by=offered_by)
+    if isinstance(trade, Refused):
+        remember(work, trade, who=demander.subscriber.owner, by=here)
+        return trade
     if trade.id == id:
         trade = _open(work, trade, demander)
     return _admitted(work, policy, trade)
@@ -99,7 +104,13 @@ def interrogation(
             book_trade(work, trades.end(work, trade, trades.Event.FINAL))
     refused = refusal_of(answer)
     if refused is not None:
-        remember(work, refused, who=subscriber_owner(trade.demander), session=message.session)
+        remember(
+            work,
+            refused,
+            who=subscriber_owner(trade.demander),
+            by=base_station_owner(base_station),
+            session=message.session,
+        )
     return agent.InterrogationAnswer(
         session=message.session,
         number=message.number,
@@ -138,7 +149,8 @@ def count_rows(work: Work, base_station: str, supplier: str, message: agent.Usag
     for id, octets_of in by_trade.items():
         trade = trades.find_trade(work, supplier, id)
         if trade is not None:  # it may have been forgotten since the report was divided: ``confirm`` sees that, too
-            _count(work, trade, octets_of, up=Octets(sum(counted.up[quota] for quota in octets_of)))
+            up = Octets(sum(counted.up[quota] for quota in octets_of))
+            _count(work, trade, octets_of, up=up, journal=message.journal)
     return None
 
 
@@ -246,8 +258,8 @@ def _ingest(
     return ingest(work, owner, journal=journal, report=message, most=most, is_open=is_promised)
 
 
-def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets) -> None:
-    trade, posts, excess = trades.count(work, trade, reported, up=up)
+def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets, journal: str) -> None:
+    trade, posts, excess = trades.count(work, trade, reported, up=up, journal=journal)
     uses = tuple(Use(octets=octets, quota=quota) for quota, octets in posts.items())
     if uses:
         report(work, trade.owner, SessionId(trade.id), uses)

@@ -76,11 +76,12 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     services = services_of(request)
     found = await sessions_named(services.store, session)
     refused = await services.store.find(RefusedRequest, label_prefix=session, limit=1000)
-    theirs = await services.ownership.theirs(caller, {one.owner for one in found} | {one.who for one in refused})
+    concerned = {owner for one in refused for owner in one.concerned}
+    theirs = await services.ownership.theirs(caller, {one.owner for one in found} | concerned)
     sessions = [one for one in found if one.owner in theirs]
     # In a trade it is the demander who was refused, and its supplier's operator wants to know of it as well.
     all_theirs = bool(sessions) and len(sessions) == len(found)
-    refusals = [one for one in refused if one.session == session and (all_theirs or one.who in theirs)]
+    refusals = [one for one in refused if one.session == session and (all_theirs or theirs.intersection(one.concerned))]
     names = sorted({name_of(one.owner) for one in sessions})
     return Why(
         session=session,
@@ -99,9 +100,9 @@ async def list_refusals(
     _require_reason(reason)
     services = services_of(request)
     found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
-    theirs = await services.ownership.theirs(caller, {one.who for one in found})
+    theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
     asked = [one for one in found if reason in ("", one.reason) and who in ("", one.who)]
-    return RefusalList(refusals=_newest_first([one for one in asked if one.who in theirs])[:limit])
+    return RefusalList(refusals=_newest_first([one for one in asked if theirs.intersection(one.concerned)])[:limit])
 
 
 @router.get("/v1/unmatched", tags=["sessions"])

@@ -58,6 +58,8 @@ class SessionView(BaseModel):
 
 class RefusalView(BaseModel):
     who: str
+    by: str
+    """The device that asked, where it asked for somebody else."""
     session: str
     reason: str
     sentence: str
@@ -74,6 +76,7 @@ class RefusalView(BaseModel):
         again = Refused(Refusal(refused.reason), refused.facts)
         return cls(
             who=refused.who,
+            by=refused.by,
             session=refused.session,
             reason=refused.reason,
             sentence=refused.sentence,

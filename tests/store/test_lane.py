@@ -1,0 +1,67 @@
+"""What a lane answers while a batch is on its way to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+from tests.store.deciding import fund, say
+from tests.store.logs import run
+
+from qanat.charging.session import Event
+from qanat.clock import ManualClock
+from qanat.ids import Owner, Shard
+from qanat.ledger.book import Account
+from qanat.ledger.work import Work
+from qanat.store.lane import Lane
+from qanat.store.memory import MemoryLog
+from qanat.store.port import NOTHING, EntryRow
+from qanat.store.shared_lane import SharedLane
+
+
+class SlowDisk(MemoryLog):
+    """Syncs when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.syncs = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
+        self.begun.set()
+        await self.syncs.wait()
+        await super().append(rows, unchanged)
+
+
+def reserved(work: Work) -> int:
+    return sum(account.reserved for account in work.all(Account, Owner("subscriber/alice")))
+
+
+@pytest.mark.parametrize("kind", [Lane, SharedLane])
+def test_neither_a_repeat_nor_a_look_is_answered_before_what_it_rests_on_is_durable(
+    kind: type[Lane] | type[SharedLane],
+) -> None:
+    async def story() -> None:
+        disk = SlowDisk()
+        lane = kind(disk, ManualClock(), pages_kept=10)
+        await lane.open()
+        disk.syncs.set()
+        await lane.decide(fund("alice", 5000))
+        disk.syncs.clear()
+        question, asked, looks = say("alice", "s", 0, Event.FIRST), [], []
+        disk.begun.clear()
+        for _ in range(2):
+            asked += [asyncio.ensure_future(lane.decide(question)) for _ in range(2)]
+            looks.append(asyncio.ensure_future(lane.decide(reserved)))
+            await disk.begun.wait()
+            for _ in range(9):
+                await asyncio.sleep(0)
+        assert [one.done() for one in (*asked, *looks)] == [False] * 6
+        disk.syncs.set()
+        answer, *repeated = await asyncio.gather(*asked)
+        assert (answer.grants[0].octets, repeated) == (1000, [answer] * 3)
+        assert await asyncio.gather(*looks) == [1000, 1000]
+        await lane.close()
+
+    run(story)

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from tests.exchange.world import Gateway, World
 
 from qanat.console.main import main
+from qanat.exchange.orders import SupplyOrder
+from qanat.registry.names import subscriber_owner
 from qanat.simulation.exchange.truth import ExchangeTruth
 from qanat.simulation.exchange.world import simulate_exchange
 from qanat.simulation.tally import Tally
 from qanat.simulation.truth import Discrepancy
+from qanat.units import Octets
 from qanat.wire.agent import InterrogationAnswer
 from qanat.wire.base_station import Admitted
 
@@ -96,6 +100,15 @@ def test_octets_that_passed_and_are_booked_add_up() -> None:
 def test_octets_that_are_not_what_passed_are_found(reported: int) -> None:
     with pytest.raises(Discrepancy, match=f"700 octets passed, {reported}"):
         Scene().end(passed=700, reported=reported)
+
+
+def test_an_order_that_gave_more_than_it_holds_is_found() -> None:
+    scene = Scene()
+    scene.end(passed=700, reported=700)
+    (order,) = scene.world.desk.all(SupplyOrder, subscriber_owner("alice"))
+    scene.world.decide(lambda work: work.put(replace(order, total=Octets(699))))
+    with pytest.raises(Discrepancy, match="is for 699: 700 given and 0 promised"):
+        scene.truth.check(scene.world.desk)
 
 
 def test_octets_without_a_grant_are_found_as_they_pass() -> None:

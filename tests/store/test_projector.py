@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from tests.store.deciding import fund
 from tests.store.logs import run
 
 from qanat.clock import ManualClock
-from qanat.ids import Owner
+from qanat.errors import StoreFault
+from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
 from qanat.ledger.work import Entry
 from qanat.store.audit import audit
 from qanat.store.memory import MemoryLog
-from qanat.store.port import Log, RecordRow
-from qanat.store.projector import SharedProjector
+from qanat.store.port import EntryRow, Log, RecordRow
+from qanat.store.projector import Projector, SharedProjector
 from qanat.store.store import Store
 
 
@@ -58,3 +60,51 @@ def test_several_servers_that_project_at_once_leave_the_rows_the_entries_say() -
         assert audit(log).problems == []
 
     run(story)
+
+
+def test_rows_are_said_to_have_come_as_far_as_they_have_and_no_further() -> None:
+    """Whoever starts after a chunk was written, and the next was not, replays from there."""
+
+    async def story() -> None:
+        log, owners = MemoryLog(), [Owner(f"subscriber/{name}") for name in ("alice", "bob", "carol")]
+        heads = {log.shard_of(owner): 1 for owner in owners}
+        projector = Projector(log)
+        projector.take([entry(owner, 5, count=200) for owner in owners])
+        await projector.write_chunk(heads, entries=1, now_s=0)
+        assert (projector.rows_written, reached(log)) == (400, {})
+        await projector.write_chunk(heads, entries=1, now_s=0)
+        assert (projector.rows_written, reached(log)) == (600, heads)
+
+    run(story)
+
+
+class StumblingLog(MemoryLog):
+    """Fails to write rows once; ``meanwhile`` happens as it does."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+            raise StoreFault("the disk failed, as it was told to")
+        await super().project(rows, watermarks)
+
+
+def test_what_came_while_rows_could_not_be_written_is_written_with_them() -> None:
+    async def story() -> None:
+        log, alice = StumblingLog(), Owner("subscriber/alice")
+        projector = Projector(log)
+        projector.take([entry(alice, 5, count=2)])
+        log.meanwhile = lambda: projector.take([entry(alice, 7)])
+        for _ in range(2):
+            projector.fault = None
+            await projector.write_chunk({log.shard_of(alice): 2}, entries=1, now_s=0)
+        assert not projector.waiting
+        assert sorted(account.balance for account in await log.load([alice]) if isinstance(account, Account)) == [5, 7]
+
+    run(story)
+
+
+def reached(log: MemoryLog) -> dict[Shard, int]:
+    return dict(item for item in log.snapshot() if not isinstance(item, EntryRow | RecordRow))

@@ -100,6 +100,8 @@ class ExchangeTruth:
             given, promised = sum(one.counted for one in own), sum(one.outstanding for one in own)
             if (order.given, order.promised) != (given, promised):
                 raise Discrepancy(f"order {order.id} says {order.given} given and {order.promised} promised: {own}")
+            if given + promised > order.total:
+                raise Discrepancy(f"order {order.id} is for {order.total}: {given} given and {promised} promised")
         for account in desk.all(Account, owner):
             if account.reserved:
                 raise Discrepancy(f"{account.label} has {account.reserved} reserved after every deadline")

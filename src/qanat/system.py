@@ -78,6 +78,11 @@ def _spelled(letters: int) -> str:
     return "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 5 * letters, 5))
 
 
+def fresh_leap() -> int:
+    """Return by how much numbers that must never meet go on: 2^27 to 2^28, so that 2^53 has room for millions of leaps."""
+    return (1 << 27) + secrets.randbelow(1 << 27)
+
+
 def fresh_seed() -> int:
     """Return a seed for a simulated world, short enough to be said."""
     return secrets.randbelow(100_000)

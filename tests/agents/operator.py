@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from qanat.units import Instant
 from qanat.wire.agent import (
     Interrogation,
@@ -136,3 +138,11 @@ class Operator:
                 final=self.available == 0,
             )
         ]
+
+
+class Counting(Operator):
+    """As the server does it: rows up to where it has counted are repeats, whatever they say."""
+
+    def report(self, report: UsageReport) -> UsageConfirmation:
+        acked = self.acked.get(report.journal, 0)
+        return super().report(replace(report, rows=[row for row in report.rows if row.seq > acked]))

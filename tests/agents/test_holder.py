@@ -5,8 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
-from msgspec.structs import replace
-from tests.agents.operator import Operator
+from tests.agents.operator import Counting
 from tests.agents.world import World
 
 from qanat.agents.holder import Holder
@@ -537,14 +536,6 @@ def test_clock_that_is_set_back_makes_nobody_look_later_who_looks_by_himself() -
     world.clock = ManualClock(world.clock.now() - 3_600_000)
     world.settle()
     assert world.wake_at <= world.clock.now() + 1_000
-
-
-class Counting(Operator):
-    """As the server does it: rows up to where it has counted are repeats, whatever they say."""
-
-    def report(self, report: UsageReport) -> UsageConfirmation:
-        acked = self.acked.get(report.journal, 0)
-        return super().report(replace(report, rows=[row for row in report.rows if row.seq > acked]))
 
 
 def test_journal_that_is_put_back_from_a_copy_numbers_its_rows_behind_those_the_server_has_counted() -> None:

@@ -13,12 +13,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from qanat.agents.actions import Acked, CurrentSession, Gone, Pending, remember
+from qanat.agents.actions import Acked, CurrentSession, Gone, Pending, leap, remember
 from qanat.agents.durable import JournalDamaged, JournalFault, JournalInUse, open_durable
 from qanat.agents.holding import Epoch, Held, Session, Snapshot
 from qanat.agents.journal import Journal, read_only
@@ -79,25 +80,26 @@ def test_what_is_committed_is_read_back_by_the_next_process(tmp_path: Path) -> N
         CurrentSession(Session(name="s.1", next_number=1)),
         Pending(question),
     )
-    journal = Journal(tmp_path / "j.db")
+    journal = Journal(tmp_path / "j.db", new_leap=lambda: 0)
     expected = Snapshot(journal=journal.load().journal)
     for change in changes:
         remember(expected, change)
     journal.commit(changes)
     journal.close()
-    again = Journal(tmp_path / "j.db")
+    again = Journal(tmp_path / "j.db", new_leap=lambda: 1000)
+    leap(expected, 1000)
     assert again.load() == expected == read_only(tmp_path / "j.db")
     again.close()
 
 
-def test_sequence_numbers_are_never_used_again(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.db")
-    journal.commit((row(1), row(2)))
-    journal.commit((Acked(2),))
-    journal.close()
-    again = Journal(tmp_path / "j.db")
-    assert again.load().next_seq == 3
-    again.close()
+def test_sequence_numbers_are_never_used_again_and_those_of_a_copy_are_others(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "j.db", new_leap=lambda: 0)) as journal:
+        journal.commit((row(1), row(2)))
+        journal.commit((Acked(2),))
+    shutil.copy(tmp_path / "j.db", tmp_path / "copy.db")
+    for name, by in (("j.db", 1000), ("copy.db", 2000)):
+        with closing(Journal(tmp_path / name, new_leap=lambda by=by: by)) as again:  # type: ignore[misc]
+            assert again.load().next_seq == by + 3
 
 
 def test_a_new_file_has_a_new_name(tmp_path: Path) -> None:

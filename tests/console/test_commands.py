@@ -302,3 +302,10 @@ def test_help_tells_a_newcomer_what_to_type_first(shell: Shell) -> None:
 def test_why_of_a_session_that_nobody_knows(shell: Shell, server: Serving) -> None:
     assert "qanat sessions" in shell.qanat("why", "no-such-session", status=1)
     assert server.process.poll() is None
+
+
+def test_what_a_command_in_the_lab_is_asked_is_not_asked_of_the_lab(shell: Shell) -> None:
+    """Here no lab stands; the question for help must still not be taken for one to ``lab exec``."""
+    shell.environment["XDG_STATE_HOME"] = str(shell.directory)
+    assert "No lab stands" in shell.qanat("lab", "exec", "server", "qanat", "balance", "--help", status=1)
+    assert "Run a command in a host" in shell.qanat("lab", "exec", "--help")

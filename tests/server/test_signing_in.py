@@ -64,6 +64,25 @@ def test_only_a_known_proxy_says_whose_tries_they_are(tmp_path: Path, proxies: s
         assert _tries(live, "alice", address="203.0.113.2") == in_the_next_house
 
 
+@pytest.mark.parametrize(
+    ("guesser", "other", "told"),
+    [
+        ("2001:db8:1:1::{}", "2001:db8:1:1:ffff::", 429),
+        ("2001:db8:1:1::{}", "2001:db8:1:2::", 201),
+        ("::ffff:192.0.2.{}", "::ffff:198.51.100.7", 201),
+        ("192.0.2.{}", "192.0.2.200", 201),
+    ],
+)
+def test_whoever_takes_another_ipv6_address_for_every_guess_is_one_all_the_same(
+    tmp_path: Path, guesser: str, other: str, told: int
+) -> None:
+    with live_server(tmp_path, settings_for(tmp_path, http={"proxies": "127.0.0.1"})) as live:
+        live.sign_in("alice")
+        for number in range(50):
+            _tries(live, f"nobody-{number}", address=guesser.format(number))
+        assert _tries(live, "alice", address=other) == told
+
+
 def _tries(live: Live, name: str, *, address: str) -> int:
     asked = {"name": name, "password": "correct horse"}
     return live.http.post("/v1/sign-in", json=asked, headers={"x-forwarded-for": address}).status_code

@@ -98,3 +98,14 @@ def remember(snapshot: Snapshot, change: Change) -> None:
             before = None if snapshot.session is None else snapshot.session.name
             snapshot.sessions += change.session is not None and change.session.name != before
             snapshot.session = change.session
+
+
+def leap(snapshot: Snapshot, by: int) -> None:
+    """Number a journal's rows further on, by chance, as whoever opens it does: a copy of it would use the same numbers.
+
+    The server takes a number it has counted for a repeat, unread. Rows whose number changes may be sent again: they are
+    cumulative.
+    """
+    snapshot.floor += by
+    snapshot.next_seq += by
+    snapshot.rows = {seq + by: msgspec.structs.replace(row, seq=seq + by) for seq, row in snapshot.rows.items()}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import msgspec
 from qanat.agents.actions import Acked, Change, CurrentSession, Gone, Pending
 from qanat.agents.durable import JournalFault, cure, damaged, lock, open_durable
 from qanat.agents.holding import Epoch, Held, Session, Snapshot
-from qanat.system import fresh_id
+from qanat.system import fresh_id, fresh_leap
 from qanat.wire.agent import Interrogation, UsageRow
 
 VERSION: Final = 1
@@ -60,12 +61,15 @@ _encode: Final = msgspec.json.encode
 class Journal:
     """An open journal. Close it, or die: both leave it whole."""
 
-    def __init__(self, path: Path, *, new_name: Callable[[str], str] = fresh_id) -> None:
-        """Open or make the journal. Raises JournalInUse, JournalDamaged, JournalFault."""
+    def __init__(
+        self, path: Path, *, new_name: Callable[[str], str] = fresh_id, new_leap: Callable[[], int] = fresh_leap
+    ) -> None:
+        """Open or make the journal, and number its rows further on. Raises JournalInUse, JournalDamaged, JournalFault."""
         self.path = path
         self._lock = lock(path)
         try:
             self._db = open_durable(path, version=VERSION, create=lambda db: _create(db, new_name("jnl")))
+            self._leap(new_leap())
         except BaseException:
             os.close(self._lock)
             raise
@@ -76,10 +80,15 @@ class Journal:
 
     def commit(self, changes: tuple[Change, ...]) -> None:
         """Write the changes, all or none; they are on the disk when this returns. Raises JournalFault."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             for change in changes:
                 self._write(change)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -92,6 +101,13 @@ class Journal:
             return _load(self._db)
         except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
             raise damaged(self.path, error) from error
+
+    def _leap(self, by: int) -> None:
+        """Do what ``actions.leap`` does, durably."""
+        with self._transaction():
+            self._db.execute("UPDATE meta SET floor = floor + ?", (by,))
+            self._db.execute("UPDATE usage SET seq = seq + ?", (by,))
+            self._db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'usage'", (by,))
 
     def _write(self, change: Change) -> None:
         run = self._db.execute

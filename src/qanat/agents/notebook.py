@@ -140,7 +140,7 @@ class Notebook:
 
         Rows written since then had numbers that were used before, and went unread. They are sent again behind all of those.
         """
-        self.note("journal was put back from a copy", rows_before=self.kept.next_seq - 1, rows_counted=after)
+        self.note("journal was put back from a copy", numbered_to=self.kept.next_seq - 1, counted_to=after)
         rows = list(self.kept.rows.values())
         self.put(Acked(after))
         for seq, row in enumerate(rows, after + 1):

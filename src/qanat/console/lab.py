@@ -68,7 +68,7 @@ def status(as_json: bool) -> None:
     raise SystemExit(1)
 
 
-@lab.command(context_settings={"ignore_unknown_options": True})
+@lab.command(context_settings={"allow_interspersed_args": False})
 @click.argument("host", type=click.Choice(HOSTS))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True)
 def exec(host: str, words: tuple[str, ...]) -> None:

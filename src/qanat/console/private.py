@@ -6,7 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -40,14 +40,15 @@ def told_if_lost() -> Iterator[None]:
 def private(file: Path | None) -> Iterator[TextIO]:
     """Take text for a file that only its owner may read; without a name it is kept nowhere.
 
-    That the file can be written is made sure of first, and what it holds stays unless the block succeeds.
+    That the file can be written is made sure of first, and what it holds stays unless the block succeeds. Whatever has
+    its name by then, the text goes into the file that was made sure of.
     """
     text = io.StringIO()
-    if file:
-        _open(file).close()
-    yield text
-    if file:
-        with _open(file, os.O_TRUNC) as kept:
+    with _open(file) if file else nullcontext() as kept:
+        yield text
+        if kept is not None:
+            if _is_regular(kept.fileno()):
+                kept.truncate()
             kept.write(text.getvalue())
 
 
@@ -58,11 +59,15 @@ def holds_something(file: Path) -> bool:
         return False
 
 
-def _open(file: Path, how: int = 0) -> TextIO:
+def _open(file: Path) -> TextIO:
     try:
-        opened = os.open(file, os.O_WRONLY | os.O_CREAT | how, 0o600)
-        if stat.S_ISREG(os.fstat(opened).st_mode):
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+        if _is_regular(opened):
             os.fchmod(opened, 0o600)
     except OSError as error:
         raise click.ClickException(f"{file} can't be written: {error.strerror}. Nothing was made.") from error
     return os.fdopen(opened, "w", encoding="ascii", newline="")
+
+
+def _is_regular(opened: int) -> bool:
+    return stat.S_ISREG(os.fstat(opened).st_mode)

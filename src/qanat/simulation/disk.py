@@ -85,7 +85,7 @@ class FileDisk:
 
     def open(self) -> None:
         if self._journal is None:
-            self._journal = Journal(self._place / "journal.db", new_name=self._new_name)
+            self._journal = Journal(self._place / "journal.db", new_name=self._new_name, new_leap=lambda: 0)
 
     def load(self) -> Snapshot:
         return self._opened().load()

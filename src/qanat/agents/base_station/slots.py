@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from qanat.agents.actions import leap
 from qanat.agents.durable import JournalFault, cure, damaged, lock, open_durable
 from qanat.agents.holding import Snapshot
-from qanat.system import fresh_id
+from qanat.system import fresh_id, fresh_leap
 from qanat.units import Instant
 from qanat.wire.base_station import Admitted
 
@@ -67,8 +68,9 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 class Slots:
     """The open file. One process owns it at a time. Raises JournalInUse, JournalDamaged, JournalFault."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, new_leap: Callable[[], int] = fresh_leap) -> None:
         self.path = path
+        self._new_leap = new_leap
         self._lock = lock(path)
         try:
             self._db = open_durable(path, version=VERSION, create=_create)
@@ -84,8 +86,10 @@ class Slots:
         os.close(self._lock)
 
     def load(self) -> list[Slot]:
-        """Return the slots in use, as they were written; the others are free from now on. Raises JournalDamaged."""
+        """Return the slots in use, numbered further on; the others are free from now on. Raises JournalDamaged."""
         slots = list(_read(self._db, self.path))
+        for slot in slots:
+            leap(slot.snapshot, self._new_leap())
         self._count = max((slot.number for slot in slots), default=0)
         self._free = [slot for slot in slots if slot.visit is None]
         return [slot for slot in slots if slot.visit is not None]
@@ -95,7 +99,9 @@ class Slots:
         if self._free:
             return self._free.pop()
         self._count += 1
-        return Slot(number=self._count, snapshot=Snapshot(journal=f"{self._journal}.{self._count}"))
+        made = Slot(number=self._count, snapshot=Snapshot(journal=f"{self._journal}.{self._count}"))
+        leap(made.snapshot, self._new_leap())  # in a file that was put back from a copy this slot may have been before
+        return made
 
     def put(self, slot: Slot) -> None:
         """Write a slot's image; it is on the disk when this returns. Raises JournalFault."""

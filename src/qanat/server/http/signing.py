@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -29,7 +30,7 @@ router = APIRouter()
 async def up(body: SignUp, request: Request) -> Response:
     """Become a subscriber of the operator that the settings name."""
     services = services_of(request)
-    too_often = services.tries_by_address.count(_address(request))
+    too_often = services.tries_by_address.count(_household(_address(request)))
     if too_often:
         return await refuse(services, too_often)
     hashed = await services.passwords.hash(body.password.get_secret_value())
@@ -49,7 +50,9 @@ async def in_(body: SignIn, request: Request) -> Response:
     """Get a token for a name and a password."""
     services = services_of(request)
     # The address first: what it may not even try must not keep others out of their names.
-    too_often = services.tries_by_address.count(_address(request)) or services.tries_by_name.count(_door(body.name))
+    too_often = services.tries_by_address.count(_household(_address(request))) or services.tries_by_name.count(
+        _door(body.name)
+    )
     if too_often:
         return await refuse(services, too_often)
     stored = await services.store.decide(lambda work: password_hash_of(work, body.name))
@@ -167,3 +170,14 @@ def _door(name: str) -> str:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _household(address: str) -> str:
+    """Return whose tries count together: of IPv6 the /64, since one line may take any interface identifier (RFC 4291 §2.5.1)."""
+    try:
+        at = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(at, IPv4Address) or at.ipv4_mapped:
+        return address
+    return str(IPv6Network((at, 64), strict=False))

@@ -53,9 +53,7 @@ def test_a_server_whose_database_a_later_version_took_over_writes_nothing_more(
         with pytest.raises(Outdated, match="update this one"):
             await store.check_version()
         await store.close()
-        tables = ("entry", "record")
-        counts = [postgres.ask(f"SELECT count(*) FROM {table}", urlsplit(database).path[1:]) for table in tables]
-        assert counts == ["1", "0"], "neither an entry nor rows behind it"
+        assert postgres.ask("SELECT count(*) FROM entry", urlsplit(database).path[1:]) == "1"
 
     run(story)
 

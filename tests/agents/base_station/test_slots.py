@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from qanat.agents.base_station.slots import Slots, Visit
-from qanat.agents.holding import Snapshot
+import pytest
+from msgspec.structs import replace
+
+from qanat.agents.base_station.slots import Slot, Slots, Visit
+from qanat.agents.holding import Session, Snapshot
 from qanat.units import Instant, Octets
 from qanat.wire.agent import UsageRow
 from qanat.wire.base_station import Admitted
@@ -41,6 +44,19 @@ def test_whoever_opens_slots_numbers_their_rows_further_on_those_of_new_slots_to
         assert [row.seq for row in used.snapshot.rows.values()] == [1005]
         assert _numbers(again.take().snapshot) == (1004, 1006)
         assert _numbers(again.take().snapshot) == (1000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "session", "is_over"),
+    [(3, None, False), (4, Session(name="trd-1", next_number=1), False), (4, None, True)],
+    ids=["not opened yet", "open", "opened and closed"],
+)
+def test_a_trade_that_was_closed_before_a_crash_is_not_begun_again(
+    sessions: int, session: Session | None, is_over: bool
+) -> None:
+    """Else the same trade would go on, on grants that were given back."""
+    snapshot = Snapshot(journal="j", sessions=sessions, session=session)
+    assert Slot(number=1, snapshot=snapshot, visit=replace(VISIT, sessions_before=3)).is_over is is_over
 
 
 def _numbers(snapshot: Snapshot) -> tuple[int, int]:

@@ -31,7 +31,11 @@ COPIED = {
     "usr/share/qanat/prometheus/qanat.rules.yml": CONTRIB / "prometheus/qanat.rules.yml",
     "usr/share/qanat/grafana/qanat.json": CONTRIB / "grafana/qanat.json",
 }
-PROGRAMS = {"usr/bin/qanat", "DEBIAN/postinst", "DEBIAN/prerm", "DEBIAN/postrm"}
+MODES = {
+    **dict.fromkeys(("usr/bin/qanat", "DEBIAN/postinst", "DEBIAN/prerm", "DEBIAN/postrm"), 0o755),
+    "etc/qanat/qanat.toml": 0o640,
+}
+"""Of what is not for everybody to read and nobody to run; a database's password may be in the settings."""
 
 
 def build(folder: Path) -> Path:
@@ -51,7 +55,7 @@ def _lay_out(root: Path, architecture: str) -> None:
     scripts = {f"DEBIAN/{name}": CONTRIB / "debian" / name for name in ("conffiles", "postinst", "prerm", "postrm")}
     library = {str(LIBRARY / name): path for name, path in whole_project().items()}
     for name, path in {**library, **COPIED, **scripts}.items():
-        _copy(path, root / name, mode=0o755 if name in PROGRAMS else 0o644)
+        _copy(path, root / name, mode=MODES.get(name, 0o644))
     metadata = root / LIBRARY / f"{PROJECT['name']}-{PROJECT['version']}.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text(own_metadata())

@@ -18,15 +18,53 @@ UNITS = sorted((ROOT / "contrib/systemd").glob("*.service"))
 BARE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
 
+IN_A_COPY = """
+set -e
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/above" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/above,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+cp "$2" "$1/root/qanat.deb"
+exec chroot "$1/root" /bin/sh -ec "$3"
+"""
+"""Runs a command in a copy of this system, which is gone afterwards: folder, package, command."""
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("needs dpkg-deb")
     folder = tmp_path_factory.mktemp("package")
     subprocess.run([sys.executable, ROOT / "contrib/pack/deb.py", folder], check=True, capture_output=True)
     (package,) = folder.glob("qanat_*.deb")
-    subprocess.run(["dpkg-deb", "--extract", package, folder / "root"], check=True)
-    return folder / "root"
+    return package
+
+
+@pytest.fixture(scope="module")
+def installed(package: Path) -> Path:
+    subprocess.run(["dpkg-deb", "--extract", package, package.parent / "root"], check=True)
+    return package.parent / "root"
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a system of its own")
+def test_dpkg_installs_it_upgrades_it_and_leaves_nothing_of_it_behind(package: Path, tmp_path: Path) -> None:
+    settings = "/etc/qanat/qanat.toml"
+    commands = f"""
+        dpkg -i /qanat.deb
+        echo "see: $(stat -c '%a %U:%G' {settings})"
+        echo "see: $(su -s /bin/sh qanat -c 'qanat check-config {settings}')"
+        chmod 644 {settings}
+        dpkg -i /qanat.deb
+        echo "see: $(stat -c '%a %U:%G' {settings})"
+        dpkg -P qanat
+        echo "see: $(ls -d /etc/qanat /usr/lib/qanat /usr/bin/qanat 2>/dev/null || true)"
+    """
+    unshare: list[str | Path] = ["unshare", "--mount", "/bin/sh", "-c", IN_A_COPY, "sh", tmp_path, package, commands]
+    done = subprocess.run(unshare, capture_output=True, text=True, check=False)
+    seen = [line for line in done.stdout.splitlines() if line.startswith("see: ")]
+    assert seen == ["see: 640 root:qanat", f"see: {settings}: good", "see: 644 root:qanat", "see: "], done.stderr
 
 
 def test_the_server_starts_from_the_package_alone(installed: Path, tmp_path: Path) -> None:

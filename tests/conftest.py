@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,12 @@ from qanat.store.postgres import PostgresLog
 
 settings.register_profile("no wall clock", deadline=None)
 settings.load_profile("no wall clock")
+
+for asked_to_stop in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if (
+        signal.getsignal(asked_to_stop) is signal.SIG_IGN
+    ):  # in the background of a shell; what we start would inherit it
+        signal.signal(asked_to_stop, signal.SIG_DFL)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

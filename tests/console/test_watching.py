@@ -79,7 +79,9 @@ def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path
         for seed, name in ((1, "alice"), (2, "bob")):
             go_online(enrolled(live, name, seed=seed), f"s{seed}")
         shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
-        assert "leave --subscriber and --after out" in shell.qanat("sessions", "--watch", "--after", "x", status=2)
+        assert "leave --subscriber, --mine and --after out" in shell.qanat(
+            "sessions", "--watch", "--after", "x", status=2
+        )
         with at_terminal(shell, "sessions", "--watch", "--limit", "1") as terminal:
             terminal.until("1 slower ones")
             assert terminal.interrupt() == 0

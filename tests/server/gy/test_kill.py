@@ -14,6 +14,9 @@ import qanat
 from qanat.bench.database import Database, KilledDatabase, own_postgres, postgres_with_standby
 from qanat.bench.gy import bench_gy
 
+_AT_LEAST = 2 * 4 * 10
+"""Each of those in flight ends the session it is in, however slow the machine."""
+
 
 def test_a_server_killed_under_load_loses_and_doubles_nothing_and_leaves_nothing_reserved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -32,7 +35,7 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing_and_leaves_nothing
         )
     )
     assert measured.conserved, said
-    assert measured.requests > 100
+    assert measured.requests >= _AT_LEAST
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged_and_service_res
         )
         measured = asyncio.run(loaded)
     assert measured.conserved, said
-    assert measured.requests > 100
+    assert measured.requests >= _AT_LEAST
 
 
 def test_while_the_database_is_away_for_longer_gateways_are_told_so_quickly_and_nothing_is_lost(

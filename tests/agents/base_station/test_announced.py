@@ -10,8 +10,9 @@ import ssl
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ pytestmark = [
 GUIDE = Path(__file__).parents[3] / "docs/guides/captive-portal.md"
 _OPTION4, _OPTION6, _A, _AAAA, _HTTPS = 114, 103, 1, 28, 65
 _TRIES, _TRY_S = 40, 0.5
+_transactions = count(7)
 
 
 @contextmanager
@@ -76,9 +78,9 @@ def test_a_device_learns_of_the_portal_by_dhcp_finds_it_by_dns_and_asks_it_over_
 
 def by_dhcp4(device: Namespace, own: bytes, wanted: list[int]) -> dict[int, bytes]:
     """Return the options of an offer (RFC 2131 §2)."""
-    head = struct.pack("!4BIHH16s6s202xI", 1, 1, 6, 0, 7, 0, 0x8000, bytes(16), own, 0x63825363)
+    head = struct.pack("!4BIHH16s6s202xI", 1, 1, 6, 0, next(_transactions), 0, 0x8000, bytes(16), own, 0x63825363)
     asked = head + bytes((53, 1, 1, 55, len(wanted), *wanted, 255))
-    answer = ask(device, socket.AF_INET, 68, asked, lambda _: ("255.255.255.255", 67))[240:]
+    answer = ask(device, socket.AF_INET, 68, asked, lambda _: ("255.255.255.255", 67), transaction=slice(4, 8))[240:]
     found = {}
     while answer and answer[0] != 255:
         kind, length = answer[:2]
@@ -92,7 +94,9 @@ def by_dhcp6(device: Namespace, wanted: list[int]) -> dict[int, bytes]:
     asked = b"\x0b\0\0\x07" + b"".join(
         struct.pack("!HH", kind, len(value)) + value for kind, value in ((1, own), (6, codes))
     )
-    answer = ask(device, socket.AF_INET6, 546, asked, lambda index: ("ff02::1:2", 547, 0, index))[4:]
+    answer = ask(
+        device, socket.AF_INET6, 546, asked, lambda index: ("ff02::1:2", 547, 0, index), transaction=slice(1, 4)
+    )[4:]
     found = {}
     while answer:
         kind, length = struct.unpack_from("!HH", answer)
@@ -104,16 +108,25 @@ def resolved(device: Namespace, name: str, kind: int) -> bytes:
     """Return the data of the only record, or nothing when the name is known to have none (RFC 1035 §4)."""
     question = b"".join(bytes((len(part),)) + part.encode() for part in name.split(".")) + struct.pack("!xHH", kind, 1)
     asked = struct.pack("!6H", 7, 0x0100, 1, 0, 0, 0) + question
-    answer = ask(device, socket.AF_INET, 0, asked, lambda _: (STATION, 53))
+    answer = ask(device, socket.AF_INET, 0, asked, lambda _: (STATION, 53), transaction=slice(2))
     flags, _, records = struct.unpack_from("!3H", answer, 2)
     assert (flags & 15, records <= 1) == (0, True)
     return answer[len(asked) + 12 :] if records else b""
 
 
 def ask(
-    device: Namespace, family: socket.AddressFamily, port: int, asked: bytes, whom: Callable[[int], tuple[Any, ...]]
+    device: Namespace,
+    family: socket.AddressFamily,
+    port: int,
+    asked: bytes,
+    whom: Callable[[int], tuple[Any, ...]],
+    *,
+    transaction: slice,
 ) -> bytes:
-    """Ask by UDP until somebody answers; ``whom`` may need the interface's index."""
+    """Ask by UDP until somebody answers this; ``whom`` may need the interface's index.
+
+    An answer repeats the octets of the ``transaction``: a late one to what was asked before does not.
+    """
     with ExitStack() as open_:
         with device.inside():
             end = open_.enter_context(socket.socket(family, socket.SOCK_DGRAM))
@@ -124,8 +137,8 @@ def ask(
         end.settimeout(_TRY_S)
         for _ in range(_TRIES):
             end.sendto(asked, whom(index))
-            try:
-                return end.recv(2000)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                while (answer := end.recv(2000))[transaction] != asked[transaction]:
+                    pass
+                return answer
     raise AssertionError(f"nobody answers at {whom(index)}")

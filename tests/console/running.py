@@ -38,19 +38,23 @@ class Shell:
         assert "Traceback" not in ended.stderr
         return ended.stdout if status == 0 else ended.stdout + ended.stderr
 
+    def begin(self, *arguments: str, behind: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Begin a command that goes on until it is stopped; what it prints can be read."""
+        return subprocess.Popen(
+            [*behind, sys.executable, "-m", "qanat.console.main", *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
 
 class Serving:
     """A server in a process of its own, ready."""
 
     def __init__(self, shell: Shell, *arguments: str, behind: tuple[str, ...] = ()) -> None:
-        self.process = subprocess.Popen(
-            [*behind, sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0", *arguments],
-            cwd=shell.directory,
-            env=shell.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = shell.begin("serve", "--http", "127.0.0.1:0", *arguments, behind=behind)
         assert self.process.stdout
         self.ready_line = self.process.stdout.readline().strip()
         assert self.ready_line.startswith("ready http="), self.process.communicate()

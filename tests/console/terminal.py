@@ -51,11 +51,10 @@ class Terminal:
 def at_terminal(shell: Shell, *arguments: str, columns: int = 100, lines: int = 24) -> Iterator[Terminal]:
     screen, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    environment = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         ["setsid", "--ctty", sys.executable, "-m", "qanat.console.main", *arguments],
         cwd=shell.directory,
-        env={**environment, "TERM": "xterm-256color"},
+        env=_environment(shell, "xterm-256color"),
         stdin=inside,
         stdout=inside,
         stderr=inside,
@@ -75,13 +74,18 @@ def on_a_terminal(shell: Shell, *words: str, columns: int) -> list[str]:
     near, far = os.openpty()
     termios.tcsetwinsize(far, (24, columns))
     command = [sys.executable, "-m", "qanat.console.main", *words]
-    known = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
-    with subprocess.Popen(command, cwd=shell.directory, env=known | {"TERM": "xterm"}, stdout=far) as running:
+    with subprocess.Popen(command, cwd=shell.directory, env=_environment(shell, "xterm"), stdout=far) as running:
         os.close(far)
         written = b"".join(iter(partial(_read, near), b""))
     os.close(near)
     assert running.returncode == 0
     return re.sub(r"\x1b\[\d*m|\r", "", written.decode()).splitlines()
+
+
+def _environment(shell: Shell, terminal: str) -> dict[str, str]:
+    """Return what a command finds at this kind of terminal, which itself says how large it is."""
+    kept = {name: value for name, value in shell.environment.items() if name not in ("COLUMNS", "LINES")}
+    return kept | {"TERM": terminal}
 
 
 def _read(near: int) -> bytes:

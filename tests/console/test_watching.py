@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -56,14 +54,7 @@ def test_a_stop_does_not_wait_for_those_who_watch(shell: Shell, server: Serving)
 
 
 def test_programs_get_one_object_a_line_and_may_stop_reading(shell: Shell, server: Serving) -> None:
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "qanat.console.main", "sessions", "--watch", "--json"],
-        cwd=shell.directory,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    watching = shell.begin("sessions", "--watch", "--json")
     assert watching.stdout
     for _ in range(2):
         event = json.loads(watching.stdout.readline())
@@ -85,13 +76,7 @@ def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path
         with at_terminal(shell, "sessions", "--watch", "--limit", "1") as terminal:
             terminal.until("1 slower ones")
             assert terminal.interrupt() == 0
-        watching = subprocess.Popen(
-            [sys.executable, "-m", "qanat.console.main", "sessions", "--watch", "--limit", "1", "--json"],
-            cwd=shell.directory,
-            env=shell.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        watching = shell.begin("sessions", "--watch", "--limit", "1", "--json")
         assert watching.stdout
         event = json.loads(watching.stdout.readline())
         assert (event["live"], len(event["sessions"])) == (2, 1)
@@ -100,14 +85,7 @@ def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path
 
 
 def test_an_interrupt_while_writing_lines_is_no_failure(shell: Shell, server: Serving) -> None:
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "qanat.console.main", "sessions", "--watch"],
-        cwd=shell.directory,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    watching = shell.begin("sessions", "--watch")
     assert watching.stdout
     assert "0 live, 0 B/s, 0 B reserved" in watching.stdout.readline()
     watching.send_signal(signal.SIGINT)

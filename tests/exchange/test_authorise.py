@@ -207,13 +207,18 @@ def test_an_order_covers_what_is_asked_for_or_says_what_is_left(market: World) -
     assert isinstance(market.admit("bob", to="alice", octets=3_000), Admitted)
 
 
-def test_of_several_orders_the_one_that_is_not_used_up_says_why_it_does_not_serve(world: World) -> None:
+def offer_of_which_1400_are_left(world: World) -> None:
+    """Alice has more to give, but this order has less than a packet left."""
     world.buy("alice", 50_000)
     world.offer("alice", total=2_000)
     gateway = online(world, "bob", to="alice")
     gateway.pass_(600)
     gateway.finish()
     world.deliver()
+
+
+def test_of_several_orders_the_one_that_is_not_used_up_says_why_it_does_not_serve(world: World) -> None:
+    offer_of_which_1400_are_left(world)
     world.offer("alice", total=9_000)
     outcome = world.admit("bob", to="alice", octets=20_000)
     assert refused(outcome) is Refusal.ORDER_EXHAUSTED
@@ -222,12 +227,7 @@ def test_of_several_orders_the_one_that_is_not_used_up_says_why_it_does_not_serv
 
 
 def test_an_order_that_has_less_than_a_packet_left_gives_way_to_a_younger_one(world: World) -> None:
-    world.buy("alice", 50_000)
-    world.offer("alice", total=2_000)
-    gateway = online(world, "bob", to="alice")
-    gateway.pass_(600)
-    gateway.finish()
-    world.deliver()
+    offer_of_which_1400_are_left(world)
     outcome = world.admit("bob", to="alice")
     assert refused(outcome) is Refusal.ORDER_EXHAUSTED
     assert isinstance(outcome, Refused)

@@ -10,7 +10,7 @@ from typing import Final
 from qanat.charging.interrogation import Ask, Bound, Interrogation
 from qanat.charging.quota import Policy, next_size, threshold_of
 from qanat.charging.session import Grant, Quota, Session
-from qanat.ids import Owner, QuotaId
+from qanat.ids import Owner, QuotaId, SessionId
 from qanat.ledger import book
 from qanat.ledger.book import Account
 from qanat.ledger.work import Work
@@ -85,6 +85,11 @@ def _grant(
 def _quota_id(session: Session, request: Interrogation, ask: Ask) -> QuotaId:
     name = f"{session.id}.{request.number}" if ask.unit == "octets" else f"{session.id}.{request.number}.{ask.unit}"
     return QuotaId(name if ask.rating_group is None else f"{name}.{ask.rating_group}")
+
+
+def session_of(quota: str) -> SessionId:
+    """Return the session in which an agent's quota was granted. Agents ask for octets alone, whatever they are used for."""
+    return SessionId(quota.rpartition(".")[0])
 
 
 def _first_end(buckets: list[Account], bound: Instant | None) -> Instant | None:

@@ -14,8 +14,8 @@ from typing import Any, Final
 import click
 
 from qanat.errors import BadInput, Fault
+from qanat.store.address import file_at
 
-_SQLITE: Final = "sqlite:///"
 _DATA = click.option("--data", metavar="DIR", default="data", show_default=True, help="The server's data directory.")
 _DATABASE = click.option("--database", metavar="URL", help="sqlite:///PATH (default: DIR/qanat.db).")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -121,8 +121,9 @@ def _file(data: str, database: str | None, *, verb: str) -> Path:
     """Return the SQLite file that is meant. Raises BadInput for another kind of database, with its own tool's line."""
     if database is None:
         return Path(data) / "qanat.db"
-    if database.startswith(_SQLITE):
-        return Path(database.removeprefix(_SQLITE))
+    file = file_at(database)
+    if file is not None:
+        return file
     if database.startswith("postgres"):
         line = _OWN_TOOLS[verb].format(database)
         raise BadInput(f"PostgreSQL has its own tool for this: {line}", field="database")

@@ -92,6 +92,11 @@ def typed(parameter: str) -> bool:
 
 def refuse_pieces() -> None:
     """Refuse --limit and --after where a list comes whole, instead of passing them over."""
-    for name in ("limit", "after"):
-        if typed(name):
-            raise click.UsageError(f"the list of one subscriber always comes whole: leave --{name} out.")
+    refuse_typed("limit", "after", why="the list of one subscriber always comes whole")
+
+
+def refuse_typed(*parameters: str, why: str) -> None:
+    """Refuse options that mean nothing here, instead of passing them over. Raises UsageError for the first that was said."""
+    for parameter in parameters:
+        if typed(parameter):
+            raise click.UsageError(f"{why}: leave --{parameter.replace('_', '-')} out.")

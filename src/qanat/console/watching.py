@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, refuse_pieces, typed
+from qanat.console.parameters import AFTER, refuse_pieces, refuse_typed, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
 
 
@@ -57,7 +57,7 @@ def refusals(
 ) -> Json:
     """List what was refused in the last week, newest first."""
     if subscriber or mine:
-        _refuse_choice()
+        refuse_typed("limit", "reason", "by_reason", why="the refusals of one subscriber come whole")
         return _told(client.get(path_of(subscriber, "/refusals")))
     if by_reason:
         return _by_reason(client)
@@ -71,12 +71,6 @@ def refusals(
     if rows:
         say("`qanat why 'SESSION'` tells the whole of it, `--reason REASON` what was said.")
     return found
-
-
-def _refuse_choice() -> None:
-    for name in ("limit", "reason", "by_reason"):
-        if typed(name):
-            raise click.UsageError(f"the refusals of one subscriber come whole: leave --{name.replace('_', '-')} out.")
 
 
 def _told(found: Json) -> Json:

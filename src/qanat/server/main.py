@@ -31,7 +31,7 @@ from qanat.server.supervisor import Supervisor
 from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
 from qanat.server.web import drawing
-from qanat.store.sole import is_held, sole_server
+from qanat.store.sole import is_written_to, sole_server
 from qanat.store.store import open_store
 from qanat.system import SteadyClock, SystemClock, fresh_id, tune
 
@@ -89,7 +89,7 @@ async def serve(
         templates = asyncio.create_task(asyncio.to_thread(drawing.prepare, data / "pages"))
         database = settings.store.database or f"sqlite:///{data / 'qanat.db'}"
         stack.enter_context(sole_server(database))
-        if is_held(database):
+        if is_written_to(database):
             _log.warning("waiting for another program that writes to the database", database=database)
         store = await open_store(database, clock)
         stack.push_async_callback(store.close)

@@ -20,6 +20,7 @@ from qanat.charging.quota import Policy
 from qanat.errors import BadInput
 from qanat.registry.names import NAME
 from qanat.registry.operators import HOME
+from qanat.store.address import is_postgres
 from qanat.units import Millis, Octets
 
 
@@ -248,7 +249,7 @@ def _checked(settings: Settings) -> Settings:
     for setting, address in settings.addresses.items():
         host_port(address, field=setting)
     database = settings.store.database
-    if settings.workers > 1 and not database.startswith(("postgresql://", "postgres://")):
+    if settings.workers > 1 and not is_postgres(database):
         kind = "memory" if database == "memory:" else "a SQLite file"
         raise BadInput(
             f"{settings.workers} workers can't share {kind}: it has one writer. Serve with --workers 1, or from "

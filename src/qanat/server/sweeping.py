@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.charging import sweep as charging
+from qanat.charging.granting import session_of
 from qanat.charging.metering import JournalMark, forget_quotas, tell_counted
 from qanat.charging.session import Session, State
 from qanat.exchange import trades
@@ -19,7 +20,6 @@ from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.work import Work
 from qanat.registry.names import base_station_owner
-from qanat.server.http.translate import session_of
 
 
 def sweep(work: Work, owner: Owner) -> int:

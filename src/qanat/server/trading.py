@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from qanat.charging.granting import session_of
 from qanat.charging.quota import Policy
 from qanat.exchange.booking import receive
 from qanat.exchange.orders import SupplyOrder
@@ -18,7 +19,6 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.server import sweeping
 from qanat.server.http import translate_trades as translate
-from qanat.server.http.translate import session_of
 from qanat.store.store import Store
 from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 

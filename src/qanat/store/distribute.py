@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from qanat.errors import BadInput, Fault
+from qanat.store.address import is_postgres
 from qanat.store.postgres import PostgresLog
 from qanat.store.postgres_link import connect, named
 
@@ -34,7 +35,7 @@ class Layout:
 
 async def distribute(address: str, *, pieces: int) -> Layout:
     """Distribute the tables, with what is in them. Repeating does nothing. Raises BadInput, NoCitus, StoreFault."""
-    if not address.startswith(("postgresql://", "postgres://")):
+    if not is_postgres(address):
         raise BadInput(
             f"{address!r} is one file or one memory; only PostgreSQL with Citus can be distributed", field="database"
         )

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from qanat.errors import BadInput, StoreFault
 from qanat.ledger.audit import Verdict
+from qanat.store.address import file_at, is_postgres
 from qanat.store.audit import audit
 from qanat.store.backup import is_held
 from qanat.store.copying import Copied, Tell, copy
 from qanat.store.port import Log, Taken
 from qanat.store.store import open_log, open_store
 from qanat.system import SystemClock
-
-_SQLITE: Final = "sqlite:///"
-_POSTGRES: Final = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,25 +57,22 @@ def _check(source: str, target: str) -> None:
     for url, field in ((source, "from"), (target, "to")):
         if url == "memory:":
             raise BadInput("memory: forgets everything when the command ends: name a database that stays", field=field)
-    if source.startswith(_SQLITE) and not _file(source).is_file():
-        raise BadInput(f"there is no database at {_file(source)}", field="from")
+    file = file_at(source)
+    if file is not None and not file.is_file():
+        raise BadInput(f"there is no database at {file}", field="from")
 
 
 async def _refuse_served(source: str) -> None:
     """Raises BadInput if a server has the source open, be it idle: what it is asked to write would be missing."""
-    name, served = source, False
-    if source.startswith(_SQLITE):
-        name, served = str(_file(source)), await asyncio.to_thread(is_held, _file(source))
-    elif source.startswith(_POSTGRES):
+    name, served, file = source, False, file_at(source)
+    if file is not None:
+        name, served = str(file), await asyncio.to_thread(is_held, file)
+    elif is_postgres(source):
         from qanat.store.postgres_link import is_connected, named  # noqa: PLC0415 - only for PostgreSQL
 
         name, served = named(source), await is_connected(source)
     if served:
         raise BadInput(f"a server holds {name}: stop it first, or what it writes would be missing", field="from")
-
-
-def _file(url: str) -> Path:
-    return Path(url.removeprefix(_SQLITE))
 
 
 async def _audited(log: Log, url: str) -> Verdict:

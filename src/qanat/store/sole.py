@@ -11,11 +11,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
 
 from qanat.errors import BadInput, StoreFault
-
-_SQLITE: Final = "sqlite:///"
+from qanat.store.address import file_at
 
 
 @contextmanager
@@ -24,10 +22,11 @@ def sole_server(url: str) -> Iterator[None]:
 
     Raises BadInput if another server is there, StoreFault if nothing can be written beside the file.
     """
-    path = _file(url)
-    if path is None:
+    file = file_at(url)
+    if file is None:
         yield
         return
+    path = file.resolve()
     lock = _opened(path)
     try:
         try:
@@ -41,21 +40,19 @@ def sole_server(url: str) -> Iterator[None]:
         os.close(lock)
 
 
-def is_held(url: str) -> bool:
+def is_written_to(url: str) -> bool:
     """Tell whether another program, such as a shell of SQLite's, is writing to the file: who opens it waits for that."""
-    path = _file(url)
+    path = file_at(url)
     if path is None or not path.exists():
         return False
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)) as file:
+        with closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
+        ) as file:
             file.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
     return False
-
-
-def _file(url: str) -> Path | None:
-    return Path(url.removeprefix(_SQLITE)).resolve() if url.startswith(_SQLITE) else None
 
 
 def _opened(path: Path) -> int:

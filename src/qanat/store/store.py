@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import TypeVar, cast
 
 from qanat.clock import Clock
@@ -15,6 +14,7 @@ from qanat.errors import BadInput
 from qanat.ids import Owner
 from qanat.ledger.audit import Verdict
 from qanat.ledger.work import Record, Work, kind_name
+from qanat.store.address import file_at, is_postgres
 from qanat.store.audit import audit
 from qanat.store.batch import Waiter
 from qanat.store.lane import Figures, Lane
@@ -146,9 +146,10 @@ async def open_log(url: str) -> Log:
     """Open a database without a store over it. Raises as ``open_store`` does."""
     if url == "memory:":
         return MemoryLog()
-    if url.startswith("sqlite:///"):
-        return SqliteLog(Path(url.removeprefix("sqlite:///")))
-    if url.startswith(("postgresql://", "postgres://")):
+    file = file_at(url)
+    if file is not None:
+        return SqliteLog(file)
+    if is_postgres(url):
         from qanat.store.citus import open_postgres  # noqa: PLC0415 - PostgreSQL's libraries cost a start 50 ms
 
         return await open_postgres(url)

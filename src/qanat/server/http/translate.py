@@ -12,6 +12,7 @@ from zlib import crc32
 import msgspec
 
 from qanat.charging.credit_control import interrogate, report
+from qanat.charging.granting import session_of
 from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.metering import ingest
 from qanat.charging.quota import Policy
@@ -70,11 +71,6 @@ def refusal_body(refused: Refused) -> agent.RefusalBody:
         cure_zh=refused.cure_zh,
         facts=dict(refused.facts),
     )
-
-
-def session_of(quota: str) -> SessionId:
-    """Return the session that a quota was granted in: its id begins with the session's."""
-    return SessionId(quota.rpartition(".")[0])
 
 
 def _count_rows(work: Work, owner: Owner, message: agent.UsageReport) -> int | Refused:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace as with_changes
 
 from qanat.charging.credit_control import interrogate, report
+from qanat.charging.granting import session_of
 from qanat.charging.interrogation import Ask, Bound, Interrogation, Use
 from qanat.charging.metering import Ingested, ingest
 from qanat.charging.quota import Policy
@@ -39,7 +40,7 @@ from qanat.registry.base_stations import base_station_or_refused
 from qanat.registry.names import base_station_owner, subscriber_owner, terminal_owner
 from qanat.registry.refused import remember
 from qanat.registry.terminals import Terminal
-from qanat.server.http.translate import quota_of, refusal_body, refusal_of, session_of
+from qanat.server.http.translate import quota_of, refusal_body, refusal_of
 from qanat.units import MINUTE, Millis, Octets, later
 from qanat.wire import agent
 from qanat.wire import base_station as wire

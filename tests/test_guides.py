@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.console.running import Shell, serving
+from tests.patience import PATIENCE_S
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDES = [DOCS / "quickstart.md", DOCS / "guides/cloud-sim-maker.md", DOCS / "guides/community-wifi.md"]
@@ -65,7 +66,7 @@ def run(shell: Shell, commands: list[str]) -> list[tuple[str, int]]:
         env=shell.environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
         check=True,
     )
     parts = re.split(rf"{_MARK} (\d+)\n", done.stdout)

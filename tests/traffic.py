@@ -11,9 +11,9 @@ from threading import Event, Thread
 from typing import Final
 
 from tests.namespaces import Namespace
+from tests.patience import PATIENCE_S
 
 _CHUNK: Final = bytes(64 * 1024)
-_PATIENCE_S: Final = 15
 
 
 @contextmanager
@@ -39,11 +39,11 @@ def connected(
     with server.inside():
         listener = socket.create_server((address, port), family=family)
     with listener:
-        listener.settimeout(_PATIENCE_S)
+        listener.settimeout(PATIENCE_S)
         with client.inside():
-            near = socket.create_connection(listener.getsockname()[:2], timeout=_PATIENCE_S)
+            near = socket.create_connection(listener.getsockname()[:2], timeout=PATIENCE_S)
         far, _ = listener.accept()
-    far.settimeout(_PATIENCE_S)
+    far.settimeout(PATIENCE_S)
     with near, far:
         yield near, far
 
@@ -93,9 +93,9 @@ def receive(end: socket.socket, octets: int) -> None:
 
 def until(condition: Callable[[], bool]) -> None:
     """Look again and again until it is so; for what the kernel gives no event for."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {_PATIENCE_S} s"
+        assert time.monotonic() < deadline, f"not so within {PATIENCE_S} s"
         os.sched_yield()
 
 

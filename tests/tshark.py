@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from tests.patience import PATIENCE_S
+
 _WRONG: Final = "diameter && (_ws.malformed || _ws.expert.severity >= error || diameter.avp.unknown)"
 
 
@@ -22,7 +24,9 @@ def capture(path: Path, messages: list[bytes]) -> None:
 
 
 def tshark(path: Path, *arguments: str) -> list[str]:
-    done = subprocess.run(["tshark", "-r", path, *arguments], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        ["tshark", "-r", path, *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     return done.stdout.splitlines()
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.namespaces import Namespace
+from tests.patience import PATIENCE_S
 
 SOURCE = Path(__file__).parents[2] / "src"
-PATIENCE_S = 20.0
 
 
 class Agent:

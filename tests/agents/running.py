@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.agents.conftest import World
-from tests.agents.processes import PATIENCE_S, SOURCE, Agent
+from tests.agents.processes import SOURCE, Agent
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, receive
 
 SERVER = "10.9.0.1"

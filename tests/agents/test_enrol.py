@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from tests.agents.scripted import Said, scripted
+from tests.patience import PATIENCE_S
 from tests.server.live import Live, live_server
 
 from qanat.agents.base_station.enrol import enrol as enrol_station
@@ -188,7 +189,7 @@ def command(state: Path, *words: str, **environment: str) -> subprocess.Complete
         env={**os.environ, "PYTHONPATH": "src", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.signing import VerifyKey
 from tests.agents.conftest import World
 from tests.agents.scripted import CONFIRMED, PORTAL, Said, Scripted, refused, scripted
+from tests.patience import PATIENCE_S
 
 from qanat.agents.channel import FAILURES, connect, converse, read_server
 from qanat.agents.corrected_clock import TOLERANCE_MS, CorrectedClock
@@ -242,7 +243,7 @@ def test_where_binding_to_an_interface_is_not_permitted_its_address_is_the_sourc
         command = [sys.executable, "-c", WITHOUT_BINDING, server.url, "wwan0", "lan0"]
         with world.terminal.inside():
             done = subprocess.run(
-                command, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=False, timeout=30
+                command, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=False, timeout=PATIENCE_S
             )
     assert done.returncode == 0, done.stderr
     assert server.callers == ["10.7.0.1", "10.8.0.1"]

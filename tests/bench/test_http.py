@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.console.running import Shell, serving
+from tests.patience import PATIENCE_S
 from tests.traffic import until
 
 
@@ -35,7 +36,7 @@ def test_a_server_killed_by_hand_is_started_again_and_has_every_acknowledged_oct
     assert begun
     until_it_reports(shell.directory / "kept")
     os.kill(int(begun[1]), signal.SIGKILL)
-    out, err = bench.communicate(timeout=60)
+    out, err = bench.communicate(timeout=PATIENCE_S)
     figures, told = json.loads(out), re.search(r"acknowledged ([\d,]+) octets", err)
     assert (bench.returncode, figures["conserved"]) == (0, True), err
     assert figures["server_cpu_us_per_request"] > 0

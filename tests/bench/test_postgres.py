@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 
+from tests.patience import PATIENCE_S
+
 from qanat.bench.postgres import OwnPostgres
 
 _LONG = "SELECT count(*) FROM generate_series(1, 10000) a, generate_series(1, 20000) b"
@@ -19,7 +21,7 @@ def test_when_it_was_killed_not_even_what_was_under_way_is_answered_and_it_can_b
         while own.ask(_UNDER_WAY) == "0":
             assert asking.poll() is None
         own.kill()
-        said, _ = asking.communicate(timeout=60)
+        said, _ = asking.communicate(timeout=PATIENCE_S)
         assert "server closed the connection unexpectedly" in said
         own.start()
         assert own.ask("SELECT 1") == "1"

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.console.running import Shell
+from tests.patience import PATIENCE_S
 
 
 class Terminal:
@@ -38,7 +39,7 @@ class Terminal:
         os.write(self._screen, b"\x03")
         while shown := self._read():
             self.seen += shown
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
     def _read(self) -> str:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.console.running import Shell, serving
+from tests.patience import PATIENCE_S
 
 
 def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) -> None:
@@ -51,7 +52,7 @@ def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -
             f"Content-Length: {len(body)}",
         )
         head = "\r\n".join(lines) + "\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=10) as peer:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as peer:
             peer.sendall(head.encode() + body[:5])
             while "requests_in_flight 2.0" not in httpx2.get(server.url + "/metrics", trust_env=False).text:
                 pass
@@ -59,7 +60,7 @@ def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -
             peer.sendall(body[5:])
             answer = peer.recv(4096)
         assert answer.startswith(b"HTTP/1.1 201"), answer
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_the_token_file_is_readable_by_its_owner_only(shell: Shell) -> None:
@@ -77,7 +78,9 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
         password = kept.read_text().strip()
         assert kept.stat().st_mode & 0o777 == 0o600
         body = {"name": "admin", "password": password}
-        assert httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False, timeout=60).status_code == 201
+        assert (
+            httpx2.post(f"{server.url}/v1/sign-in", json=body, trust_env=False, timeout=PATIENCE_S).status_code == 201
+        )
         said = server.stop()[2]
     assert password not in said
     assert said.count("admin.password") == 1
@@ -95,7 +98,7 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
     assert b"has the password" in os.read(screen, 65536)
     assert not (shell.directory / "at-a-terminal" / "admin.password").exists()
     told.terminate()
-    assert told.wait(30) == 0
+    assert told.wait(PATIENCE_S) == 0
     os.close(screen)
 
 
@@ -115,7 +118,7 @@ def test_a_log_that_finds_no_room_is_lost_and_serving_goes_on(shell: Shell) -> N
     shell.qanat("subscriber", "create", "alice")
     assert "alice" in shell.qanat("subscriber", "list")
     server.terminate()
-    server.communicate(timeout=60)
+    server.communicate(timeout=PATIENCE_S)
     assert (shell.directory / "data" / "admin.password").exists()
     assert not (shell.directory / "data" / "qanat.db-wal").exists(), "it stopped in order"
 
@@ -186,7 +189,7 @@ def test_a_database_that_can_only_be_read_is_told_at_the_start(shell: Shell) -> 
             env=shell.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert (ended.returncode, ended.stdout) == (1, "")

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from tests.console.running import Shell
+from tests.patience import PATIENCE_S
 
 _FULL = "No space left on device"
 _CLOSED = "Bad file descriptor"
@@ -22,7 +23,7 @@ def _with(shell: Shell, streams: str, *words: str) -> subprocess.CompletedProces
         env=shell.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -89,7 +90,7 @@ def test_without_a_terminal_a_password_is_a_line_of_what_is_piped_in(shell: Shel
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert ended.returncode == status, ended.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
+from tests.patience import PATIENCE_S
 from tests.server.live import live_server
 from tests.server.online import enrolled, go_online
 
@@ -62,7 +63,7 @@ def test_programs_get_one_object_a_line_and_may_stop_reading(shell: Shell, serve
     watching.stdout.close()
     assert watching.stderr
     assert watching.stderr.read() == ""
-    assert watching.wait(20) == 0
+    assert watching.wait(PATIENCE_S) == 0
 
 
 def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_no_more_sessions_are_watched_than_were_asked_for(shell: Shell, tmp_path
         event = json.loads(watching.stdout.readline())
         assert (event["live"], len(event["sessions"])) == (2, 1)
         watching.stdout.close()
-        assert watching.wait(20) == 0
+        assert watching.wait(PATIENCE_S) == 0
 
 
 def test_an_interrupt_while_writing_lines_is_no_failure(shell: Shell, server: Serving) -> None:
@@ -89,7 +90,7 @@ def test_an_interrupt_while_writing_lines_is_no_failure(shell: Shell, server: Se
     assert watching.stdout
     assert "0 live, 0 B/s, 0 B reserved" in watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
-    _, said = watching.communicate(timeout=20)
+    _, said = watching.communicate(timeout=PATIENCE_S)
     assert (watching.returncode, said) == (0, "")
 
 

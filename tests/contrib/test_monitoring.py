@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.namespaces import can_make_namespaces
+from tests.patience import PATIENCE_S
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 UNIT = CONTRIB / "systemd" / "qanat-server.service"
@@ -93,7 +94,9 @@ def test_no_two_panels_share_an_id_or_a_place() -> None:
 def promtool(*words: str | Path) -> str:
     if shutil.which("promtool") is None:
         pytest.skip("needs promtool (Debian: prometheus)")
-    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["promtool", *map(str, words)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

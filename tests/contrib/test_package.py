@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "contrib/systemd").glob("*.service"))
@@ -89,7 +90,7 @@ def test_the_server_starts_from_the_package_alone(installed: Path, tmp_path: Pat
     assert ready, server.communicate()
     assert httpx2.get(f"http://{ready[1]}/readyz", trust_env=False).text == "ready\n"
     server.send_signal(signal.SIGTERM)
-    assert server.wait(30) == 0
+    assert server.wait(PATIENCE_S) == 0
 
 
 def test_nothing_of_the_tests_or_tools_is_in_the_package(installed: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_unit_starts_a_command_that_there_is_and_has_little_left_to_it(unit: P
     here = tmp_path / unit.name
     for question in (("verify", "--man=no"), ("security", "--offline=yes", "--threshold=25")):
         done = subprocess.run(
-            ["systemd-analyze", *question, here], capture_output=True, text=True, timeout=60, check=False
+            ["systemd-analyze", *question, here], capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert unit.name not in done.stderr, done.stderr

@@ -24,7 +24,6 @@ from qanat.lab.topology import ACCESS, UPLINK, Lab
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 
-_SOON_S = 20
 LOOKED = {look.name: look for look in LOOKS}
 
 
@@ -176,7 +175,7 @@ class Story:
         return visitor
 
     def soon(self, happens: Callable[[], bool], what: str) -> None:
-        until(happens, what, within_s=_SOON_S)
+        until(happens, what)
 
 
 def _left(person: Visitor) -> int:

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 from tests.lab.place import any_place, environment, processes_that_know, run_inside
+from tests.patience import PATIENCE_S
 
 from qanat.console.lab import lab as command
 from qanat.lab import private, standing
@@ -46,7 +47,7 @@ def served_by(stands: Standing) -> dict[str, str]:
 
 def signed_in(stands: Standing) -> list[str]:
     """Sign in at the console from outside the lab, with each of its sign-ins; return their roles."""
-    with httpx2.Client(base_url=stands.console, trust_env=False, timeout=10) as http:
+    with httpx2.Client(base_url=stands.console, trust_env=False, timeout=PATIENCE_S) as http:
         assert "Qanat" in http.get("/sign-in", headers={"accept": "text/html"}).text
         answers = [
             http.post("/v1/sign-in", json={"name": name, "password": password}).json()
@@ -66,7 +67,7 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
         assert sorted(signed_in(stands)) == ["operator", "subscriber"]
         assert served_by(stands) == {"place": "Market square", "operator": "north"}
         visitor = subprocess.Popen(stands.command("terminal", "sleep", "600"))
-        until(lambda: processes_that_know("sleep 600"), "the visitor is in", within_s=10)
+        until(lambda: processes_that_know("sleep 600"), "the visitor is in", within_s=PATIENCE_S)
         assert standing.down(tmp_path)
         assert visitor.wait() != 0
         assert standing.find(tmp_path) is None
@@ -78,7 +79,7 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
 def test_a_killed_keeper_takes_its_lab_and_its_programs_along(user_namespace: Place, tmp_path: Path) -> None:
     stands = standing.up(tmp_path, user_namespace)
     os.kill(stands.keeper, signal.SIGKILL)
-    assert until(lambda: not processes_that_know(str(tmp_path)), "its programs are gone", within_s=10)
+    assert until(lambda: not processes_that_know(str(tmp_path)), "its programs are gone", within_s=PATIENCE_S)
     assert standing.find(tmp_path) is None
 
 
@@ -101,7 +102,7 @@ def test_whoever_interrupts_a_lab_that_comes_up_is_left_with_none(user_namespace
     words = "import pathlib, qanat.lab.standing as standing"
     script = f"{words}; standing.up(pathlib.Path({str(tmp_path)!r}), standing.Place.USER)"
     begun = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    until((tmp_path / "internet.log").exists, "the lab is coming up", within_s=60)
+    until((tmp_path / "internet.log").exists, "the lab is coming up", within_s=PATIENCE_S)
     begun.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in begun.communicate()[1]
     assert processes_that_know(str(tmp_path)) == []

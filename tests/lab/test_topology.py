@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.lab.place import any_place, run_inside
 
 from qanat.lab import private
 from qanat.lab.topology import INTERNET, SERVER, WIRES, Lab
+from qanat.lab.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.namespaces
 
@@ -26,6 +28,7 @@ def test_both_ways_lead_to_the_server_and_nothing_but_our_traffic_is_on_the_wire
         "after coming back": "cell0",
         "packets": [0] * 2 * len(WIRES),
         "left behind": "",
+        "a sender outlasts the lab's patience": True,
     }
 
 
@@ -48,6 +51,7 @@ def look() -> dict[str, object]:
         for found in shown(lab, wire.outer, "-s", "link", "show", wire.outer_interface)
         for direction in ("rx", "tx")
     ]
+    ways["a sender outlasts the lab's patience"] = tries_for_s(lab) > PATIENCE_S
     lab.clear()
     ways["left behind"] = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     return ways
@@ -55,6 +59,18 @@ def look() -> dict[str, object]:
 
 def way(lab: Lab, host: str, *more: str) -> dict[str, Any]:
     return shown(lab, "terminal", "route", "get", host, *more)[0]
+
+
+def tries_for_s(lab: Lab) -> int:
+    """How long a sender in there repeats what is not acknowledged, at least (ip-sysctl, tcp_retries2)."""
+    with lab["internet"].inside():
+        retries, longest_ms = (_setting(name) for name in ("tcp_retries2", "tcp_rto_max_ms"))
+    return (retries or 0) * (longest_ms or 120_000) // 1000
+
+
+def _setting(name: str) -> int | None:
+    path = Path("/proc/sys/net/ipv4", name)
+    return int(path.read_text()) if path.exists() else None
 
 
 def shown(lab: Lab, host: str, *words: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import httpx2
 import msgspec
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.patience import PATIENCE_S
 
 from qanat.clock import ManualClock
 from qanat.server.first_start import prepare
@@ -38,7 +39,7 @@ class Live:
         """Where Diameter is listened for."""
         self.clock = clock
         self.token = token
-        self.http = httpx2.Client(base_url=url, trust_env=False, verify=False, timeout=10)
+        self.http = httpx2.Client(base_url=url, trust_env=False, verify=False, timeout=PATIENCE_S)
 
     def get(self, path: str, *, token: str | None = None, params: dict[str, str] | None = None) -> httpx2.Response:
         return self.http.get(path, headers=self._as(token), params=params)

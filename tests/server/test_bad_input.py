@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.patience import PATIENCE_S
 from tests.server.live import Device, Live, interrogation, live_server
 
 from qanat.server.settings import Settings
@@ -135,7 +136,7 @@ def test_a_truncated_message_of_an_agent_is_not_json(live: Live) -> None:
 
 def test_a_body_of_100_mb_is_refused_before_it_is_read(live: Live) -> None:
     host, _, port = live.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as peer:
         peer.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 104857600\r\n\r\n")
         answer = b"".join(iter(lambda: peer.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -144,7 +145,7 @@ def test_a_body_of_100_mb_is_refused_before_it_is_read(live: Live) -> None:
 
 def test_a_body_without_a_length_is_refused_at_the_limit(live: Live) -> None:
     host, _, port = live.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as peer:
         peer.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nTransfer-Encoding: chunked\r\n\r\n")
         peer.sendall(b"200000\r\n" + b"x" * 0x200000)
         assert peer.recv(4096).startswith(b"HTTP/1.1 413 ")
@@ -154,7 +155,7 @@ def test_more_requests_than_fit_are_asked_to_come_back(tmp_path: Any) -> None:
     settings = msgspec.convert({"http": {"listen": "127.0.0.1:0", "at_once": 1}}, Settings)
     with live_server(tmp_path, settings) as live:
         host, _, port = live.url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as slow:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
             slow.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 10\r\n\r\n{")
             _until(lambda: "qanat_http_requests_in_flight 2.0" in live.get("/metrics").text)
             answer = live.get("/v1/plans")

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.server.live import Live, live_server, settings_for
 
 from qanat.server.http.heads import HEAD_MAX
@@ -23,7 +24,7 @@ def peer(tmp_path: Path) -> Iterator[socket.socket]:
 
 def stranger(live: Live) -> closing[socket.socket]:
     host, _, port = live.url.removeprefix("http://").partition(":")
-    return closing(socket.create_connection((host, int(port)), timeout=10))
+    return closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
 
 
 def flood(peer: socket.socket, octets: bytes) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.server.live import Live
 from tests.server.online import enrolled, go_online
 from tests.server.test_exchange import market
@@ -91,7 +92,7 @@ def test_more_watchers_than_fit_are_told_to_come_back(live: Live) -> None:
     asked = f"GET /v1/pulse/stream HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {live.token}\r\n\r\n"
     with ExitStack() as stack:
         for _ in range(WATCHERS):
-            watcher = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            watcher = stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
             watcher.sendall(asked.encode())
             said = b""
             while b"event: pulse" not in said:

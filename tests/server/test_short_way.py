@@ -11,6 +11,7 @@ from pathlib import Path
 import httptools
 import msgspec
 import pytest
+from tests.patience import PATIENCE_S
 from tests.server.live import Device, Live, interrogation, live_server, settings_for
 from tests.server.online import enrolled
 
@@ -28,7 +29,7 @@ def device(live: Live) -> Device:
 @pytest.fixture
 def peer(live: Live) -> Iterator[socket.socket]:
     host, _, port = live.url.removeprefix("http://").partition(":")
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as connected:
+    with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as connected:
         yield connected
 
 
@@ -226,7 +227,7 @@ def test_a_request_behind_another_that_never_becomes_whole_is_told_so(tmp_path: 
         device = enrolled(live, "alice")
         assert device.send("POST", USAGE, {"journal": "j", "floor": 0, "rows": []}).status_code == 200
         host, _, port = live.url.removeprefix("http://").partition(":")
-        with closing(socket.create_connection((host, int(port)), timeout=10)) as slow:
+        with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as slow:
             slow.sendall(request(device, report(1)) + request(device, report(2))[:-1])
             assert [answer(slow)[0].status for _ in range(2)] == [200, 408]
 
@@ -236,7 +237,7 @@ def test_a_crowd_is_asked_to_come_back_on_the_short_way_too(tmp_path: Path) -> N
         device = enrolled(live, "alice")
         assert device.send("POST", USAGE, {"journal": "j", "floor": 0, "rows": []}).status_code == 200
         host, _, port = live.url.removeprefix("http://").partition(":")
-        with closing(socket.create_connection((host, int(port)), timeout=10)) as slow:
+        with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as slow:
             slow.sendall(b"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: 10\r\n\r\n{")
             while "qanat_http_requests_in_flight 2.0" not in live.get("/metrics").text:
                 pass

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.console.running import Serving, Shell, serving
+from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import Gateway, accepted, funded
 from tests.server.live import Device, Live, interrogation
 
@@ -54,7 +55,9 @@ def live(server: Serving, shell: Shell) -> Iterator[Live]:
     clock = SystemClock()
     gy = server.ready_line.partition("gy=")[2]
     everywhere = Live(url=server.url, token=token(shell), clock=clock, gy=gy)  # type: ignore[arg-type]
-    everywhere.http = httpx2.Client(base_url=server.url, trust_env=False, timeout=10, headers={"connection": "close"})
+    everywhere.http = httpx2.Client(
+        base_url=server.url, trust_env=False, timeout=PATIENCE_S, headers={"connection": "close"}
+    )
     yield everywhere
     everywhere.http.close()
 
@@ -191,7 +194,7 @@ def test_sigterm_finishes_what_is_under_way_at_every_worker_and_frees_the_port(s
     with serving(shell, "--data", "stopped", "--database", database, "--workers", "3") as server:
         host, _, port = server.url.removeprefix("http://").partition(":")
         body = b'{"name": "%s", "password": "correct horse"}'
-        peers = [socket.create_connection((host, int(port)), timeout=10) for _ in range(MANY)]
+        peers = [socket.create_connection((host, int(port)), timeout=PATIENCE_S) for _ in range(MANY)]
         for n, peer in enumerate(peers):
             said = body % f"under-way-{n}".encode()
             head = f"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: {len(said)}\r\n"
@@ -202,7 +205,7 @@ def test_sigterm_finishes_what_is_under_way_at_every_worker_and_frees_the_port(s
         for n, peer in enumerate(peers):
             peer.sendall((body % f"under-way-{n}".encode())[5:])
         assert {peer.recv(4096)[:12] for peer in peers} == {b"HTTP/1.1 201"}
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE_S) == 0
         with socket.create_server((host, int(port))):
             pass
 
@@ -284,7 +287,7 @@ def test_a_server_stops_and_says_why_when_one_of_a_later_version_takes_the_datab
     database = postgres.create(f"taken-over-by-{count}")
     with serving(shell, "--data", f"old{count}", "--database", database, "--workers", count) as server:
         postgres.ask("UPDATE alembic_version SET version_num = '9999'", f"taken-over-by-{count}")
-        _, said = server.process.communicate(timeout=30)
+        _, said = server.process.communicate(timeout=PATIENCE_S)
     assert server.process.returncode == 1
     assert "is of a later version of Qanat (its schema is 9999" in said
     assert "Traceback" not in said

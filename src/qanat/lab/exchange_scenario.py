@@ -26,7 +26,6 @@ OPERATORS: Final = {"north": "02", "south": "03"}
 PEOPLE: Final = {"alice": "north", "carol": "north", "bob": "south", "dora": "south"}
 PLAN: Final = "city"
 WRONG_PASSCODE: Final = "AAAA-AAAA-AAAA"
-_SOON_S: Final = 20
 
 
 class ExchangeScenario:
@@ -123,11 +122,7 @@ class ExchangeScenario:
         self._base_station().kill()
         at_death = self._exchange.passed()
         dropped = self._exchange.refused_on_the_way_down()
-        until(
-            lambda: self._exchange.refused_on_the_way_down() > dropped,
-            "the gate shuts at its last grant",
-            within_s=_SOON_S,
-        )
+        until(lambda: self._exchange.refused_on_the_way_down() > dropped, "the gate shuts at its last grant")
         alone = self._exchange.passed() - at_death
         self._say(f"Dead after {size(at_death)}; the kernel let {size(alone)} more pass, as granted, and shut.")
         agent = self._exchange.start_base_station()
@@ -158,7 +153,7 @@ class ExchangeScenario:
         self._say(f"dora is online in her browser for {session['price_per_gb'] / 100:.2f} {session['currency']} a GB.")
         self._say(f"Downloaded page.html: {size(self._download(LAPTOP, 'page.html').finish())}.")
         photo = self._download(LAPTOP, "photo.jpg")
-        refusal = until(self._refusal_of_laptop, "the order is used up", within_s=_SOON_S)
+        refusal = until(self._refusal_of_laptop, "the order is used up")
         photo.abandon()
         ended = self._exchange.ended(self._trade)
         self._say(f"Then ({refusal['reason']}): {refusal['sentence']} {refusal['cure']}")

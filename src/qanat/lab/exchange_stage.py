@@ -25,7 +25,6 @@ from qanat.units import Octets
 
 GUEST, LAPTOP, PHONE, BASE_STATION = "guest", "laptop", "phone", "base-station"
 PORTAL_URL: Final = f"http://{PORTAL}:8910"
-_SOON_S: Final = 20
 
 
 class ExchangeStage:
@@ -115,13 +114,13 @@ class ExchangeStage:
 
     def ended(self, trade: str) -> Json:
         """Wait until base station and server have ended a trade, and return it as the server has it."""
-        until(lambda: self._last_count(trade), f"the base station has counted {trade} to its end", within_s=_SOON_S)
+        until(lambda: self._last_count(trade), f"the base station has counted {trade} to its end")
 
         def is_over() -> Json | None:
             found = self.trade(trade)
             return found if found["state"] == "ended" else None
 
-        return until(is_over, f"the server has ended {trade}", within_s=_SOON_S)
+        return until(is_over, f"the server has ended {trade}")
 
     def counts(self, who: str, trade: str) -> TradeCounts:
         """What all meters said about a trade that is over."""
@@ -156,15 +155,13 @@ class ExchangeStage:
 
 
 def _terminal_count(terminal: Program) -> UpDown:
-    offline = until(lambda: terminal.events("offline"), "the terminal has counted to the end", within_s=_SOON_S)[-1]
+    offline = until(lambda: terminal.events("offline"), "the terminal has counted to the end")[-1]
     return UpDown(Octets(offline["up"]), Octets(offline["down"]))
 
 
 def _agreed(terminal: Program) -> bool:
     compared: list[dict[str, Any]] = until(
-        lambda: terminal.events("counts compared"),
-        "the server has held the counts against each other",
-        within_s=_SOON_S,
+        lambda: terminal.events("counts compared"), "the server has held the counts against each other"
     )
     if compared[-1]["agrees"] == "not yet":
         raise LabFault("the server has not held the terminal's count against the base station's")

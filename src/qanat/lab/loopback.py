@@ -54,7 +54,7 @@ class Loopback:
         self._before = self._stage.kernel()
         agent = self._stage.start_agent()
         self._screen.say(sentence(agent.events("terminal agent started")[-1]["gate"]))
-        until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
+        until(lambda: agent.events("quota granted"), "a quota is granted")
         for file in ("page.html", "song.ogg"):
             self._screen.say(f"Downloaded {file}: {size(self._stage.download(file).finish())}.")
         self._screen.say(

@@ -45,7 +45,7 @@ def complaint(place: Place) -> str:
     """Try to make a host there, and return what the system said against it: nothing if it can be made."""
     try:
         command = [*_UNSHARE[place], "sh", "-c", _TRIAL]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return done.stderr.strip() or f"status {done.returncode}" if done.returncode else ""

@@ -48,9 +48,9 @@ class Program:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_for(self, text: str, *, within_s: float = 15) -> str:
+    def wait_for(self, text: str) -> str:
         """Return the first line of this run that holds the text. Raises TooLate, and LabFault when it ended instead."""
-        return until(lambda: self._find(text), f"{self.name} says {text!r}", within_s=within_s)
+        return until(lambda: self._find(text), f"{self.name} says {text!r}")
 
     def lines(self) -> Iterator[str]:
         """Yield what this run has written so far, whole lines only."""

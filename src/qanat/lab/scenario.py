@@ -87,7 +87,7 @@ class Scenario:
         self._kernel_before = self._stage.kernel()
         agent = self._stage.start_agent()
         self._say(sentence(agent.events("terminal agent started")[-1]["gate"]))
-        until(lambda: agent.events("quota granted"), "a quota is granted", within_s=20)
+        until(lambda: agent.events("quota granted"), "a quota is granted")
         for file in ("page.html", "song.ogg"):
             octets = self._download(file).finish()
             self._say(f"Downloaded {file}: {size(octets)}.")
@@ -97,7 +97,7 @@ class Scenario:
     def switch_network(self) -> None:
         agent = self._agent()
         self._lab.leave(CELL)
-        until(lambda: self._stage.balance()["reserved"] == 0, "nothing is reserved any more", within_s=20)
+        until(lambda: self._stage.balance()["reserved"] == 0, "nothing is reserved any more")
         returned = agent.events("quota returned")
         left = sum(event["returned"] for event in returned)
         passed = self._stage.gate().passed.total
@@ -115,7 +115,7 @@ class Scenario:
         at_death = self._stage.gate().passed.total
         self._say(f"The agent died after {size(at_death)}; the gate stays in the kernel.")
         dropped = self._stage.gate().refused.total
-        until(lambda: self._stage.gate().refused.total > dropped, "the gate shuts at its ceiling", within_s=20)
+        until(lambda: self._stage.gate().refused.total > dropped, "the gate shuts at its ceiling")
         alone = self._stage.gate().passed.total - at_death
         self._say(f"Alone it let {size(alone)} more pass, up to what the journal had allowed, and shut.")
         agent = self._stage.start_agent()
@@ -132,14 +132,14 @@ class Scenario:
         self._say(f"No channel works: {size(unreported)} wait in the usage journal, unknown to the server.")
         reports = len(agent.events("usage reported"))
         self._lab.mend(WIFI)
-        late = until(lambda: agent.events("usage reported")[reports:], "the late report arrives", within_s=20)
+        late = until(lambda: agent.events("usage reported")[reports:], "the late report arrives")
         self._say_booked(f"{WIFI} is back, and the report came late over {late[0]['channel']}")
         self._with_a_new_quota(self._lab.mend)
 
     def use_up(self) -> None:
         agent = self._agent()
         self._film = self._download("film.mp4")
-        refusal = until(lambda: agent.events("refused"), "the agent is refused", within_s=40)[-1]
+        refusal = until(lambda: agent.events("refused"), "the agent is refused")[-1]
         balance = self._booked()
         stood = self._film.received
         self._say(f"Refused ({refusal['reason']}): {refusal['sentence']}")
@@ -183,9 +183,9 @@ class Scenario:
         song.reach(3_000_000)
         self._lab.cut(WIFI)
         self._lab.cut(CELL)
-        until(lambda: agent.events("server not reached")[failures:], "the agent finds no channel", within_s=20)
+        until(lambda: agent.events("server not reached")[failures:], "the agent finds no channel")
         song.abandon()
-        until(self._journal_and_server_agree, "the journal holds just what the server lacks", within_s=20)
+        until(self._journal_and_server_agree, "the journal holds just what the server lacks")
         return Notebook(self._stage.journal()).unreported
 
     def _journal_and_server_agree(self) -> bool:
@@ -237,7 +237,7 @@ class Scenario:
         agent = self._agent()
         before = len(agent.events("quota granted"))
         bring_back(CELL)
-        until(lambda: len(agent.events("quota granted")) > before, "a quota is granted", within_s=20)
+        until(lambda: len(agent.events("quota granted")) > before, "a quota is granted")
 
 
 def counts_of(stage: Stage, *, kernel: UpDown, gate: Reading | None, bought: int) -> Counts:

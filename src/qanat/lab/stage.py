@@ -30,7 +30,7 @@ from qanat.lab.namespaces import Host, LabFault, run
 from qanat.lab.programs import PYTHON, QANAT, Program
 from qanat.lab.topology import INTERNET, SERVER, Lab
 from qanat.lab.traffic import Download, upload
-from qanat.lab.waiting import until
+from qanat.lab.waiting import PATIENCE_S, until
 from qanat.server.first_start import ADMINISTRATOR, SIGN_IN_FILE
 from qanat.units import Octets
 
@@ -197,7 +197,7 @@ class Stage:
             before, gate = self.kernel(), self.gate()
             return (before, gate) if self.kernel() == before else None
 
-        return until(both, f"a quiet moment on {self.interface}", within_s=10)
+        return until(both, f"a quiet moment on {self.interface}")
 
     def journal(self) -> Snapshot:
         return journal.read_only(journal_path(self.state))
@@ -217,10 +217,10 @@ class Stage:
         name, port = _split(self.server_url.removeprefix("http://"))
         token = (self.data / "admin.token").read_text().strip()
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        connection = http.client.HTTPConnection(name, port, timeout=10)
+        connection = http.client.HTTPConnection(name, port, timeout=PATIENCE_S)
         try:
             with self._inside("server"):
-                connection.sock = socket.create_connection((name, port), timeout=10)
+                connection.sock = socket.create_connection((name, port), timeout=PATIENCE_S)
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             shown = answer.read()
@@ -232,14 +232,14 @@ class Stage:
             raise LabFault(f"{path}: {answer.status} {shown.decode(errors='replace')}")
         return _json(shown.decode())
 
-    def booked(self, *, within_s: float = 20) -> Json:
+    def booked(self) -> Json:
         """Wait until the server has booked every octet that the gate let pass; return the balance then."""
 
         def all_booked() -> Json | None:
             balance = self.balance()
             return balance if balance["used"] == self.gate().passed.total else None
 
-        return until(all_booked, "the server has booked every octet that passed", within_s=within_s)
+        return until(all_booked, "the server has booked every octet that passed")
 
     # Where things are
 

@@ -12,11 +12,10 @@ from threading import Event, Thread
 from typing import Final
 
 from qanat.lab.namespaces import Host, LabFault
-from qanat.lab.waiting import until
+from qanat.lab.waiting import PATIENCE_S, until
 from qanat.units import Octets
 
 _PIECE: Final = 65_536
-_PATIENCE_S: Final = 60
 _HANG_UP: Final = struct.pack("ii", 1, 0)
 
 
@@ -30,7 +29,7 @@ class Download:
         self.digest = ""
         self._fault = ""
         self._ended = Event()
-        self._connection = http.client.HTTPConnection(address, timeout=_PATIENCE_S)
+        self._connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
         self._connection.sock = _connect(host, address)
         Thread(target=self._run, daemon=True).start()
 
@@ -41,13 +40,15 @@ class Download:
             raise LabFault(f"downloading {self.file}: {self._fault} after {self.received} octets")
         return self._ended.is_set()
 
-    def reach(self, octets: int, *, within_s: float = 30) -> None:
-        """Wait until so much has arrived. Raises TooLate."""
-        until(lambda: self.is_complete or self.received >= octets, f"{octets} octets of {self.file}", within_s=within_s)
+    def reach(self, octets: int) -> None:
+        """Wait until so much has arrived. Raises TooLate when nothing more comes, LabFault."""
+        while not self.is_complete and self.received < octets:
+            self._receive_more()
 
-    def finish(self, *, within_s: float = 40) -> Octets:
-        """Wait until all of it has arrived, and return its size. Raises TooLate, LabFault."""
-        until(lambda: self.is_complete, f"the rest of {self.file} ({self.received} octets came)", within_s=within_s)
+    def finish(self) -> Octets:
+        """Wait until all of it has arrived, and return its size. Raises TooLate when nothing more comes, LabFault."""
+        while not self.is_complete:
+            self._receive_more()
         if self.received != self.size:
             raise LabFault(f"{self.file} has {self.size} octets, {self.received} came")
         return self.received
@@ -59,6 +60,11 @@ class Download:
             with suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _HANG_UP)
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def _receive_more(self) -> None:
+        """However slow the machine, a download that goes on is not given up."""
+        before = self.received
+        until(lambda: self.is_complete or self.received > before, f"more of {self.file} than {before} octets")
 
     def _run(self) -> None:
         hashed = hashlib.sha256()
@@ -81,7 +87,7 @@ class Download:
 
 def upload(host: Host | None, address: str, file: str, contents: bytes) -> Octets:
     """Send something and return how much. Raises LabFault."""
-    connection = http.client.HTTPConnection(address, timeout=_PATIENCE_S)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
     try:
         connection.sock = _connect(host, address)
         connection.request("PUT", f"/{file}", body=contents, headers={"connection": "close"})
@@ -98,6 +104,6 @@ def _connect(host: Host | None, address: str) -> socket.socket:
     name, _, port = address.rpartition(":")
     with host.inside() if host else nullcontext():
         try:
-            return socket.create_connection((name, int(port)), timeout=_PATIENCE_S)
+            return socket.create_connection((name, int(port)), timeout=PATIENCE_S)
         except OSError as error:
             raise LabFault(f"connecting to {address}: {error}") from error

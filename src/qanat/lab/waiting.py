@@ -9,6 +9,8 @@ from typing import Final, TypeVar
 from qanat.errors import Fault
 
 _LOOK_EVERY_S: Final = 0.05
+PATIENCE_S: Final = 120
+"""What comes on a quick machine within a second comes on one that others use, or whose disk stalls, within this."""
 
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ class TooLate(Fault):
     """What was waited for did not happen in time."""
 
 
-def until(observe: Callable[[], T | None], what: str, *, within_s: float) -> T:
+def until(observe: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
     """Observe until something comes back that is true, and return it. Raises TooLate."""
     deadline = time.monotonic() + within_s
     while True:

@@ -21,6 +21,7 @@ import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import STATION, STATION6, Scene, running
 from tests.namespaces import Namespace
+from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.namespaces,
@@ -66,7 +67,7 @@ def test_a_device_learns_of_the_portal_by_dhcp_finds_it_by_dns_and_asks_it_over_
         for address in (STATION, STATION6):
             trusting = ssl.create_default_context(cafile=state / "page.pem")
             with device.inside():
-                plain = socket.create_connection((address, url.port), timeout=15)
+                plain = socket.create_connection((address, url.port), timeout=PATIENCE_S)
             with trusting.wrap_socket(plain, server_hostname=url.hostname) as end:
                 end.sendall(f"GET {url.path} HTTP/1.1\r\nhost: {url.netloc}\r\n\r\n".encode())
                 _, _, body = b"".join(iter(lambda: end.recv(65536), b"")).partition(b"\r\n\r\n")

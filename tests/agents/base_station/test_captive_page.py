@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from tests.agents.base_station.scene import FAR, Scene
 from tests.agents.base_station.town import PORTAL, Town, download
 from tests.agents.processes import SOURCE
+from tests.patience import PATIENCE_S
 from tests.server.web.browser import LOOKS, Look, Visitor, chromium, window
 from tests.traffic import until
 
@@ -51,7 +52,7 @@ def internet(scene: Scene, tmp_path: Path) -> Iterator[str]:
 
 def a_visitor(browser: Browser, look: Look, **options: bool) -> Visitor:
     visitor = Visitor(PORTAL, window(browser, look, **options), look)
-    visitor.page.set_default_timeout(10_000)
+    visitor.page.set_default_timeout(PATIENCE_S * 1000)
     return visitor
 
 

@@ -8,11 +8,10 @@ from functools import partial
 from threading import Event
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from qanat.agents.base_station.fences import Fences
 from qanat.agents.kernel.netlink import KernelFault
-
-PATIENCE_S = 15.0
 
 
 def run(story: Callable[[], Coroutine[None, None, None]]) -> None:

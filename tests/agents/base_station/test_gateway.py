@@ -20,6 +20,7 @@ from tests.agents.base_station.scene import (
     SERVER,
     Scene,
 )
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, datagrams, flows, receive, until
 
 from qanat.agents.base_station.gateway import Gateway
@@ -34,7 +35,6 @@ pytestmark = pytest.mark.namespaces
 
 MIB = 1 << 20
 PACKET = 1500
-PATIENCE_S = 15.0
 
 
 def dry(gateway: Gateway) -> Iterator[list[str]]:

@@ -22,6 +22,7 @@ from tests.agents.base_station.scene import FAR, FAR6, SERVER, STATION, STATION6
 from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.processes import SOURCE, Agent, flushing_nft
 from tests.namespaces import Namespace
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, flows, receive, until
 
 from qanat.agents.base_station.assemble import slots_path
@@ -43,7 +44,7 @@ def ask(
 ) -> tuple[int, dict[str, str], bytes]:
     """Ask what the base station offers, with an ordinary HTTP client on the device."""
     with device.inside():
-        connection = http.client.HTTPConnection(host, port, timeout=15)
+        connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
         connection.connect()
     connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
@@ -251,7 +252,7 @@ def test_the_captive_portal_api_is_asked_over_https_under_its_name(scene: Scene,
     with running(scene, state, "--page-tls-port", str(port), "--page-name", name):
         trusting = ssl.create_default_context(cafile=state / "page.pem")
         with scene.alice.inside():
-            plain = socket.create_connection((STATION, port), timeout=15)
+            plain = socket.create_connection((STATION, port), timeout=PATIENCE_S)
         with trusting.wrap_socket(plain, server_hostname=name) as end:
             end.sendall(f"GET /captive-portal HTTP/1.1\r\nhost: {name}:{port}\r\n\r\n".encode())
             head, _, body = b"".join(iter(lambda: end.recv(65536), b"")).partition(b"\r\n\r\n")
@@ -259,7 +260,7 @@ def test_the_captive_portal_api_is_asked_over_https_under_its_name(scene: Scene,
         assert json.loads(body)["user-portal-url"] == f"https://{name}:{port}/"
         stranger = ssl.create_default_context()
         with scene.alice.inside():
-            plain = socket.create_connection((STATION, port), timeout=15)
+            plain = socket.create_connection((STATION, port), timeout=PATIENCE_S)
         with plain, pytest.raises(ssl.SSLCertVerificationError):
             stranger.wrap_socket(plain, server_hostname=name)
         assert captive(scene.alice)["captive"] is True, "and plainly as before"
@@ -275,7 +276,7 @@ def test_a_certificate_without_its_key_is_refused_with_the_cure(scene: Scene, st
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE_S,
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
         )
     assert done.returncode == 2

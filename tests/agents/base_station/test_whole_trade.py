@@ -12,6 +12,7 @@ from tests.agents.base_station.scene import FAR
 from tests.agents.base_station.town import PORTAL, URL, Town, download, qanat
 from tests.agents.processes import Agent
 from tests.namespaces import Namespace, join
+from tests.patience import PATIENCE_S
 from tests.traffic import flood, flows, until
 
 pytestmark = pytest.mark.namespaces
@@ -34,7 +35,7 @@ def test_three_meters_and_the_ledger_agree_on_a_trade(town: Town) -> None:
 
 def test_a_terminal_that_is_refused_says_why_in_both_languages(town: Town) -> None:
     alice = town.join()
-    assert alice.process.wait(20) == 1
+    assert alice.process.wait(PATIENCE_S) == 1
     assert alice.process.stderr is not None
     said = alice.process.stderr.read().decode()
     assert "no_supply" in said
@@ -124,7 +125,7 @@ def test_two_base_stations_that_claim_one_terminal_at_once_get_one_trade_between
 
 def refusal_of(agent: Agent) -> str:
     """Return why a terminal was refused that ended by it."""
-    assert agent.process.wait(20) == 1
+    assert agent.process.wait(PATIENCE_S) == 1
     assert agent.process.stderr is not None
     return agent.process.stderr.read().decode().splitlines()[-1]
 

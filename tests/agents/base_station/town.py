@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tests.agents.base_station.scene import FAR, SERVER, STATION, Scene
 from tests.agents.processes import SOURCE, Agent
 from tests.namespaces import Namespace
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, receive
 
 from qanat.console.main import main
@@ -119,7 +120,7 @@ def serving(scene: Scene, folder: Path) -> Iterator[None]:
 def _end(process: subprocess.Popen[Any]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 def download(scene: Scene, octets: int) -> None:

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name, silence_dns
-from tests.agents.processes import PATIENCE_S, flushing_nft
+from tests.agents.processes import flushing_nft
 from tests.agents.running import FAR, SERVER, Running, download, passed, status
 from tests.namespaces import join
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, datagrams, flows, until
 
 from qanat.agents import journal

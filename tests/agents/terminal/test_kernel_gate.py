@@ -16,6 +16,7 @@ from ipaddress import ip_address
 import pytest
 from tests.agents.conftest import World
 from tests.namespaces import Namespace, join
+from tests.patience import PATIENCE_S
 from tests.traffic import connected, datagrams, flows, receive, until
 
 from qanat.agents.kernel.ladder import Key, Ladder
@@ -34,7 +35,6 @@ FAR6 = "fd00:7::2"
 SERVER = (ip_address(FAR), 7443)
 SERVER6 = (ip_address(FAR6), 7443)
 MIB = 1 << 20
-PATIENCE_S = 10.0
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name
-from tests.agents.processes import PATIENCE_S, SOURCE
+from tests.agents.processes import SOURCE
 from tests.agents.running import FAR, SERVER, Running, download, passed, status
+from tests.patience import PATIENCE_S
 from tests.traffic import datagrams, flows, until
 
 from qanat.system import SystemClock

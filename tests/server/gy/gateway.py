@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, TypeVar
 
+from tests.patience import PATIENCE_S
 from tests.server.live import Live
 
 from qanat.units import Instant
@@ -40,7 +41,7 @@ class Gateway:
     ) -> None:
         """Connect to the server, or ``through`` a relay."""
         address, _, port = (through or live.gy).rpartition(":")
-        self.socket = socket.create_connection((address, int(port)), timeout=10)
+        self.socket = socket.create_connection((address, int(port)), timeout=PATIENCE_S)
         self.at = live.clock.now
         self.who = profiles.Gateway(
             origin_host=host,

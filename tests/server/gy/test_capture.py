@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.namespaces import Namespace, can_make_namespaces
+from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import Gateway, accepted, funded, mscc, plain, used, wants
 from tests.server.live import Live, live_server, settings_for
 from tests.tshark import complaints, tshark
@@ -45,10 +46,10 @@ def captured(path: Path) -> Iterator[None]:
     try:
         yield
         _mark_the_end()
-        until(lambda: _THE_END in path.read_bytes(), "the capture has the last packet", within_s=20)
+        until(lambda: _THE_END in path.read_bytes(), "the capture has the last packet", within_s=PATIENCE_S)
     finally:
         dumping.terminate()
-        dumping.communicate(timeout=20)
+        dumping.communicate(timeout=PATIENCE_S)
 
 
 def _mark_the_end() -> None:

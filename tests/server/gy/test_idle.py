@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.console.running import Shell, serving
+from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import IMSI, Gateway
 from tests.server.live import Live
 
@@ -44,7 +45,7 @@ def connected(address: tuple[str, int], stack: ExitStack) -> list[socket.socket]
     """Connect and introduce as many gateways as wanted, a hundred at a time."""
     everybody: list[socket.socket] = []
     for first in range(0, IDLE, 100):
-        some = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(100)]
+        some = [stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S)) for _ in range(100)]
         for place, one in enumerate(some, first):
             one.sendall(encode(introduction(replace(QUIET, origin_host=f"gw{place}.idle.test"), (1, 1))))
         assert all(one.recv(4096)[4] == 0 for one in some), "welcome is said without the E bit"

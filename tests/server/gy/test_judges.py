@@ -20,6 +20,7 @@ from diameter.message.commands.credit_control import (
 )
 from diameter.node import Node
 from diameter.node.application import SimpleThreadingApplication
+from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import IMSI, Gateway, accepted, balance, funded, mscc, plain, used, wants
 from tests.server.live import Live
 from tests.tshark import capture, complaints, tshark
@@ -62,7 +63,7 @@ class Client:
                 rating_group=group,
             )
         ]
-        return self.application.send_request(request, timeout=10)
+        return self.application.send_request(request, timeout=PATIENCE_S)
 
     def _told(self, _: object, request: ReAuthRequest) -> ReAuthAnswer:
         self.told.put(request)
@@ -77,7 +78,7 @@ def client(live: Live) -> Iterator[Client]:
     accepted(live, "*.theirs.test", "strict")
     theirs = Client(live)
     theirs.node.start()
-    theirs.application.wait_for_ready(timeout=10)
+    theirs.application.wait_for_ready(timeout=PATIENCE_S)
     try:
         yield theirs
     finally:
@@ -92,7 +93,7 @@ def test_python_diameter_holds_a_session_and_sees_a_top_up_in_the_middle_of_it(l
         assert (first.result_code, service.granted_service_unit.cc_total_octets) == (2001, 4096)
         assert (service.rating_group, service.validity_time) == (1, 3600)
         live.done("/v1/subscribers/alice/top-ups", {"octets": 1_000})
-        assert theirs.told.get(timeout=10).session_id == theirs.session
+        assert theirs.told.get(timeout=PATIENCE_S).session_id == theirs.session
         assert theirs.ask(2, 1, octets=1_000).result_code == 2001
         assert theirs.ask(2, 1, octets=1_000).result_code == 2001
         assert theirs.ask(3, 2, octets=96).result_code == 2001

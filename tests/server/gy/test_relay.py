@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from tests.console.running import Shell, serving
 from tests.namespaces import Namespace, can_make_namespaces
+from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import IMSI, Gateway, mscc, plain, used, wants
 from tests.server.live import Live
 
@@ -74,7 +75,7 @@ def relay(folder: Path, peer: str) -> Iterator[None]:
         yield
     finally:
         running.terminate()
-        running.wait(timeout=20)
+        running.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.patience import PATIENCE_S
 from tests.server.live import Live
 
 FLAGS: Final = (
@@ -71,7 +72,7 @@ class Visitor:
 
     def tab(self) -> Page:
         page = self.context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         return page

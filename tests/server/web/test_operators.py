@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from tests.patience import PATIENCE_S
 from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
 from tests.server.web.browser import PASSWORD, Look, People
@@ -273,6 +274,6 @@ def test_an_open_overview_says_that_the_server_is_away_and_goes_on_when_it_is_ba
     listening = {"listen": live.url.removeprefix("http://")}
     with live_server(tmp_path, settings_for(tmp_path, store=database, http=listening)) as again:
         live.http = again.http
-        person.page.wait_for_selector("#away", state="hidden", timeout=30_000)
+        person.page.wait_for_selector("#away", state="hidden", timeout=PATIENCE_S * 1000)
         assert person.path == "/ops", "nobody had to do anything"
         people.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.server.live import Device, Live, interrogation
 from tests.server.market import PASSWORD, Market, open_market
 from tests.server.web.browser import Look, People, Person
@@ -107,7 +108,7 @@ def test_alice_lends_in_three_taps_sees_who_uses_it_and_stops_it_in_one(
     quota = market.asks(admitted["trade"], 0, "first", used={}, wants=1_000_000)["quotas"][0]["quota"]
     market.live.clock.advance(7 * MINUTE)
     market.asks(admitted["trade"], 1, "intermediate", used={quota: 700_000}, wants=1_000_000)
-    page.wait_for_selector("text=bob", timeout=30_000)
+    page.wait_for_selector("text=bob", timeout=PATIENCE_S * 1000)
     alice.judge("lend-running")
     page.click("form[action$='/stop'] button")
     page.wait_for_url("**/me/lend?done=stopped")
@@ -200,10 +201,10 @@ def test_a_page_that_stays_open_says_when_the_server_is_away_and_goes_on_when_it
     alice = web.person()
     _enters(alice, "alice")
     alice.context.set_offline(True)
-    alice.page.wait_for_selector(".away:not([hidden])", timeout=30_000)
+    alice.page.wait_for_selector(".away:not([hidden])", timeout=PATIENCE_S * 1000)
     alice.context.set_offline(False)
     market.live.done("/v1/subscribers/alice/top-ups", {"octets": 7_000_000_000})
-    alice.page.wait_for_selector(".away", state="hidden", timeout=30_000)
+    alice.page.wait_for_selector(".away", state="hidden", timeout=PATIENCE_S * 1000)
     assert "7.00" in alice.page.inner_text(".figure"), "what changed meanwhile is there without loading the page again"
 
 

@@ -141,6 +141,21 @@ def test_staff_finds_its_own_however_many_of_others_stand_before_them(live: Live
     assert [one["name"] for one in found] == ["annette"]
 
 
+def test_staff_finds_its_own_by_number_however_many_of_others_stand_before_them(live: Live, staffed: str) -> None:
+    for number in range(25):
+        live.done("/v1/subscribers", {"name": f"anna{number}", "operator": "north", "msisdn": f"49151{number:06}"})
+    live.done("/v1/subscribers", {"name": "annette", "operator": "south", "msisdn": "49151999999"})
+    found = live.get("/v1/search", params={"q": "+49151"}, token=staffed).json()["hits"]
+    assert [(one["name"], one["by"]) for one in found] == [("annette", "MSISDN")]
+
+
+def test_a_number_is_found_however_many_sims_that_nobody_has_stand_before_it(live: Live) -> None:
+    live.done("/v1/sims", {"count": 25, "imsi_prefix": "00101", "first": 0})
+    live.done("/v1/subscribers", {"name": "alice", "imsi": "001019999999999"})
+    found = live.get("/v1/search", params={"q": "00101"}).json()["hits"]
+    assert [(one["name"], one["by"]) for one in found] == [("alice", "IMSI")]
+
+
 def test_refusals_are_counted_by_reason_with_the_newest_of_each(live: Live) -> None:
     device = enrolled(live, "alice", octets=0)
     for number in range(3):

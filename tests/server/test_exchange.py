@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 from tests.server.live import Live, interrogation
@@ -131,7 +132,9 @@ def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: M
     path = f"/v1/subscribers/alice/disputes/{listed['dispute']}/settlement"
     assert market.live.done(path, {"note": "carol pays"})["note"] == "carol pays"
     for name in ("alice", "bob"):
-        again = market.live.post(f"/v1/subscribers/{name}/disputes/{listed['dispute']}/settlement", {"note": "alice pays"})
+        again = market.live.post(
+            f"/v1/subscribers/{name}/disputes/{listed['dispute']}/settlement", {"note": "alice pays"}
+        )
         assert (again.status_code, again.json()["reason"]) == (409, "dispute_settled")
         assert [one["note"] for one in market.of(name, "/disputes")["disputes"]] == ["carol pays"]
 
@@ -212,7 +215,9 @@ def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
     market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
     preview = market.live.get("/v1/settlements/2023-11").json()
     assert (preview["trades"], preview["closed_at"], preview["preserved"]) == (1, None, True)
-    closed = market.live.done("/v1/settlements/2023-11/closing")
+    closing = "/v1/settlements/2023-11/closing"
+    closed = market.live.post(closing, key="k").json()
+    assert market.live.post(closing, key="k").json() == closed, "a repeat is told the same"
     assert (closed["files"], closed["unchanged"]) == (["north", "south", "west"], True)
     nets = {(one["operator"], one["unit"]): one["net"] for one in closed["positions"]}
     assert nets == {
@@ -223,7 +228,16 @@ def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
     }
     rows = list(csv.reader(market.live.get("/v1/settlements/2023-11/files/north").text.splitlines()))
     assert (rows[1][0], rows[1][3], rows[-1][:2]) == ("1", trade, ["trailer", "1"])
-    again = market.live.post("/v1/settlements/2023-11/closing")
+    again = market.live.post(closing)
     assert (again.status_code, again.json()["reason"]) == (409, "period_closed")
     assert market.live.get("/v1/settlements/2023-13").status_code == 422
+    log = market.live.get("/v1/changes").json()["changes"]
+    assert [one["act"] for one in log if one["target"].startswith("settlements/")] == ["period closed"]
     assert market.live.get("/v1/settlements/2023-11/files/nobody").status_code == 404
+
+
+def test_a_month_that_is_not_closed_leaves_no_folder_behind(market: Market, tmp_path: Path) -> None:
+    assert market.live.post("/v1/settlements/2023-12/closing").json()["reason"] == "period_not_begun"
+    assert not (tmp_path / "settlements").exists()
+    market.live.done("/v1/settlements/2023-11/closing")
+    assert [one.name for one in (tmp_path / "settlements").iterdir()] == ["2023-11"]

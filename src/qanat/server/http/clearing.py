@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path as Folder
 from typing import Annotated
 
@@ -20,13 +21,13 @@ from qanat.registry.access import caller_may_serve
 from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
 from qanat.server.http.bodies import DisputeNote, Period
-from qanat.server.http.effects import Administrator, Limit, StaffCaller, effect, not_theirs, refuse
+from qanat.server.http.effects import Administrator, Limit, StaffCaller, effect, not_theirs, refuse, told_before
 from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
 from qanat.server.listing import listed
-from qanat.server.settling import settle
+from qanat.server.settling import draw_up, seal, settle
 from qanat.server.trading import deliver
 
 router = APIRouter()
@@ -99,13 +100,15 @@ async def preview(period: Period, request: Request, caller: StaffCaller) -> Resp
 @router.post("/v1/settlements/{period}/closing", status_code=201, response_model=SettlementView, tags=["settlement"])
 async def close(period: Period, request: Request, caller: Administrator) -> Response:
     """Close a period for ever: compute it, write each operator's file, and let no trade join it any more."""
-    services = services_of(request)
-    folder = _folder(services, period)
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    settled = await settle(services.store, period, close=True, directory=folder, note=await noted(request, caller))
+    told = await told_before(request, caller)
+    if told is not None:
+        return told
+    services, note = services_of(request), await noted(request, caller)
+    settled = await draw_up(services.store, period, close=True, directory=_folder(services, period), note=note)
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
-    return Response(SettlementView.of(settled, caller).model_dump_json(), 201, media_type="application/json")
+    show = partial(SettlementView.of, caller=caller)
+    return await effect(request, partial(seal, settled=settled), show=show, caller=caller)
 
 
 @router.get("/v1/settlements/{period}/files/{operator}", response_class=FileResponse, tags=["settlement"])

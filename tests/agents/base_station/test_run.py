@@ -410,6 +410,22 @@ def test_whoever_asks_while_the_journal_can_t_be_written_is_told_so(
         agent.stop()
 
 
+def test_after_a_boot_with_a_disk_that_takes_nothing_nobody_is_online_until_there_is_room(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    """A limit on the size of files makes every write fail, as a full disk does."""
+    words = ("run", "--state", str(state))
+    agent = Agent(scene.station, "qanat.console.station", *words, before=("prlimit", "--fsize=0:"))
+    assert "free space" in agent.wait_for("journal cannot be opened")["sentence"]
+    assert is_refused(scene.alice)
+    subprocess.run(["prlimit", "--pid", str(agent.process.pid), "--fsize=unlimited:"], check=True)
+    agent.wait_for("ready")
+    join(scene.alice)
+    agent.wait_for("quota granted")
+    download(scene, 1_000_000)
+    agent.stop()
+
+
 def test_a_table_that_is_flushed_while_it_is_laid_for_the_first_time_is_laid_once_more(
     scene: Scene, server: FakeExchange, state: Path, tmp_path: Path
 ) -> None:

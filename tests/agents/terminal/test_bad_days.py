@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -252,6 +253,45 @@ def test_a_full_disk_leaves_the_gate_at_its_last_limit_and_room_lets_it_go_on(
         agent.wait_for("quota used up")
     agent.stop()
     assert server.operator.used == passed(world) > stopped_at
+
+
+FULL_FROM_THE_START = FULL.replace("shift 2", '{ dd if=/dev/zero of="$1/filler" bs=4k 2>/dev/null; shift 2; }')
+
+
+@pytest.mark.parametrize("end", [Running.stop, Running.kill], ids=["a stop", "kill -9"])
+def test_after_a_boot_with_a_full_disk_nothing_passes_until_there_is_room_and_the_agent_goes_on_by_itself(
+    world: World, server: FakeServer, state: Path, tmp_path: Path, end: Callable[[Running], None]
+) -> None:
+    """A boot leaves no gate. What was clean when it ended needs room even to be opened."""
+    small = tmp_path / "small"
+    small.mkdir()
+    before = Running(world, state)
+    before.wait_for("quota granted")
+    download(world, 1 * MB)
+    end(before)
+    world.terminal.run("nft", "flush", "ruleset")
+    on_it = ("unshare", "--mount", "sh", "-c", FULL_FROM_THE_START, "sh", str(small), str(state))
+    agent = Running(world, small, before=on_it)
+    assert "space" in agent.wait_for("journal cannot be opened")["sentence"]
+    with datagrams(world.terminal, world.internet, FAR) as (near, _), pytest.raises(PermissionError):
+        near.send(b"x")
+    subprocess.run(["nsenter", "--mount", "--target", str(agent.process.pid), "rm", f"{small}/filler"], check=True)
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert server.operator.used >= 2 * MB
+
+
+def test_an_agent_that_cannot_read_its_journal_leaves_the_interface_shut(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    journal_path(state).write_bytes(b"this is no database at all" * 100)
+    agent = Running(world, state)
+    assert agent.process.stderr is not None
+    assert b"move it aside" in agent.process.stderr.read()
+    assert agent.process.wait(PATIENCE_S) == 1
+    with datagrams(world.terminal, world.internet, FAR) as (near, _), pytest.raises(PermissionError):
+        near.send(b"x")
 
 
 def test_octets_never_pass_before_the_journal_has_them_even_when_killed_at_the_worst_moment(

@@ -22,8 +22,9 @@ from qanat.agents.device_key import key_of
 from qanat.agents.kept_channel import KeptChannels
 from qanat.agents.kernel.lay import until_it_stands
 from qanat.agents.log import Log
+from qanat.agents.opening import open_behind_shut_gate
 from qanat.agents.reporter import ANY_ROUTE, Reporter
-from qanat.agents.signalling import endpoints_now
+from qanat.agents.signalling import Endpoint, endpoints_now
 from qanat.clock import Clock
 from qanat.units import Millis
 
@@ -61,17 +62,23 @@ def run_base_station(
     )
     servers = [read_server(url) for url in (identity.server, *free)]
     access = access or identity.access
-    with closing(Slots(slots_path(state))) as slots, claim("station", access):
+
+    def open_gateway(signalling: list[Endpoint]) -> Gateway:
+        return until_it_stands(
+            lambda _: Gateway(
+                access=access, uplink=uplink or identity.uplink, portal_port=portal_port, signalling=signalling
+            )
+        )
+
+    with (
+        claim("station", access),
+        closing(
+            open_behind_shut_gate(lambda: Slots(slots_path(state)), shut=lambda: open_gateway([]).close(), log=log)
+        ) as slots,
+    ):
         station = BaseStation(
             slots=slots,
-            open_gateway=lambda signalling: until_it_stands(
-                lambda _: Gateway(
-                    access=access,
-                    uplink=uplink or identity.uplink,
-                    portal_port=portal_port,
-                    signalling=signalling,
-                )
-            ),
+            open_gateway=open_gateway,
             office=Office(reporter, corrected),
             clock=corrected,
             log=log,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from qanat.agents.channel import read_server
@@ -11,8 +11,11 @@ from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
+from qanat.agents.kernel.lay import until_it_stands
+from qanat.agents.kernel.link import NoSuchInterface
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
+from qanat.agents.opening import open_behind_shut_gate
 from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import endpoints_known, endpoints_now
 from qanat.agents.terminal import identity as identities
@@ -55,9 +58,14 @@ def run_terminal(
         signalling = endpoints_known(server) if carried else endpoints_now(server, log)
         return choose_gate(interface, signalling=signalling, carried=carried)
 
+    def shut() -> None:
+        with suppress(NoSuchInterface):
+            gate = until_it_stands(lambda _: choose_gate(interface, signalling=endpoints_known(server)))
+            gate.detach()
+
     with (
-        closing(Journal(journal_path(state))) as journal,
         claim("terminal", interface),
+        closing(open_behind_shut_gate(lambda: Journal(journal_path(state)), shut=shut, log=log)) as journal,
         closing(LinkWatch(interface)) as watch,
     ):
         agent = Agent(

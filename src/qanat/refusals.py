@@ -94,6 +94,7 @@ class Refusal(StrEnum):
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_CIRCLE = "unknown_circle"
     NOTHING_OWED = "nothing_owed"
+    DISPUTE_SETTLED = "dispute_settled"
     # settlement
     PERIOD_CLOSED = "period_closed"
     PERIOD_NOT_BEGUN = "period_not_begun"
@@ -554,6 +555,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Pay at most what is owed: `qanat trades --statement` shows it.",
         "{debtor} 欠 {creditor} {owed} {currency}；却要支付 {amount} {currency}。",
         "支付不超过所欠金额：`qanat trades --statement` 可查看。",
+    ),
+    Refusal.DISPUTE_SETTLED: Words(
+        "The dispute about {trade} was settled at {at}; its note can't change.",
+        "Read the note: `qanat disputes` shows it.",
+        "关于 {trade} 的争议已于 {at} 解决，其说明不可更改。",
+        "请查看说明：`qanat disputes`。",
     ),
     Refusal.PERIOD_CLOSED: Words(
         "Period {period} was closed at {at}; it can't change.",

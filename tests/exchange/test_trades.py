@@ -556,7 +556,7 @@ def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world
     )
 
 
-def test_of_two_operators_who_settle_a_dispute_at_once_the_later_is_heard_by_everybody(market: World) -> None:
+def test_of_two_operators_who_settle_a_dispute_at_once_the_earlier_is_heard_by_everybody(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     gateway.send(gateway.row(gateway.held[0].quota, 1_300))
     gateway.finish()
@@ -569,7 +569,7 @@ def test_of_two_operators_who_settle_a_dispute_at_once_the_later_is_heard_by_eve
     copies = [
         market.desk.all(Dispute, owner)[0] for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
     ]
-    assert {copy.note for copy in copies} == {"said with alice"}
+    assert {copy.note for copy in copies} == {"said with bob"}
 
 
 def test_a_late_report_that_makes_the_counts_fit_is_seen_on_the_dispute(world: World) -> None:

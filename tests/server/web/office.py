@@ -26,10 +26,11 @@ PAGES = (
     "/ops/sims",
     "/ops/base-stations",
     "/ops/settlement?period=2023-11",
+    "/ops/disputes",
     "/ops/changes",
     "/ops/account",
 )
-ADMINISTRATORS = ("/ops/peers", "/ops/disputes", "/ops/audit", "/ops/audit/verdict")
+ADMINISTRATORS = ("/ops/peers", "/ops/audit", "/ops/audit/verdict")
 
 
 def furnish(live: Live) -> None:

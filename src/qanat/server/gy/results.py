@@ -76,6 +76,7 @@ RESULT_CODE: Final[dict[Refusal, ResultCode]] = {
     Refusal.UNKNOWN_ORDER: ResultCode.UNABLE_TO_COMPLY,
     Refusal.UNKNOWN_CIRCLE: ResultCode.UNABLE_TO_COMPLY,
     Refusal.NOTHING_OWED: ResultCode.UNABLE_TO_COMPLY,
+    Refusal.DISPUTE_SETTLED: ResultCode.UNABLE_TO_COMPLY,
     Refusal.PERIOD_CLOSED: ResultCode.UNABLE_TO_COMPLY,
     Refusal.PERIOD_NOT_BEGUN: ResultCode.UNABLE_TO_COMPLY,
     Refusal.NOT_RATED: ResultCode.RATING_FAILED,

@@ -81,6 +81,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.UNKNOWN_ORDER: 404,
     Refusal.UNKNOWN_CIRCLE: 404,
     Refusal.NOTHING_OWED: 409,
+    Refusal.DISPUTE_SETTLED: 409,
     Refusal.PERIOD_CLOSED: 409,
     Refusal.PERIOD_NOT_BEGUN: 409,
 }

@@ -232,8 +232,7 @@ class Holder:
             self._serve(now)
 
     def _open_session(self, now: Instant) -> None:
-        kept = self.book.kept
-        name = self._manner.session or f"{kept.journal}.{kept.sessions + 1}"
+        name = self._manner.session or self.book.kept.next_session
         self.book.put(CurrentSession(Session(name=name, next_number=0)))
         self._move(Event.WANTED)
         self._ask(now, "first", wants=None)

@@ -95,7 +95,6 @@ async def serve(
         stack.push_async_callback(store.close)
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
-        await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
         await _start_sweeper(stack, services, stop)
         listening = fronts(services, place)
@@ -103,6 +102,7 @@ async def serve(
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
         await templates
+        await prepare(store, services.passwords, data)  # at last: a password is said once, by a start that succeeds
         tune()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)

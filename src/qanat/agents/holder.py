@@ -92,6 +92,11 @@ class Holder:
             self.book.note("link is back" if present else "link left")
         return self._settle(now)
 
+    def way_opened(self, now: Instant) -> list[Action]:
+        """There is a way out that was not there before: it may lead to the server."""
+        self._outbox.hurry(now)
+        return self._settle(now)
+
     def stop(self, now: Instant) -> list[Action]:
         self._stopping = True
         return self._settle(now)

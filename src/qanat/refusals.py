@@ -38,6 +38,7 @@ class Refusal(StrEnum):
     TOO_MANY_TRIES = "too_many_tries"
     SIGNED_OUT = "signed_out"
     NOT_ALLOWED = "not_allowed"
+    SUBSCRIBER_NOT_NAMED = "subscriber_not_named"
     # buying
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
@@ -261,6 +262,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Sign in as {needed}, or ask somebody who is.",
         "{who} 无权这样做。",
         "请以 {needed} 的身份登录，或请其代办。",
+    ),
+    Refusal.SUBSCRIBER_NOT_NAMED: Words(
+        "{who} is staff and owns nothing: a subscriber must be named.",
+        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`.",
+        "{who} 是工作人员，名下没有任何东西：须指明用户。",
+        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`。",
     ),
     Refusal.UNKNOWN_PLAN: Words(
         "There is no plan {plan} on sale.",

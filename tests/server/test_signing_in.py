@@ -110,7 +110,7 @@ def test_without_a_token_nothing_is_shown(live: Live) -> None:
 
 def test_staff_that_asks_for_its_own_balance_is_told_to_name_a_subscriber(live: Live) -> None:
     answer = live.get("/v1/me/balance")
-    assert (answer.status_code, answer.json()["reason"]) == (403, "not_allowed")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "subscriber_not_named")
     assert "--subscriber" in answer.json()["cure"]
 
 

@@ -33,6 +33,7 @@ STATUS: Final[dict[Refusal, int]] = {
     Refusal.TOO_MANY_TRIES: 429,
     Refusal.SIGNED_OUT: 401,
     Refusal.NOT_ALLOWED: 403,
+    Refusal.SUBSCRIBER_NOT_NAMED: 403,
     Refusal.UNKNOWN_PLAN: 404,
     Refusal.PLAN_SOLD_OUT: 409,
     Refusal.WALLET_TOO_SMALL: 402,

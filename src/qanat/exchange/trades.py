@@ -180,6 +180,15 @@ def left_of_demand(work: Work, demand: DemandOrder) -> int:
     )
 
 
+def is_supplying(work: Work, order: SupplyOrder) -> bool:
+    """Tell whether a trade that is known rests on this order: reports may still come."""
+    return any(trade.order == order.id for trade in work.all(Trade, order.owner))
+
+
+def is_served(work: Work, demand: DemandOrder) -> bool:
+    return any(trade.running for trade in _served(work, demand.owner, demand.id))
+
+
 def order_of(work: Work, trade: Trade) -> SupplyOrder:
     order = work.get(SupplyOrder, trade.owner, trade.order)
     assert order is not None, f"order {trade.order} of trade {trade.id} is missing"

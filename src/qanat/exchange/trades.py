@@ -186,7 +186,7 @@ def is_supplying(work: Work, order: SupplyOrder) -> bool:
 
 
 def is_served(work: Work, demand: DemandOrder) -> bool:
-    return any(trade.running for trade in _served(work, demand.owner, demand.id))
+    return any(trade.running for trade in _visited(work, demand.owner, demand.id))
 
 
 def order_of(work: Work, trade: Trade) -> SupplyOrder:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from qanat.phrases import WORDED, closed_up, in_chinese
+
 
 class Refusal(StrEnum):
     """Why not. The value is the reason code that people and programs see."""
@@ -31,6 +33,7 @@ class Refusal(StrEnum):
     CODE_EXPIRED = "code_expired"
     CODE_USED = "code_used"
     KEY_ENROLLED = "key_enrolled"
+    TOO_MANY_CODES = "too_many_codes"
     UNKNOWN_BINDING_CODE = "unknown_binding_code"
     POOL_EMPTY = "pool_empty"
     # signing in
@@ -94,6 +97,8 @@ class Refusal(StrEnum):
     TERMINAL_ELSEWHERE = "terminal_elsewhere"
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_CIRCLE = "unknown_circle"
+    TOO_MANY_ORDERS = "too_many_orders"
+    TOO_MANY_CIRCLES = "too_many_circles"
     NOTHING_OWED = "nothing_owed"
     DISPUTE_SETTLED = "dispute_settled"
     # settlement
@@ -128,11 +133,11 @@ class Refused:
 
     @property
     def sentence_zh(self) -> str:
-        return WORDS[self.reason].sentence_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].sentence_zh.format_map(_ChineseFacts(self.facts)))
 
     @property
     def cure_zh(self) -> str:
-        return WORDS[self.reason].cure_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].cure_zh.format_map(_ChineseFacts(self.facts)))
 
 
 class _Facts(dict[str, int | str]):
@@ -140,6 +145,14 @@ class _Facts(dict[str, int | str]):
 
     def __missing__(self, key: str) -> str:
         return "–"
+
+
+class _ChineseFacts(_Facts):
+    """Facts as a Chinese sentence says them: those that are words are no names."""
+
+    def __getitem__(self, key: str) -> int | str:
+        fact = super().__getitem__(key)
+        return in_chinese(fact) if key in WORDED and isinstance(fact, str) else fact
 
 
 WORDS: Final[dict[Refusal, Words]] = {
@@ -226,6 +239,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Go on as {device} with `qanat {command} run`, unless it was revoked. To enrol anew, give an empty folder: --state.",
         "此设备的密钥已注册为 {device}。",
         "如未被注销，可用 `qanat {command} run` 继续使用 {device}。如要重新注册，请用 --state 指定空文件夹。",
+    ),
+    Refusal.TOO_MANY_CODES: Words(
+        "{subscriber} has {codes} codes that wait to be used, the most there may be.",
+        "Enrol with those first, or wait until some have run out.",
+        "{subscriber} 有 {codes} 个尚未使用的注册码，已达上限。",
+        "请先用它们注册，或等其中一些过期。",
     ),
     Refusal.UNKNOWN_BINDING_CODE: Words(
         "No terminal shows this binding code.",
@@ -556,6 +575,18 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Make it first: `qanat supply circle`.",
         "{subscriber} 没有圈子 {circle}。",
         "请先建立：`qanat supply circle`。",
+    ),
+    Refusal.TOO_MANY_ORDERS: Words(
+        "{subscriber} has {orders} orders of this kind, the most there may be.",
+        "Stop what is not needed; 30 days after its end an order is forgotten and makes room.",
+        "{subscriber} 有 {orders} 个此类订单，已达上限。",
+        "请停止不需要的订单；订单结束 30 天后会被删除，腾出位置。",
+    ),
+    Refusal.TOO_MANY_CIRCLES: Words(
+        "{subscriber} has {circles} circles, the most there may be.",
+        "Give one that exists other members: `qanat supply circle`.",
+        "{subscriber} 有 {circles} 个圈子，已达上限。",
+        "请更换已有圈子的成员：`qanat supply circle`。",
     ),
     Refusal.NOTHING_OWED: Words(
         "{debtor} owes {creditor} {owed} {currency}; {amount} {currency} were to be paid.",

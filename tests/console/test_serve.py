@@ -29,6 +29,20 @@ def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) 
         assert "password" not in server.stop()[2]
 
 
+def test_a_clock_that_is_behind_the_books_at_the_start_is_told_with_the_cure(shell: Shell) -> None:
+    """The entries are put ahead by an hour and a day, as if the clock had been set back by so much meanwhile."""
+    with serving(shell, "--data", "d") as server:
+        assert "behind the books" not in server.stop()[2]
+    with serving(shell, "--data", "d") as server:
+        assert "behind the books" not in server.stop()[2]
+    with closing(sqlite3.connect(shell.directory / "d" / "qanat.db", isolation_level=None)) as books:
+        books.execute("UPDATE entry SET at = at + 90000000")
+    with serving(shell, "--data", "d") as server:
+        said = server.stop()[2]
+    assert "the clock is behind the books" in said
+    assert "timedatectl" in said
+
+
 def test_what_was_acknowledged_survives_kill_9(shell: Shell) -> None:
     with serving(shell, "--data", "data") as server:
         shell.qanat("subscriber", "create", "alice")

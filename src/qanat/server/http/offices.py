@@ -175,6 +175,8 @@ async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller
         if barred:
             return barred
         issued = issue_code(work, code=code, operator=body.operator, subscriber="", valid=Millis(hours * HOUR))
+        if isinstance(issued, Refused):
+            return issued
         return CodeView(code=code, operator=body.operator, subscriber="", expires_at=format_instant(issued.expires_at))
 
     return await effect(request, decision, show=lambda shown: shown, caller=caller)

@@ -42,6 +42,7 @@ OPERATOR: Final = (
     Entry(path="/ops/sims", label="SIM pool", icon="sim"),
     Entry(path="/ops/settlement", label="Settlement", icon="scales"),
     Entry(path="/ops/disputes", label="Disputes", icon="alert"),
+    Entry(path="/ops/staff", label="Staff", icon="badge"),
     Entry(path="/ops/changes", label="Log of changes", icon="book"),
     Entry(path="/ops/account", label="Account", icon="people"),
 )

@@ -60,6 +60,10 @@ def test_an_answer_gives_every_address_of_the_kind_that_was_asked_for() -> None:
     assert read_answer(six, asked=ASKED6) == [ip_address("2001:db8::7")]
 
 
+def test_an_answer_that_was_cut_short_is_read_for_what_it_holds() -> None:
+    assert read_answer(answer(record(POINTER, 1, HOME.packed), flags=SAYS | 0x0200), asked=ASKED) == [HOME]
+
+
 def test_aliases_are_followed_within_an_answer_in_any_order() -> None:
     found = answer(
         record(spelled("c.test"), 1, HOME.packed),

@@ -105,11 +105,11 @@ _SPLIT_LEAST: Final = 512 * 1024
 """Less is one rung: two small ones would be dry before anybody can have heard of the first."""
 _KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
+_MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 _ASKING: Final = "limit rate 1/second burst 20 packets"
 """Enough for every try of one question, and for whoever takes up the port of an agent that was killed next to nothing."""
 _HEADERS: Final = 40 + 8
 """Octets of IPv6 and UDP."""
-_MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +153,7 @@ class KernelGate:
             self._ladder = self._climb.ladder
             self._follow_interface()
             self._advance()
+            sockets.callback(self._ask_no_more)
             self._sockets = sockets.pop_all()
 
     @property
@@ -215,8 +216,6 @@ class KernelGate:
         )
 
     def detach(self) -> None:
-        with suppress(KernelFault):  # another program deleted the table
-            self._let_ask(())  # from now on anybody may have the port
         self._sockets.close()
 
     def remove(self) -> None:
@@ -277,6 +276,11 @@ class KernelGate:
     def _let_ask(self, ports: Collection[int]) -> None:
         if self._laid.lets_ask:
             self._nft.make_hold(self._table, "asks_from", {nft.port_key(port) for port in ports})
+
+    def _ask_no_more(self) -> None:
+        """From now on anybody may have the port."""
+        with suppress(KernelFault):  # another program deleted the table
+            self._let_ask(())
 
     def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""

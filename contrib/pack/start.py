@@ -44,20 +44,32 @@ def complaint() -> str:
     return ""
 
 
-if why_not := complaint():
-    sys.exit(f"qanat: {why_not}.")
-if DIGEST:
-    sys.path.insert(1, str(unpacked(Path(sys.argv[0]).resolve())))
+def run() -> None:
+    """Make the libraries ready, and then run the command."""
+    if why_not := complaint():
+        sys.exit(f"qanat: {why_not}.")
+    if DIGEST:
+        sys.path.insert(1, str(unpacked(Path(sys.argv[0]).resolve())))
+    try:
+        import cryptography  # noqa: F401, PLC0415 - it can be loaded only now
+        import msgspec  # noqa: F401, PLC0415
+    except ImportError as error:
+        sys.exit(
+            f"qanat: {error}. Install python3-msgspec and python3-cryptography, or build this file without --slim."
+        )
+    import click  # noqa: PLC0415
+
+    from qanat.console.lazy import LazyGroup  # noqa: PLC0415
+
+    agents = LazyGroup(
+        "qanat",
+        where={"terminal": "qanat.console.terminal:terminal", "station": "qanat.console.station:station"},
+        help="The agents of Qanat on a device: a terminal with a cloud SIM, or a base station.",
+    )
+    click.version_option(package_name="qanat")(agents).main(prog_name="qanat")
+
+
 try:
-    import cryptography  # noqa: F401
-    import msgspec  # noqa: F401
-except ImportError as error:
-    sys.exit(f"qanat: {error}. Install python3-msgspec and python3-cryptography, or build this file without --slim.")
-
-from qanat.console.lazy import LazyGroup  # noqa: E402 - it can be loaded only now
-
-LazyGroup(
-    "qanat",
-    where={"terminal": "qanat.console.terminal:terminal", "station": "qanat.console.station:station"},
-    help="The agents of Qanat on a device: a terminal with a cloud SIM, or a base station.",
-).main(prog_name="qanat")
+    run()
+except KeyboardInterrupt:  # while something is loaded; the command itself sees to the rest
+    sys.exit(130)

@@ -1,6 +1,6 @@
 """``python -m qanat`` is the command ``qanat``."""
 
-from qanat.console.main import main
+from qanat.console.entrance import main
 
 if __name__ == "__main__":
-    main(prog_name="qanat")
+    main()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from qanat.phrases import WORDED, closed_up, in_chinese
+
 
 class Refusal(StrEnum):
     """Why not. The value is the reason code that people and programs see."""
@@ -31,6 +33,7 @@ class Refusal(StrEnum):
     CODE_EXPIRED = "code_expired"
     CODE_USED = "code_used"
     KEY_ENROLLED = "key_enrolled"
+    TOO_MANY_CODES = "too_many_codes"
     UNKNOWN_BINDING_CODE = "unknown_binding_code"
     POOL_EMPTY = "pool_empty"
     # signing in
@@ -38,6 +41,7 @@ class Refusal(StrEnum):
     TOO_MANY_TRIES = "too_many_tries"
     SIGNED_OUT = "signed_out"
     NOT_ALLOWED = "not_allowed"
+    SUBSCRIBER_NOT_NAMED = "subscriber_not_named"
     # buying
     UNKNOWN_PLAN = "unknown_plan"
     PLAN_SOLD_OUT = "plan_sold_out"
@@ -93,7 +97,10 @@ class Refusal(StrEnum):
     TERMINAL_ELSEWHERE = "terminal_elsewhere"
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_CIRCLE = "unknown_circle"
+    TOO_MANY_ORDERS = "too_many_orders"
+    TOO_MANY_CIRCLES = "too_many_circles"
     NOTHING_OWED = "nothing_owed"
+    DISPUTE_SETTLED = "dispute_settled"
     # settlement
     PERIOD_CLOSED = "period_closed"
     PERIOD_NOT_BEGUN = "period_not_begun"
@@ -126,11 +133,11 @@ class Refused:
 
     @property
     def sentence_zh(self) -> str:
-        return WORDS[self.reason].sentence_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].sentence_zh.format_map(_ChineseFacts(self.facts)))
 
     @property
     def cure_zh(self) -> str:
-        return WORDS[self.reason].cure_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].cure_zh.format_map(_ChineseFacts(self.facts)))
 
 
 class _Facts(dict[str, int | str]):
@@ -138,6 +145,14 @@ class _Facts(dict[str, int | str]):
 
     def __missing__(self, key: str) -> str:
         return "–"
+
+
+class _ChineseFacts(_Facts):
+    """Facts as a Chinese sentence says them: those that are words are no names."""
+
+    def __getitem__(self, key: str) -> int | str:
+        fact = super().__getitem__(key)
+        return in_chinese(fact) if key in WORDED and isinstance(fact, str) else fact
 
 
 WORDS: Final[dict[Refusal, Words]] = {
@@ -225,6 +240,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "此设备的密钥已注册为 {device}。",
         "如未被注销，可用 `qanat {command} run` 继续使用 {device}。如要重新注册，请用 --state 指定空文件夹。",
     ),
+    Refusal.TOO_MANY_CODES: Words(
+        "{subscriber} has {codes} codes that wait to be used, the most there may be.",
+        "Enrol with those first, or wait until some have run out.",
+        "{subscriber} 有 {codes} 个尚未使用的注册码，已达上限。",
+        "请先用它们注册，或等其中一些过期。",
+    ),
     Refusal.UNKNOWN_BINDING_CODE: Words(
         "No terminal shows this binding code.",
         "Type in what `qanat terminal status` shows on the device; a terminal that is bound shows none.",
@@ -260,6 +281,12 @@ WORDS: Final[dict[Refusal, Words]] = {
         "Sign in as {needed}, or ask somebody who is.",
         "{who} 无权这样做。",
         "请以 {needed} 的身份登录，或请其代办。",
+    ),
+    Refusal.SUBSCRIBER_NOT_NAMED: Words(
+        "{who} is staff and owns nothing: a subscriber must be named.",
+        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`.",
+        "{who} 是工作人员，名下没有任何东西：须指明用户。",
+        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`。",
     ),
     Refusal.UNKNOWN_PLAN: Words(
         "There is no plan {plan} on sale.",
@@ -549,11 +576,29 @@ WORDS: Final[dict[Refusal, Words]] = {
         "{subscriber} 没有圈子 {circle}。",
         "请先建立：`qanat supply circle`。",
     ),
+    Refusal.TOO_MANY_ORDERS: Words(
+        "{subscriber} has {orders} orders of this kind, the most there may be.",
+        "Stop what is not needed; 30 days after its end an order is forgotten and makes room.",
+        "{subscriber} 有 {orders} 个此类订单，已达上限。",
+        "请停止不需要的订单；订单结束 30 天后会被删除，腾出位置。",
+    ),
+    Refusal.TOO_MANY_CIRCLES: Words(
+        "{subscriber} has {circles} circles, the most there may be.",
+        "Give one that exists other members: `qanat supply circle`.",
+        "{subscriber} 有 {circles} 个圈子，已达上限。",
+        "请更换已有圈子的成员：`qanat supply circle`。",
+    ),
     Refusal.NOTHING_OWED: Words(
         "{debtor} owes {creditor} {owed} {currency}; {amount} {currency} were to be paid.",
         "Pay at most what is owed: `qanat trades --statement` shows it.",
         "{debtor} 欠 {creditor} {owed} {currency}；却要支付 {amount} {currency}。",
         "支付不超过所欠金额：`qanat trades --statement` 可查看。",
+    ),
+    Refusal.DISPUTE_SETTLED: Words(
+        "The dispute about {trade} was settled at {at}; its note can't change.",
+        "Read the note: `qanat disputes` shows it.",
+        "关于 {trade} 的争议已于 {at} 解决，其说明不可更改。",
+        "请查看说明：`qanat disputes`。",
     ),
     Refusal.PERIOD_CLOSED: Words(
         "Period {period} was closed at {at}; it can't change.",

@@ -70,6 +70,7 @@ class FakeServer:
         if path == "/v1/agent/terminal":
             return TerminalView(
                 terminal="trm-1",
+                identity="T-7K2M9-QXDV4",
                 sim=None,
                 subscriber=None,
                 binding_code="BIND-1",

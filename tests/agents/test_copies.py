@@ -1,6 +1,7 @@
 """A device whose whole state is put back from a copy, again and again: all that the server was told is booked.
 
-What had been reported is what this is about: usage that only the lost state knew of is lost with it.
+What had been reported is what this is about: usage that only the lost state knew of is lost with it. The server's own core
+judges what is a repeat: of a row, and of a question.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from copy import deepcopy
 from random import Random
 
 import pytest
-from tests.agents.operator import Counting
+from tests.agents.core import Core
 from tests.agents.world import World
 
 from qanat.agents.actions import leap
@@ -58,8 +59,8 @@ def test_a_journal_put_back_from_copies_in_any_order_books_all_that_was_reported
     block: int,
 ) -> None:
     for seed in range(block * 15, block * 15 + 15):
-        chance, world = Random(seed), World(bought=80_000_000)
-        world.operator = Counting(bought=80_000_000, quota_octets=1_000_000)
+        chance, world = Random(seed), World()
+        core = world.core = Core(world.clock, bought=80_000_000, quota_octets=1_000_000)
         world.start()
         world.settle()
         copy = deepcopy(world.disk)
@@ -73,4 +74,31 @@ def test_a_journal_put_back_from_copies_in_any_order_books_all_that_was_reported
                 step(world, kind, chance)
         world.stop()
         report_all(world)
-        assert world.truth <= world.operator.used <= world.truth + world.chunks_lost, f"seed {seed}"
+        assert world.truth <= core.used <= world.truth + world.chunks_lost, f"seed {seed}"
+
+
+def test_a_copy_older_than_what_the_server_remembers_of_a_journal_charges_again_no_more_than_it_held() -> None:
+    """The server forgets what it counted of a quota once some thirty later ones were used and their sessions are over."""
+    world = World()
+    core = world.core = Core(world.clock, bought=80_000_000, quota_octets=1_000_000)
+    world.start()
+    world.settle()
+    world.pass_octets(up=0, down=600_000)
+    report_all(world)
+    copy = deepcopy(world.disk)
+    for _ in range(50):
+        world.pass_octets(up=0, down=900_000)
+        world.settle()
+        for present in (False, True):
+            world.set_link(up=present)
+            world.settle()
+    world.stop()
+    report_all(world)
+    before = core.used
+    assert before == world.truth > 40_000_000
+    world.reboot()
+    world.disk = deepcopy(copy)
+    leap(world.disk, 1 << 27)
+    world.start()
+    report_all(world)
+    assert core.used - before == sum(held.reserved for held in copy.quotas.values())

@@ -173,6 +173,37 @@ def test_question_without_answer_is_repeated_with_its_number_and_contents() -> N
     assert world.road == [question]
 
 
+def test_a_way_that_opens_is_tried_at_once_and_if_it_leads_nowhere_again_soon() -> None:
+    world = World()
+    world.operator.report_interval_s = 3600
+    world.start()
+    world.settle()
+    world.pass_octets(up=0, down=800_000)
+    (question,) = world.road
+    for _ in range(8):
+        world.lose()
+        world.wait(100_000 if not world.road else 0)
+    assert world.holder is not None
+    world.lose()
+    world.do(world.holder.way_opened(world.clock.now()))
+    assert world.road == [question]
+    world.lose()
+    world.wait(1_300)
+    assert world.road == [question]
+
+
+def test_a_server_that_asked_for_patience_is_left_alone_whatever_way_opens() -> None:
+    world = online()
+    world.pass_octets(up=0, down=800_000)
+    question = world.road.pop()
+    assert world.holder is not None
+    world.do(world.holder.unreachable(world.clock.now(), question, retry_after_s=60))
+    world.do(world.holder.way_opened(world.clock.now()))
+    assert world.road == []
+    world.wait(75_000)
+    assert world.road == [question]
+
+
 @pytest.mark.parametrize("interval_s", [2, 10, 3600])
 def test_question_is_never_left_longer_than_a_report_would_be_however_long_the_silence_was(interval_s: int) -> None:
     """A quarter more or less, so that not everybody comes back at once; and no longer than 75 s."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from tests.agents.core import Core
 from tests.agents.operator import Operator
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake, remember
@@ -23,6 +24,8 @@ class World:
         self.manner = manner
         self.clock = ManualClock()
         self.operator = Operator(bought=bought, quota_octets=quota_octets)
+        self.core: Core | None = None
+        """Answers in the operator's place."""
         self.disk = Snapshot(journal="jnl-1")
         self.road: list[Interrogation | UsageReport] = []
         self.notes: list[Note] = []
@@ -132,13 +135,14 @@ class World:
     def deliver(self, *, answer_arrives: bool = True, times: int = 1) -> None:
         """Bring the oldest message to the operator; its answer may be lost on the way back, or come more than once."""
         message = self.road.pop(0)
+        server = self.core or self.operator
         if isinstance(message, UsageReport):
-            confirmation = self.operator.report(message)
+            confirmation = server.report(message)
             for _ in range(times * answer_arrives):
                 if self.holder is not None:
                     self.do(self.holder.confirmed(self.clock.now(), message, confirmation))
         else:
-            answer = self.operator.interrogate(message, self.clock.now())
+            answer = server.interrogate(message, self.clock.now())
             for _ in range(times * answer_arrives):
                 if self.holder is not None:
                     if isinstance(answer, Problem):

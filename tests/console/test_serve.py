@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.console.running import Shell, serving
+from tests.console.terminal import at_terminal
 from tests.patience import PATIENCE_S
 
 
@@ -27,6 +27,20 @@ def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) 
     with serving(shell, "--data", "d") as server:
         assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
         assert "password" not in server.stop()[2]
+
+
+def test_a_clock_that_is_behind_the_books_at_the_start_is_told_with_the_cure(shell: Shell) -> None:
+    """The entries are put ahead by an hour and a day, as if the clock had been set back by so much meanwhile."""
+    with serving(shell, "--data", "d") as server:
+        assert "behind the books" not in server.stop()[2]
+    with serving(shell, "--data", "d") as server:
+        assert "behind the books" not in server.stop()[2]
+    with closing(sqlite3.connect(shell.directory / "d" / "qanat.db", isolation_level=None)) as books:
+        books.execute("UPDATE entry SET at = at + 90000000")
+    with serving(shell, "--data", "d") as server:
+        said = server.stop()[2]
+    assert "the clock is behind the books" in said
+    assert "timedatectl" in said
 
 
 def test_what_was_acknowledged_survives_kill_9(shell: Shell) -> None:
@@ -84,22 +98,19 @@ def test_the_first_password_is_said_at_a_terminal_and_kept_out_of_a_journal(shel
         said = server.stop()[2]
     assert password not in said
     assert said.count("admin.password") == 1
-    screen, terminal = os.openpty()
-    told = subprocess.Popen(
-        [sys.executable, "-m", "qanat.console.main", "serve", "--http", "127.0.0.1:0", "--data", "at-a-terminal"],
-        cwd=shell.directory,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-    )
-    os.close(terminal)
-    assert told.stdout is not None
-    assert b"ready" in told.stdout.readline()
-    assert b"has the password" in os.read(screen, 65536)
-    assert not (shell.directory / "at-a-terminal" / "admin.password").exists()
-    told.terminate()
-    assert told.wait(PATIENCE_S) == 0
-    os.close(screen)
+    with at_terminal(shell, "serve", "--http", "127.0.0.1:0") as terminal:
+        assert "has the password" not in terminal.until("ready")
+
+
+def test_a_first_start_that_fails_at_a_terminal_says_no_password_and_the_next_does(shell: Shell) -> None:
+    kept = shell.directory / "data" / "admin.password"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with at_terminal(shell, "serve", "--http", address) as terminal:
+            assert "has the password" not in terminal.until("Choose another address")
+    with at_terminal(shell, "serve", "--http", "127.0.0.1:0") as terminal:
+        assert "has the password" in terminal.until("ready http=")
+        assert not kept.exists()
 
 
 def test_a_log_that_finds_no_room_is_lost_and_serving_goes_on(shell: Shell) -> None:
@@ -207,3 +218,12 @@ def test_check_config_names_the_path_and_the_cure(shell: Shell, tmp_path: Path) 
     assert "How often terminals report usage" in said
     (tmp_path / "far.toml").write_text('[gy]\nlisten = "127.0.0.1:99999"\n')
     assert "'127.0.0.1:99999' is no HOST:PORT" in shell.qanat("check-config", "far.toml", status=1)
+
+
+def test_settings_are_checked_with_the_options_they_would_be_served_with(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text('[http]\nlisten = "127.0.0.1:1"\n')
+    assert shell.qanat("check-config", "--config", "good.toml") == "good.toml: good\n"
+    in_force = json.loads(shell.qanat("check-config", "--config", "good.toml", "--gy", "127.0.0.1:3868", "--json"))
+    assert (in_force["http"]["listen"], in_force["gy"]["listen"]) == ("127.0.0.1:1", "127.0.0.1:3868")
+    assert "can't share a SQLite file" in shell.qanat("check-config", "--workers", "2", status=2)
+    assert "leave FILE or --config out" in shell.qanat("check-config", "good.toml", "--config", "good.toml", status=2)

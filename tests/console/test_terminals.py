@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.console.running import Serving, Shell
 
 
@@ -27,6 +28,13 @@ def test_a_device_enrols_with_a_code_and_is_bound_listed_and_revoked(shell: Shel
     assert "each is good once" in refused
 
 
+@pytest.mark.usefixtures("server")
+def test_staff_that_asks_for_a_code_and_says_not_for_whom_is_told_both_options(shell: Shell) -> None:
+    said = shell.qanat("terminal", "code", status=1)
+    assert "`--subscriber NAME`" in said
+    assert "`--operator NAME`" in said
+
+
 def test_the_devices_own_status_shows_what_was_bound_and_bought_later_and_what_it_knows_offline(
     shell: Shell, server: Serving
 ) -> None:
@@ -44,6 +52,8 @@ def test_the_devices_own_status_shows_what_was_bound_and_bought_later_and_what_i
     bound = json.loads(shell.qanat("terminal", "status", *device))
     assert (bound["subscriber"], bound["available"], bound["server_silent"]) == ("alice", 10**9, "")
     assert [plan["plan"] for plan in bound["plans"]] == ["day"]
+    (found,) = json.loads(shell.qanat("search", bound["identity"], "--json"))["hits"]
+    assert found["name"] == enrolled["terminal"]
     assert "day: 1.00 GB left of 1.00 GB, until" in shell.qanat("terminal", "status", "--state", "device")
     server.stop()
     offline = json.loads(shell.qanat("terminal", "status", *device))

@@ -373,7 +373,7 @@ def demand(world: World, name: str = "bob", total: int = 500) -> DemandOrder:
         passcode_page=passcode_page("PASS-CODE"),
         opened_at=world.clock.now(),
     )
-    return world.decide(partial(open_demand, order=order))
+    return world.done(partial(open_demand, order=order))
 
 
 def test_whoever_knows_the_passcode_goes_online_within_the_demand_order(market: World) -> None:

@@ -16,7 +16,7 @@ from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder
 from qanat.exchange.prices import Price
 from qanat.exchange.recall import recalled_at
-from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, find_trade, step
+from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, Visit, find_trade, step
 from qanat.ledger.book import available
 from qanat.ledger.transit import parcels_of
 from qanat.ledger.work import Work
@@ -556,7 +556,7 @@ def test_a_terminal_that_saw_much_less_opens_a_dispute_that_can_be_settled(world
     )
 
 
-def test_of_two_operators_who_settle_a_dispute_at_once_the_later_is_heard_by_everybody(market: World) -> None:
+def test_of_two_operators_who_settle_a_dispute_at_once_the_earlier_is_heard_by_everybody(market: World) -> None:
     gateway = online(market, "bob", to="alice")
     gateway.send(gateway.row(gateway.held[0].quota, 1_300))
     gateway.finish()
@@ -569,7 +569,7 @@ def test_of_two_operators_who_settle_a_dispute_at_once_the_later_is_heard_by_eve
     copies = [
         market.desk.all(Dispute, owner)[0] for owner in (subscriber_owner("alice"), subscriber_owner("bob"), CAROL)
     ]
-    assert {copy.note for copy in copies} == {"said with alice"}
+    assert {copy.note for copy in copies} == {"said with bob"}
 
 
 def test_a_late_report_that_makes_the_counts_fit_is_seen_on_the_dispute(world: World) -> None:
@@ -600,6 +600,33 @@ def test_a_terminal_may_tell_its_count_after_it_has_gone_elsewhere(market: World
     second = online(market, "bob", to="alice", at="bst-carl")
     assert terminal_says(market, first, 500) is True
     second.finish()
+
+
+def test_a_terminal_may_tell_its_count_after_it_has_gone_elsewhere_though_nothing_was_reported_yet(
+    market: World,
+) -> None:
+    """The base station fell silent, so that its trade ended with nothing booked, and comes back last."""
+    market.buy("alice", 100_000)
+    market.offer("alice", 100_000)
+    silent = online(market, "bob", to="alice")
+    rows = [silent.row(silent.held[0].quota, 700)]
+    for _ in range(4):
+        market.clock.advance(HOUR)
+        market.sweep()
+    for _ in range(3):
+        online(market, "bob", to="alice", at="bst-carl").finish()
+    terminal_says(market, silent, 700)
+    silent.send(*rows)
+    trade = market.trade(silent.admitted)
+    assert trade.seen_by_terminal == trade.counted == 700
+
+
+def test_of_a_terminal_that_never_tells_its_counts_a_few_trades_are_remembered(market: World) -> None:
+    for _ in range(12):
+        online(market, "bob", to="alice").finish()
+    visit = market.desk.get(Visit, subscriber_owner("bob"), "trm-bob")
+    assert visit is not None
+    assert len(visit.before) == 8
 
 
 def test_a_terminal_counts_only_trades_it_took_part_in(market: World) -> None:

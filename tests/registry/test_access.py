@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+from functools import partial
+
 from tests.registry.world import World, done, reason
 
 from qanat.charging.sweep import sweep
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import Caller, caller_of, give_token, hire, password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.access import (
+    Caller,
+    caller_of,
+    dismiss,
+    give_token,
+    hire,
+    password_hash_of,
+    set_password,
+    sign_in,
+    sign_out,
+)
 from qanat.registry.answers import Answer, Repeatable, earlier_answer, store_answer
 from qanat.registry.names import secret_owner
 from qanat.registry.refused import KEPT, RefusedRequest, refused_owner, remember
@@ -32,6 +44,32 @@ def test_a_password_that_was_changed_while_it_was_checked_opens_nothing(world: W
     barred = world.do(lambda work: sign_in(work, name="alice", checked=checked, token="secret", until=None))
     assert reason(barred) is Refusal.WRONG_SIGN_IN
     assert reason(world.do(lambda work: caller_of(work, "secret"))) is Refusal.SIGNED_OUT
+
+
+def test_a_new_password_ends_every_sign_in_but_the_one_it_was_changed_from_in_the_decision_that_sets_it(
+    world: World,
+) -> None:
+    alice = world.subscriber("alice")
+    world.do(lambda work: set_password(work, alice.owner, "hash"))
+    for token in ("here", "elsewhere"):
+        until = later(world.clock.now(), HOUR)
+        world.do(partial(sign_in, name="alice", checked="hash", token=token, until=until))
+    world.do(lambda work: set_password(work, alice.owner, "another hash", here="here"))
+    assert reason(world.do(partial(caller_of, token="elsewhere"))) is Refusal.SIGNED_OUT
+    assert done(world.do(partial(caller_of, token="here"))).who == "alice"
+    world.do(lambda work: set_password(work, alice.owner, "a third hash", here="of somebody else"))
+    assert reason(world.do(partial(caller_of, token="here"))) is Refusal.SIGNED_OUT
+
+
+def test_who_is_dismissed_is_signed_out_in_the_same_decision_and_stays_so_when_hired_again(world: World) -> None:
+    engaged = partial(hire, name="sam", role="operator", operator="home")
+    done(world.do(partial(engaged, password_hash="hash")))
+    until = later(world.clock.now(), HOUR)
+    world.do(partial(sign_in, name="sam", checked="hash", token="secret", until=until))
+    done(world.do(partial(dismiss, name="sam", operator="home")))
+    assert reason(world.do(partial(caller_of, token="secret"))) is Refusal.SIGNED_OUT
+    done(world.do(partial(engaged, password_hash="another hash")))
+    assert reason(world.do(partial(caller_of, token="secret"))) is Refusal.SIGNED_OUT
 
 
 def test_a_token_is_kept_only_as_its_digest_and_forgotten_at_sign_out(world: World) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from functools import partial
+
 from tests.registry.world import World, done, reason
 
+from qanat.charging.sweep import sweep
 from qanat.ids import is_iccid
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.access import Caller
-from qanat.registry.operators import create_operator
+from qanat.registry.codes import CODES_MOST, WaitingCodes, issue_code
+from qanat.registry.operators import HOME, create_operator
 from qanat.registry.sims import pool_of
 from qanat.registry.subscribers import Subscriber, find_subscriber, set_status, subscriber_by_imsi
 from qanat.registry.terminals import (
@@ -65,6 +69,23 @@ def test_a_code_is_good_for_one_key_only(world: World) -> None:
     done(world.enrol("CODE-1", key=1))
     assert reason(world.enrol("CODE-1", key=2)) is Refusal.CODE_USED
     assert world.do(lambda work: find_terminal(work, "trm-2")) is None
+
+
+def test_a_subscriber_has_so_many_codes_that_wait_and_one_more_when_one_is_used_or_runs_out(world: World) -> None:
+    alice = world.subscriber("alice")
+    world.sims(1)
+    issue = partial(issue_code, operator=HOME, subscriber=alice.id, valid=HOUR)
+    for number in range(CODES_MOST):
+        done(world.do(partial(issue, code=f"CODE-{number}")))
+    assert reason(world.do(partial(issue, code="ONE-MORE"))) is Refusal.TOO_MANY_CODES
+    done(world.enrol("CODE-0", key=1))
+    done(world.do(partial(issue, code="ONE-MORE")))
+    assert reason(world.do(partial(issue, code="AND-ANOTHER"))) is Refusal.TOO_MANY_CODES
+    world.clock.advance(HOUR)
+    done(world.do(partial(issue, code="AND-ANOTHER")))
+    world.clock.advance(HOUR)
+    world.do(lambda work: sweep(work, alice.owner))
+    assert world.do(lambda work: work.all(WaitingCodes, alice.owner)) == []
 
 
 def test_a_forged_or_expired_code_enrols_nothing(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 from tests.server.live import Live, interrogation
@@ -12,6 +13,14 @@ from tests.server.market import PASSWORD, Market, open_market
 @pytest.fixture
 def market(live: Live) -> Market:
     return open_market(live)
+
+
+def staff_of(market: Market, operator: str) -> str:
+    """Hire somebody for an operator; return its token."""
+    named = {"name": f"nils-{operator}", "password": PASSWORD}
+    market.live.done(f"/v1/operators/{operator}/staff", named)
+    token: str = market.live.done("/v1/sign-in", named, token="")["token"]
+    return token
 
 
 def test_a_demander_goes_online_on_a_suppliers_traffic_is_recalled_and_everybody_sees_the_same(market: Market) -> None:
@@ -71,8 +80,7 @@ def test_a_demander_who_was_turned_away_finds_the_refusal_among_its_own_and_so_d
     assert [one["reason"] for one in market.of("bob", "/refusals")["refusals"]] == ["no_supply"]
     seen = {}
     for operator in ("west", "north"):
-        market.live.done(f"/v1/operators/{operator}/staff", {"name": f"nils-{operator}", "password": PASSWORD})
-        token = market.live.done("/v1/sign-in", {"name": f"nils-{operator}", "password": PASSWORD}, token="")["token"]
+        token = staff_of(market, operator)
         listed = market.live.get("/v1/refusals", token=token).json()["refusals"]
         counted = market.live.get("/v1/refusals/reasons", token=token).json()["reasons"]
         assert {one["reason"] for one in listed} == {one["reason"] for one in counted}
@@ -123,6 +131,30 @@ def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: M
     (listed,) = market.live.get("/v1/disputes").json()["disputes"]
     path = f"/v1/subscribers/alice/disputes/{listed['dispute']}/settlement"
     assert market.live.done(path, {"note": "carol pays"})["note"] == "carol pays"
+    for name in ("alice", "bob"):
+        again = market.live.post(
+            f"/v1/subscribers/{name}/disputes/{listed['dispute']}/settlement", {"note": "alice pays"}
+        )
+        assert (again.status_code, again.json()["reason"]) == (409, "dispute_settled")
+        assert [one["note"] for one in market.of(name, "/disputes")["disputes"]] == ["carol pays"]
+
+
+def test_staff_lists_the_disputes_of_its_own_operators_people_and_settles_them_on_either_side(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: quota["octets"] + 5}, returns=[quota["quota"]])
+    market.live.done("/v1/operators", {"name": "east"})
+    seen, settled = {}, {}
+    for operator in ("east", "west", "south", "north"):
+        token = staff_of(market, operator)
+        listed = market.live.get("/v1/disputes", token=token).json()["disputes"]
+        seen[operator] = [one["trade"] for one in listed]
+        path = f"/v1/subscribers/alice/disputes/{trade}:over-reported/settlement"
+        settled[operator] = market.live.post(path, {"note": f"said {operator}"}, token=token).status_code
+    assert seen == {"east": [], "west": [trade], "south": [trade], "north": [trade]}
+    assert settled == {"east": 404, "west": 404, "south": 201, "north": 409}
+    assert market.live.get("/v1/disputes", token=market.tokens["alice"]).status_code == 403
 
 
 def test_a_terminal_is_no_base_station_nor_the_other_way_round(market: Market) -> None:
@@ -152,8 +184,7 @@ def test_the_suppliers_operator_is_told_why_a_trade_was_refused_though_the_deman
     trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
     market.asks(trade, 0, "first", used={}, wants=100_000)
     market.does("alice", f"/supply-orders/{order}/stop")
-    market.live.done("/v1/operators/north/staff", {"name": "nils", "password": PASSWORD})
-    token = market.live.done("/v1/sign-in", {"name": "nils", "password": PASSWORD}, token="")["token"]
+    token = staff_of(market, "north")
     why = market.live.get(f"/v1/sessions/{trade}/why", token=token).json()
     assert [one["reason"] for one in why["refusals"]] == ["order_stopped"]
 
@@ -166,8 +197,7 @@ def test_staff_of_an_operator_sees_its_own_position_and_who_pays_it(market: Mark
     market.live.done("/v1/operators", {"name": "east"})
     seen = {}
     for operator in ("north", "east"):
-        market.live.done(f"/v1/operators/{operator}/staff", {"name": f"nils-{operator}", "password": PASSWORD})
-        token = market.live.done("/v1/sign-in", {"name": f"nils-{operator}", "password": PASSWORD}, token="")["token"]
+        token = staff_of(market, operator)
         seen[operator] = market.live.get("/v1/settlements/2023-11", token=token).json()
         assert market.live.post("/v1/settlements/2023-11/closing", token=token).status_code == 403
     assert [(one["operator"], one["unit"], one["net"]) for one in seen["north"]["positions"]] == [
@@ -185,7 +215,9 @@ def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
     market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
     preview = market.live.get("/v1/settlements/2023-11").json()
     assert (preview["trades"], preview["closed_at"], preview["preserved"]) == (1, None, True)
-    closed = market.live.done("/v1/settlements/2023-11/closing")
+    closing = "/v1/settlements/2023-11/closing"
+    closed = market.live.post(closing, key="k").json()
+    assert market.live.post(closing, key="k").json() == closed, "a repeat is told the same"
     assert (closed["files"], closed["unchanged"]) == (["north", "south", "west"], True)
     nets = {(one["operator"], one["unit"]): one["net"] for one in closed["positions"]}
     assert nets == {
@@ -196,7 +228,16 @@ def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
     }
     rows = list(csv.reader(market.live.get("/v1/settlements/2023-11/files/north").text.splitlines()))
     assert (rows[1][0], rows[1][3], rows[-1][:2]) == ("1", trade, ["trailer", "1"])
-    again = market.live.post("/v1/settlements/2023-11/closing")
+    again = market.live.post(closing)
     assert (again.status_code, again.json()["reason"]) == (409, "period_closed")
     assert market.live.get("/v1/settlements/2023-13").status_code == 422
+    log = market.live.get("/v1/changes").json()["changes"]
+    assert [one["act"] for one in log if one["target"].startswith("settlements/")] == ["period closed"]
     assert market.live.get("/v1/settlements/2023-11/files/nobody").status_code == 404
+
+
+def test_a_month_that_is_not_closed_leaves_no_folder_behind(market: Market, tmp_path: Path) -> None:
+    assert market.live.post("/v1/settlements/2023-12/closing").json()["reason"] == "period_not_begun"
+    assert not (tmp_path / "settlements").exists()
+    market.live.done("/v1/settlements/2023-11/closing")
+    assert [one.name for one in (tmp_path / "settlements").iterdir()] == ["2023-11"]

@@ -14,7 +14,7 @@ from tests.server.online import enrolled, go_online
 from tests.server.test_exchange import market
 from tests.server.test_lists import staffed
 
-from qanat.server.pulse import WATCHERS
+from qanat.server.pulse import WATCHERS, WATCHERS_EACH
 from qanat.units import DAY, MINUTE, format_instant
 
 __all__ = ["market", "staffed"]
@@ -87,19 +87,44 @@ def test_watching_ends_with_the_sign_in(live: Live) -> None:
     assert seen[-3:-1] == ["event: end", "data: {}"]
 
 
-def test_more_watchers_than_fit_are_told_to_come_back(live: Live) -> None:
+def watch(live: Live, stack: ExitStack, *, token: str, times: int) -> None:
+    """Watch the pulse in so many places, each of which has heard it once."""
     host, _, port = live.url.removeprefix("http://").partition(":")
-    asked = f"GET /v1/pulse/stream HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {live.token}\r\n\r\n"
+    asked = f"GET /v1/pulse/stream HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {token}\r\n\r\n"
+    for _ in range(times):
+        watcher = stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+        watcher.sendall(asked.encode())
+        said = b""
+        while b"event: pulse" not in said:
+            said += watcher.recv(4096)
+
+
+def hired(live: Live, name: str) -> str:
+    """Hire somebody; return its token."""
+    live.done("/v1/operators/home/staff", {"name": name, "password": "correct horse"})
+    token: str = live.done("/v1/sign-in", {"name": name, "password": "correct horse"}, token="")["token"]
+    return token
+
+
+def test_more_watchers_than_fit_are_told_to_come_back(live: Live) -> None:
     with ExitStack() as stack:
-        for _ in range(WATCHERS):
-            watcher = stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
-            watcher.sendall(asked.encode())
-            said = b""
-            while b"event: pulse" not in said:
-                said += watcher.recv(4096)
+        for number in range(WATCHERS // WATCHERS_EACH):
+            watch(live, stack, token=hired(live, f"sue{number}"), times=WATCHERS_EACH)
         turned_away = live.get("/v1/pulse/stream")
         assert (turned_away.status_code, turned_away.headers["retry-after"]) == (503, "60")
     assert any(events(live, 1) for _ in range(50)), "those who left made room"
+
+
+def test_one_person_watches_in_ten_places_and_keeps_nobody_out(live: Live) -> None:
+    sue = hired(live, "sue")
+    with ExitStack() as stack:
+        watch(live, stack, token=sue, times=WATCHERS_EACH)
+        turned_away = live.get("/v1/pulse/stream", token=sue)
+        assert (turned_away.status_code, turned_away.json()["reason"]) == (429, "watching_already")
+        assert turned_away.headers["retry-after"] == "60"
+        assert events(live, 1)
+        assert live.get("/v1/pulse", token=sue).status_code == 200
+    assert any(events(live, 1, token=sue) for _ in range(50)), "those that were closed made room"
 
 
 def test_one_field_finds_subscribers_and_devices_by_whatever_is_known_of_them(live: Live) -> None:
@@ -139,6 +164,21 @@ def test_staff_finds_its_own_however_many_of_others_stand_before_them(live: Live
     live.done("/v1/subscribers", {"name": "annette", "operator": "south"})
     found = live.get("/v1/search", params={"q": "ann"}, token=staffed).json()["hits"]
     assert [one["name"] for one in found] == ["annette"]
+
+
+def test_staff_finds_its_own_by_number_however_many_of_others_stand_before_them(live: Live, staffed: str) -> None:
+    for number in range(25):
+        live.done("/v1/subscribers", {"name": f"anna{number}", "operator": "north", "msisdn": f"49151{number:06}"})
+    live.done("/v1/subscribers", {"name": "annette", "operator": "south", "msisdn": "49151999999"})
+    found = live.get("/v1/search", params={"q": "+49151"}, token=staffed).json()["hits"]
+    assert [(one["name"], one["by"]) for one in found] == [("annette", "MSISDN")]
+
+
+def test_a_number_is_found_however_many_sims_that_nobody_has_stand_before_it(live: Live) -> None:
+    live.done("/v1/sims", {"count": 25, "imsi_prefix": "00101", "first": 0})
+    live.done("/v1/subscribers", {"name": "alice", "imsi": "001019999999999"})
+    found = live.get("/v1/search", params={"q": "00101"}).json()["hits"]
+    assert [(one["name"], one["by"]) for one in found] == [("alice", "IMSI")]
 
 
 def test_refusals_are_counted_by_reason_with_the_newest_of_each(live: Live) -> None:

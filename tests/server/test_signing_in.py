@@ -1,23 +1,12 @@
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
-from argon2 import PasswordHasher
 from tests.server.live import Live, live_server, settings_for
 
-from qanat.clock import ManualClock
-from qanat.registry.access import Caller, Token, give_token
-from qanat.registry.operators import create_operator
-from qanat.registry.subscribers import create_subscriber
-from qanat.server.http.app import make_app
-from qanat.server.http.services import make_services
-from qanat.server.settings import Settings
-from qanat.store.store import MemoryStore
-from qanat.units import HOUR, MINUTE, Instant
+from qanat.units import HOUR, MINUTE
 
 
 def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(live: Live) -> None:
@@ -121,7 +110,7 @@ def test_without_a_token_nothing_is_shown(live: Live) -> None:
 
 def test_staff_that_asks_for_its_own_balance_is_told_to_name_a_subscriber(live: Live) -> None:
     answer = live.get("/v1/me/balance")
-    assert (answer.status_code, answer.json()["reason"]) == (403, "not_allowed")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "subscriber_not_named")
     assert "--subscriber" in answer.json()["cure"]
 
 
@@ -143,32 +132,6 @@ def test_staff_gives_a_new_password_and_every_earlier_sign_in_ends(live: Live) -
     norbert = live.done("/v1/sign-in", {"name": "norbert", "password": "correct horse"}, token="")["token"]
     barred = live.post("/v1/subscribers/alice/password", {"password": "norberts horse"}, token=norbert)
     assert barred.json()["reason"] == "unknown_subscriber", "another operator's"
-
-
-def test_a_new_password_ends_every_earlier_sign_in_however_many_there_are() -> None:
-    """Whoever had the password may have signed in a thousand times. In one event loop: over HTTP that would take long."""
-
-    async def left() -> list[str]:
-        clock, quick = ManualClock(), PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        store = await MemoryStore(clock).open()
-        await store.decide(partial(create_operator, name="home"))
-        await store.decide(partial(create_subscriber, name="alice", operator="home"))
-        held = {f"stolen-{number}": Caller(who="alice", role="subscriber") for number in range(1001)}
-        held["hers"] = Caller(who="admin", role="administrator")
-        end = Instant(clock.now() + HOUR)
-        await store.decide_all(
-            partial(give_token, caller=caller, token=token, until=end) for token, caller in held.items()
-        )
-        app = make_app(make_services(store=store, clock=clock, settings=Settings(), hasher=quick))
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://here") as http:
-            path, body = "/v1/subscribers/alice/password", {"password": "another horse"}
-            answer = await http.post(path, json=body, headers={"authorization": "Bearer hers"})
-        assert answer.status_code == 201, answer.text
-        found = await store.find(Token, limit=2000)
-        await store.close()
-        return [token.who for token in found]
-
-    assert asyncio.run(left()) == ["admin"]
 
 
 def test_a_subscriber_changes_its_own_password_with_the_current_one_and_tries_are_bounded(live: Live) -> None:

@@ -117,6 +117,9 @@ class FailingLog:
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
         return await self._log.due_owners(now, limit)
 
+    async def newest(self) -> Instant | None:
+        return await self._log.newest()
+
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         return self._log.snapshot()
 

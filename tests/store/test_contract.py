@@ -77,6 +77,26 @@ def test_a_decision_that_raises_leaves_no_trace(database: Database, clock: Manua
     run(story)
 
 
+def test_the_books_know_when_they_were_written_last_also_to_who_opens_them_anew(
+    database: Database, clock: ManualClock
+) -> None:
+    async def story() -> None:
+        store = await database.open(clock)
+        assert await store.newest() is None
+        for name in ("alice", "bob", "alice"):
+            clock.advance(1000)
+            await store.decide(fund(name, 10, id=str(clock.now())))
+        last = clock.now()
+        clock.jump(-5000)
+        assert await store.newest() == last
+        await store.close()
+        again = await database.open(clock)
+        assert await again.newest() == last
+        await again.close()
+
+    run(story)
+
+
 def test_a_decision_that_can_not_be_written_leaves_no_gap(database: Database, clock: ManualClock) -> None:
     async def story() -> None:
         store = await database.open(clock)

@@ -92,6 +92,11 @@ class Holder:
             self.book.note("link is back" if present else "link left")
         return self._settle(now)
 
+    def way_opened(self, now: Instant) -> list[Action]:
+        """There is a way out that was not there before: it may lead to the server."""
+        self._outbox.hurry(now)
+        return self._settle(now)
+
     def stop(self, now: Instant) -> list[Action]:
         self._stopping = True
         return self._settle(now)
@@ -232,8 +237,7 @@ class Holder:
             self._serve(now)
 
     def _open_session(self, now: Instant) -> None:
-        kept = self.book.kept
-        name = self._manner.session or f"{kept.journal}.{kept.sessions + 1}"
+        name = self._manner.session or self.book.kept.next_session
         self.book.put(CurrentSession(Session(name=name, next_number=0)))
         self._move(Event.WANTED)
         self._ask(now, "first", wants=None)

@@ -94,10 +94,15 @@ class Snapshot(msgspec.Struct, kw_only=True):
     floor: int = 0
     next_seq: int = 1
     sessions: int = 0
-    """How many sessions this journal has opened; with the journal's name it names the next one."""
+    """How many sessions this journal has opened."""
     session: Session | None = None
     pending: Interrogation | None = None
     """A question without its answer: repeated with these exact contents."""
+
+    @property
+    def next_session(self) -> str:
+        """A name that no session had, of a copy of this journal neither: it leaps with the numbers of the rows."""
+        return f"{self.journal}.{self.next_seq + self.sessions}"
 
 
 def hold(grant: QuotaGrant, *, epoch: int, ended: bool) -> Held:

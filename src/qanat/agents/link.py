@@ -1,4 +1,4 @@
-"""Watches whether the cloud-SIM interface is in use: up, and with a default route if it ever had one.
+"""Watches whether the cloud-SIM interface is in use: up, and with a default route if it ever had one; and other ways out.
 
 A default route of lower metric through another interface that is up takes the traffic away: that is leaving the link,
 as a network manager does it when a better network comes.
@@ -28,6 +28,7 @@ class LinkWatch:
         self._links = Links()
         self._routes = Routes()
         self._had_default_route = False
+        self._ways = self._ways_now()
 
     def fileno(self) -> int:
         return self._events.fileno()
@@ -54,11 +55,22 @@ class LinkWatch:
         names = (link.name for link in self._links.all() if link.index == self._index)
         return next((name for name in names if name != self.interface), "")
 
+    def has_new_way(self) -> bool:
+        """Tell whether an interface came up, or a default route came, since this was last asked."""
+        before, self._ways = self._ways, self._ways_now()
+        return not self._ways <= before
+
     def is_used(self, link: Link) -> bool:
         own = [*self._routes.defaults(link), *self._routes.defaults(link, table=PARKED)]
         self._had_default_route = self._had_default_route or bool(own)
         is_chosen = not self._had_default_route or any(self._is_preferred(route) for route in own)
         return link.is_up and is_chosen
+
+    def _ways_now(self) -> set[tuple[int, int]]:
+        """Return the interfaces that are up and, of these, the default routes by family."""
+        up = {link.index for link in self._links.all() if link.is_up}
+        routes = {(route.interface, route.family) for route in self._routes.all_defaults() if route.interface in up}
+        return routes | {(index, 0) for index in up}
 
     def _is_preferred(self, own: Route) -> bool:
         better = {

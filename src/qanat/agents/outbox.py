@@ -23,7 +23,16 @@ Message = Interrogation | UsageReport
 
 
 class Outbox:
-    __slots__ = ("_failures", "_interval_s", "_name", "_report_at", "_retry_at", "_wish_s", "outstanding")
+    __slots__ = (
+        "_failures",
+        "_found_no_way",
+        "_interval_s",
+        "_name",
+        "_report_at",
+        "_retry_at",
+        "_wish_s",
+        "outstanding",
+    )
 
     def __init__(self, pending: Interrogation | None, *, name: str, report_interval_s: int | None) -> None:
         """``name`` spreads the retries; ``report_interval_s`` overrules the server's wish."""
@@ -34,6 +43,7 @@ class Outbox:
         self._report_at = Instant(0)
         self._retry_at: Instant | None = None
         self._failures = 0
+        self._found_no_way = False
 
     def start(self, now: Instant, *, owes_rows: bool) -> None:
         self._retry_at = None if self.outstanding is None else now
@@ -73,12 +83,20 @@ class Outbox:
         wait_s = max(patient_s, at_least_s)
         self._failures += 1
         self.wait(now, wait_s)
+        self._found_no_way = not at_least_s
         return wait_s
 
     def wait(self, now: Instant, wait_s: int) -> None:
         """Wait a quarter more or less, by the name, so that a thousand holders do not come back at once."""
         spread = 750 + crc32(f"{self._name}/{self._failures}".encode()) % 500
         self._retry_at = later(now, Millis(wait_s * spread))
+        self._found_no_way = False
+
+    def hurry(self, now: Instant) -> None:
+        """There is another way: what found none goes at once, and what is under way waits short if it finds none."""
+        self._failures = 0
+        if self._found_no_way and self._retry_at is not None:
+            self._retry_at = now
 
     def wish(self, report_interval_s: int) -> None:
         """The server wants reports so often."""

@@ -200,6 +200,11 @@ class ClosedLoop:
             _send(slot, now)
 
 
+def due_after(elapsed_s: float, rate: float) -> int:
+    """Return how many requests are due by then, the first at once: each may be sent the moment it is due, not one later."""
+    return int(elapsed_s * rate) + 1
+
+
 class OpenLoop:
     """Requests are due at a fixed rate, whether or not earlier ones were answered, as in the world outside."""
 
@@ -211,10 +216,10 @@ class OpenLoop:
         self._sent = 0
 
     def start(self) -> None:
-        now = time.perf_counter()
-        for place in range(self._sent, int((now - self._load.until + self._load.seconds) * self._rate)):
-            self._sent += 1
-            self._waiting.append(self._load.until - self._load.seconds + place / self._rate)
+        now, begun = time.perf_counter(), self._load.until - self._load.seconds
+        due = due_after(now - begun, self._rate)
+        self._waiting.extend(begun + place / self._rate for place in range(self._sent, due))
+        self._sent = due
         while self._waiting and self._idle:
             _send(self._idle.popleft(), self._waiting.popleft())
         if now < self._load.until:

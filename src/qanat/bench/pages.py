@@ -52,6 +52,7 @@ PAGES: Final = (
     "/ops/peers",
     "/ops/disputes",
     "/ops/settlement",
+    "/ops/staff/home",
     "/ops/changes",
 )
 OWN_PAGES: Final = (

@@ -14,6 +14,7 @@ import msgspec
 
 from qanat.bench.figures import Figures
 from qanat.bench.machine import describe
+from qanat.console.parameters import Number
 from qanat.errors import Fault
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--in-flight", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Per connection."
         ),
-        click.option("--seconds", type=click.FloatRange(0.5, 600), default=10, show_default=True),
+        click.option("--seconds", type=Number(0.5, 600), default=10, show_default=True),
     ):
         command = option(command)
     return command
@@ -145,7 +146,9 @@ def http(
     help="So many sessions of other subscribers are open in the store.",
 )
 @click.option("--hot", is_flag=True, help="One account for everybody.")
-@click.option("--rate", type=click.FloatRange(1), metavar="PER_S", help="Open loop: so many requests are due a second.")
+@click.option(
+    "--rate", type=Number(1, 1_000_000), metavar="PER_S", help="Open loop: so many requests are due a second."
+)
 @click.option("--kill", is_flag=True, help="Kill the server (SIGKILL) in the middle and start it again.")
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the server; needs PostgreSQL."
@@ -156,7 +159,7 @@ def http(
 @click.option("--kill-database", is_flag=True, help="The same, killed (SIGKILL) in the middle and started again.")
 @click.option(
     "--away",
-    type=click.FloatRange(0, 600),
+    type=Number(0, 600),
     default=0,
     metavar="SECONDS",
     help="So long the killed database stays away.",
@@ -216,7 +219,7 @@ def _database(
 
 
 @bench.command()
-@click.option("--seconds", type=click.FloatRange(5, 600), default=60, show_default=True)
+@click.option("--seconds", type=Number(5, 600), default=60, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def terminal(seconds: float, as_json: bool) -> None:
     """Memory and processor of the agent on a device at 100 Mbit/s, in a lab of network namespaces."""

@@ -211,7 +211,7 @@ def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: 
 
 @click.command()
 @_subscriber
-@click.option("--all", "everybodys", is_flag=True, help="Everybody's, for the administrator.")
+@click.option("--all", "everybodys", is_flag=True, help="Everybody's; staff sees those of its operator.")
 @AFTER
 @remote
 def disputes(client: Client, subscriber: str | None, everybodys: bool, after: str) -> Json:

@@ -5,6 +5,7 @@ An agent on a small device loads what it runs.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command), f"{self._where[cmd_name]} is no command"
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whoever interrupts it gets what shells expect, and no word (click would say "Aborted!", 1)."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(128 + signal.SIGINT)
 
 
 @contextmanager

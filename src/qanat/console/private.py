@@ -40,8 +40,8 @@ def told_if_lost() -> Iterator[None]:
 def private(file: Path | None) -> Iterator[TextIO]:
     """Take text for a file that only its owner may read; without a name it is kept nowhere.
 
-    That the file can be written is made sure of first, and what it holds stays unless the block succeeds. Whatever has
-    its name by then, the text goes into the file that was made sure of.
+    That the file is ours and can be written is made sure of first, and what it holds stays unless the block succeeds.
+    Whatever has its name by then, the text goes into the file that was made sure of.
     """
     text = io.StringIO()
     with _open(file) if file else nullcontext() as kept:
@@ -62,11 +62,23 @@ def holds_something(file: Path) -> bool:
 def _open(file: Path) -> TextIO:
     try:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+        _refuse_anothers(file, opened)
         if _is_regular(opened):
             os.fchmod(opened, 0o600)
     except OSError as error:
         raise click.ClickException(f"{file} can't be written: {error.strerror}. Nothing was made.") from error
     return os.fdopen(opened, "w", encoding="ascii", newline="")
+
+
+def _refuse_anothers(file: Path, opened: int) -> None:
+    """Refuse, and close, what somebody else laid there, who could read what it is given. A device keeps nothing."""
+    found = os.fstat(opened)
+    if found.st_uid != os.geteuid() and not stat.S_ISCHR(found.st_mode):
+        os.close(opened)
+        raise click.ClickException(
+            f"{file} belongs to somebody else (user {found.st_uid}), who could read it: remove it, or name another. "
+            "Nothing was made."
+        )
 
 
 def _is_regular(opened: int) -> bool:

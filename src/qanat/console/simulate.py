@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import click
 import msgspec
 
+from qanat.console.parameters import Number
 from qanat.simulation.exchange.world import simulate_exchange
 from qanat.simulation.verdict import Verdict
 from qanat.simulation.world import simulate
@@ -39,7 +40,7 @@ WORLDS: Final = {"cloud-sim": Kind(simulate, 200, 2.0), "exchange": Kind(simulat
     help="Terminals on their own SIMs, or demanders at base stations.",
 )
 @click.option("--terminals", type=click.IntRange(1, 10_000), help="200, or 8 in the exchange.")
-@click.option("--days", type=click.FloatRange(0, 365, min_open=True), help="2, or a quarter in the exchange.")
+@click.option("--days", type=Number(0, 365, min_open=True), help="2, or a quarter in the exchange.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def simulate_world(*, seed: int | None, world: str, terminals: int | None, days: float | None, as_json: bool) -> None:
     """Run many terminals against the server's core on a virtual clock, with losses, crashes and full disks.

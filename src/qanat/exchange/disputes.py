@@ -19,12 +19,14 @@ from qanat.exchange.trades import State, Trade
 from qanat.ids import Owner
 from qanat.ledger.transit import Parcel, send
 from qanat.ledger.work import Record, Work
+from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, subscriber_owner
-from qanat.units import Instant, Octets
+from qanat.units import Instant, Octets, format_instant
 
 LOST_PER_MILLION: Final = 700
 SLACK: Final = Octets(65_536)
 """One super-packet: what GRO may hold together at the moment of a count."""
+_NEVER: Final = Instant(2**62)
 
 About = Literal["over-reported", "counts differ"]
 
@@ -44,6 +46,11 @@ class Dispute(Record, frozen=True, kw_only=True):
     opened_at: Instant
     settled_at: Instant | None = None
     note: str = ""
+
+    @property
+    def concerned(self) -> tuple[Owner, Owner, Owner]:
+        """Owners who have a copy, and whose operators see it."""
+        return subscriber_owner(self.supplier), subscriber_owner(self.demander), base_station_owner(self.base_station)
 
     @property
     def label(self) -> str:
@@ -91,8 +98,11 @@ def reconcile(work: Work, trade: Trade) -> None:
         _open(work, trade, "counts differ")
 
 
-def settle_dispute(work: Work, dispute: Dispute, *, note: str) -> Dispute:
-    """Note how a dispute was settled, on all three copies."""
+def settle_dispute(work: Work, dispute: Dispute, *, note: str) -> Dispute | Refused:
+    """Note how a dispute was settled, on all three copies, once: the note is what everybody concerned has seen."""
+    if dispute.settled_at is not None:
+        facts: dict[str, int | str] = {"trade": dispute.trade, "at": format_instant(dispute.settled_at)}
+        return Refused(Refusal.DISPUTE_SETTLED, facts)
     settled = replace(dispute, settled_at=work.now, note=note)
     work.act = "dispute settled"
     _keep(work, settled, sender=dispute.owner)
@@ -100,7 +110,7 @@ def settle_dispute(work: Work, dispute: Dispute, *, note: str) -> Dispute:
 
 
 def receive_copy(work: Work, parcel: Parcel) -> None:
-    """Take a copy that another page sent; a settled one stays settled, and of two settlements the later stands."""
+    """Take a copy that another page sent; a settled one stays settled, and of two that crossed the earlier stands."""
     facts = parcel.facts
     held = work.get(Dispute, parcel.target, str(facts["id"]))
     by_terminal = int(facts["by_terminal"])
@@ -119,12 +129,12 @@ def receive_copy(work: Work, parcel: Parcel) -> None:
         settled_at=Instant(int(facts["settled_at"])) or None,
         note=str(facts["note"]),
     )
-    if held is None or _settled(held) <= _settled(copy):
+    if held is None or _settled(copy) <= _settled(held):
         work.put(copy)
 
 
 def _settled(dispute: Dispute) -> tuple[int, str]:
-    return dispute.settled_at or 0, dispute.note
+    return dispute.settled_at or _NEVER, dispute.note
 
 
 def _id(trade: Trade, about: About) -> str:
@@ -153,19 +163,11 @@ def _open(work: Work, trade: Trade, about: About) -> None:
 
 def _keep(work: Work, dispute: Dispute, *, sender: Owner) -> None:
     """Keep the sender's copy and send the others theirs."""
-    for owner in _pages(dispute):
+    for owner in dispute.concerned:
         if owner == sender:
             work.put(replace(dispute, owner=owner))
         else:
             send(work, Parcel(sender=sender, target=owner, act="dispute", facts=_facts(dispute)))
-
-
-def _pages(dispute: Dispute) -> tuple[Owner, Owner, Owner]:
-    return (
-        subscriber_owner(dispute.supplier),
-        subscriber_owner(dispute.demander),
-        base_station_owner(dispute.base_station),
-    )
 
 
 def _facts(dispute: Dispute) -> dict[str, int | str]:

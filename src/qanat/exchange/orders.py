@@ -16,13 +16,18 @@ from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.base_stations import BaseStation, usable_base_station
-from qanat.registry.names import claim, holder_of, name_of, secret_owner, subscriber_owner
+from qanat.registry.names import claim, disclaim, holder_of, name_of, secret_owner, subscriber_owner
 from qanat.registry.operators import require_operator
 from qanat.registry.spelling import plain
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.terminals import find_terminal
-from qanat.units import DAY, Instant, Octets, format_instant
+from qanat.units import DAY, Instant, Millis, Octets, format_instant, later
 
+ORDERS_MOST: Final = 1000
+"""Of each kind that a subscriber may have, those that ended among them: decisions about one go through all of them."""
+CIRCLES_MOST: Final = 100
+KEPT: Final = Millis(30 * DAY)
+"""An order that ended is known so long, as the trades on it are."""
 _NEVER: Final = Instant(2**62)
 
 
@@ -93,7 +98,12 @@ class DemandOrder(Record, frozen=True, kw_only=True):
 
 def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
     """Open a supply order whose circle, person, terminal, base stations and operators exist and are in use."""
-    barred = _unknown_audience(work, order) or _not_own_terminal(work, order) or _nowhere(work, order)
+    barred = (
+        _too_many(work, order)
+        or _unknown_audience(work, order)
+        or _not_own_terminal(work, order)
+        or _nowhere(work, order)
+    )
     if barred:
         return barred
     order = replace(order, due=order.until)
@@ -102,21 +112,30 @@ def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
     return order
 
 
-def expire_supply(work: Work, order: SupplyOrder) -> None:
-    """Take an order whose time is over off the list; grants never outlived it."""
-    work.put(replace(order, stopped_at=order.stopped_at or order.until, due=None))
+def sweep_order(work: Work, order: SupplyOrder | DemandOrder, *, is_needed: bool) -> None:
+    """Take an order whose time is over off the list; later forget it, unless a trade needs it still."""
+    ended_at = order.stopped_at or order.until
+    assert ended_at is not None, f"order {order.id} is due and has no end"
+    if is_needed or work.now < later(ended_at, KEPT):
+        work.put(replace(order, stopped_at=ended_at, due=later(work.now, KEPT)))
+    else:
+        _forget(work, order)
 
 
 def stop_supply(work: Work, order: SupplyOrder) -> SupplyOrder:
     """Take consent back, from now on. What is running on it is for ``recall``. Repeating is safe."""
     if order.stopped_at is None:
-        order = replace(order, stopped_at=work.now)
+        order = replace(order, stopped_at=work.now, due=later(work.now, KEPT))
         work.put(order)
         work.act = "supply order stopped"
     return order
 
 
-def open_demand(work: Work, order: DemandOrder) -> DemandOrder:
+def open_demand(work: Work, order: DemandOrder) -> DemandOrder | Refused:
+    barred = _too_many(work, order)
+    if barred:
+        return barred
+    order = replace(order, due=order.until)
     work.put(order)
     claim(work, order.passcode_page, holder=order.owner)
     work.put(PasscodeLink(owner=order.passcode_page, id="demand", order=order.id))
@@ -126,7 +145,7 @@ def open_demand(work: Work, order: DemandOrder) -> DemandOrder:
 
 def stop_demand(work: Work, order: DemandOrder) -> DemandOrder:
     if order.stopped_at is None:
-        order = replace(order, stopped_at=work.now)
+        order = replace(order, stopped_at=work.now, due=later(work.now, KEPT))
         work.put(order)
         work.act = "demand order stopped"
     return order
@@ -153,8 +172,11 @@ def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
     return _over(work, order, holder=order.demander) or order
 
 
-def make_circle(work: Work, subscriber: Subscriber, *, name: str, members: tuple[str, ...]) -> Circle:
+def make_circle(work: Work, subscriber: Subscriber, *, name: str, members: tuple[str, ...]) -> Circle | Refused:
     """Make a circle, or give one other members; orders follow at once."""
+    circles = work.records(Circle, subscriber.owner)
+    if name not in circles and len(circles) >= CIRCLES_MOST:
+        return Refused(Refusal.TOO_MANY_CIRCLES, {"subscriber": subscriber.id, "circles": len(circles)})
     circle = Circle(owner=subscriber.owner, id=name, members=members)
     work.put(circle)
     work.act = "circle made"
@@ -202,6 +224,22 @@ def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
     order = replace(order, given=Octets(order.given + octets), today=today, given_today=Octets(before + octets))
     work.put(order)
     return order
+
+
+def _too_many(work: Work, order: SupplyOrder | DemandOrder) -> Refused | None:
+    orders = len(work.records(type(order), order.owner))
+    facts: dict[str, int | str] = {"subscriber": name_of(order.owner), "orders": orders}
+    return Refused(Refusal.TOO_MANY_ORDERS, facts) if orders >= ORDERS_MOST else None
+
+
+def _forget(work: Work, order: SupplyOrder | DemandOrder) -> None:
+    """Forget an order, and the passcode that led to it."""
+    work.drop(order)
+    if isinstance(order, DemandOrder):
+        disclaim(work, order.passcode_page)
+        link = work.get(PasscodeLink, order.passcode_page, "demand")
+        if link is not None:
+            work.drop(link)
 
 
 def _over(work: Work, order: SupplyOrder | DemandOrder, *, holder: str) -> Refused | None:

@@ -26,6 +26,8 @@ from qanat.units import DAY, Instant, Millis, Octets, later
 KEPT: Final = Millis(30 * DAY)
 """An ended trade is known so long, for reports that come late."""
 _PROMISES_KEPT: Final = 256
+_COUNTS_AWAITED: Final = 8
+"""A terminal tells its count of a trade when it has left; of so many it may be behind."""
 _JOURNALS_KEPT: Final = 8
 """A base station has one for a trade, unless it lost what it remembered."""
 
@@ -127,7 +129,12 @@ class Visit(Record, frozen=True, kw_only=True):
     """SHA-256 of it."""
     at: Instant
     before: tuple[tuple[str, str], ...] = ()
-    """(supplier, trade) of earlier ones on the same demand order that were not settled when this one began."""
+    """(supplier, trade) of earlier ones of which something was still to come when this one began (``_awaited``)."""
+
+    @property
+    def trades(self) -> list[tuple[str, str]]:
+        """(supplier, trade) of all that are known, the newest last."""
+        return [*self.before, (self.supplier, self.trade)]
 
 
 def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
@@ -135,7 +142,7 @@ def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
     work.put(trade)
     station = base_station_owner(trade.base_station)
     work.put(TradeLink(owner=station, id=trade.id, supplier=trade.supplier, due=later(work.now, KEPT)))
-    before = _served(work, subscriber_owner(trade.demander), trade.demand) if trade.demand else []
+    before = _awaited(work, trade)
     work.put(
         Visit(
             owner=subscriber_owner(trade.demander),
@@ -145,7 +152,7 @@ def open_trade(work: Work, trade: Trade, *, proof: str, at: Instant) -> Trade:
             trade=trade.id,
             proof=proof,
             at=at,
-            before=tuple((each.supplier, each.id) for each in before if _unsettled(work, each)),
+            before=tuple((each.supplier, each.id) for each in before),
         )
     )
     work.act = "trade opened"
@@ -169,8 +176,17 @@ def trade_of(work: Work, visit: Visit) -> Trade | None:
 def left_of_demand(work: Work, demand: DemandOrder) -> int:
     """Return what a demand order leaves for a new trade, whatever may still be said of those before it."""
     return (
-        demand.total - demand.obtained - sum(_unsettled(work, each) for each in _served(work, demand.owner, demand.id))
+        demand.total - demand.obtained - sum(_unsettled(work, each) for each in _visited(work, demand.owner, demand.id))
     )
+
+
+def is_supplying(work: Work, order: SupplyOrder) -> bool:
+    """Tell whether a trade that is known rests on this order: reports may still come."""
+    return any(trade.order == order.id for trade in work.all(Trade, order.owner))
+
+
+def is_served(work: Work, demand: DemandOrder) -> bool:
+    return any(trade.running for trade in _visited(work, demand.owner, demand.id))
 
 
 def order_of(work: Work, trade: Trade) -> SupplyOrder:
@@ -271,11 +287,19 @@ def count_obtained(work: Work, demander: Owner, demand: str, octets: Octets) -> 
         work.put(replace(order, obtained=Octets(order.obtained + octets)))
 
 
-def _served(work: Work, demander: Owner, demand: str) -> list[Trade]:
-    """Return the trades of a demand order that are known and may not be settled."""
-    visit = work.get(Visit, demander, demand)
-    names = [] if visit is None else [*visit.before, (visit.supplier, visit.trade)]
+def _visited(work: Work, demander: Owner, visitor: str) -> list[Trade]:
+    """Return the trades of a visitor that are known and of which something may still come."""
+    visit = work.get(Visit, demander, visitor)
+    names = [] if visit is None else visit.trades
     return [trade for supplier, id in names if (trade := find_trade(work, supplier, id))]
+
+
+def _awaited(work: Work, trade: Trade) -> list[Trade]:
+    """Return the visitor's trades before this one of which its terminal's count, or octets for its demand order, may come."""
+    earlier = _visited(work, subscriber_owner(trade.demander), trade.visitor)
+    if trade.terminal:
+        return [each for each in earlier if each.seen_by_terminal is None][-_COUNTS_AWAITED:]
+    return [each for each in earlier if _unsettled(work, each)]
 
 
 def _unsettled(work: Work, trade: Trade) -> int:

@@ -14,7 +14,15 @@ from msgspec.structs import replace
 from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import claim, holder_of, secret_owner, sign_in_name_owner, staff_owner, subscriber_owner
+from qanat.registry.names import (
+    claim,
+    digest,
+    holder_of,
+    secret_owner,
+    sign_in_name_owner,
+    staff_owner,
+    subscriber_owner,
+)
 from qanat.units import Instant
 
 Role = Literal["administrator", "operator", "subscriber"]
@@ -36,11 +44,13 @@ class Credential(Record, frozen=True, kw_only=True):
 
 
 class Token(Record, frozen=True, kw_only=True):
-    """A sign-in. ``due`` is when it runs out; None is good until it is signed out."""
+    """A sign-in. ``due`` is when it runs out; None is good until it is signed out, whatever the password."""
 
     who: str
     role: Role
     operator: str = ""
+    password: str = ""
+    """SHA-256 of the hash that the password had: with another password it is good no more."""
 
     @property
     def label(self) -> str:
@@ -77,7 +87,7 @@ def hire(work: Work, *, name: str, role: Role, operator: str = "", password_hash
 
 
 def dismiss(work: Work, *, name: str, operator: str) -> Staff | Refused:
-    """Let a member of an operator's staff sign in no more. The name stays taken. Repeating is safe."""
+    """Let a member of an operator's staff sign in no more; its sign-ins end. The name stays taken. Repeating is safe."""
     staff = work.get(Staff, staff_owner(name), name)
     if staff is None or staff.operator != operator:
         return Refused(Refusal.NOT_FOUND, {"thing": f"{name} in the staff of {operator}"})
@@ -90,8 +100,12 @@ def dismiss(work: Work, *, name: str, operator: str) -> Staff | Refused:
     return staff
 
 
-def set_password(work: Work, owner: Owner, password_hash: str) -> None:
+def set_password(work: Work, owner: Owner, password_hash: str, *, here: str = "") -> None:
+    """Set a password. All sign-ins of its owner end with it, but the one whose token is ``here``."""
     work.put(Credential(owner=owner, id="password", hash=password_hash))
+    held = _sign_in_of(work, here) if here else None
+    if held is not None and _password_owner(held) == owner:
+        work.put(replace(held, password=_password(work, owner)))
     work.act = work.act or "password set"
 
 
@@ -123,6 +137,7 @@ def give_token(work: Work, caller: Caller, *, token: str, until: Instant | None)
             who=caller.who,
             role=caller.role,
             operator=caller.operator,
+            password=_password(work, _password_owner(caller)),
             due=until,
         )
     )
@@ -131,18 +146,32 @@ def give_token(work: Work, caller: Caller, *, token: str, until: Instant | None)
 
 def sign_out(work: Work, token: str) -> None:
     """Forget a token. Repeating is safe."""
-    held = work.get(Token, secret_owner("token", token), "token")
+    held = _sign_in_of(work, token)
     if held is not None:
-        end_token(work, held)
-
-
-def end_token(work: Work, token: Token) -> None:
-    work.drop(token)
-    work.act = "signed out"
+        work.drop(held)
+        work.act = "signed out"
 
 
 def caller_of(work: Work, token: str) -> Caller | Refused:
-    held = work.get(Token, secret_owner("token", token), "token")
-    if held is None or (held.due is not None and held.due <= work.now):
+    held = _sign_in_of(work, token)
+    if held is None or (held.due is not None and (held.due <= work.now or _has_another_password(work, held))):
         return Refused(Refusal.SIGNED_OUT)
     return Caller(who=held.who, role=held.role, operator=held.operator)
+
+
+def _sign_in_of(work: Work, token: str) -> Token | None:
+    return work.get(Token, secret_owner("token", token), "token")
+
+
+def _has_another_password(work: Work, held: Token) -> bool:
+    return held.password != _password(work, _password_owner(held))
+
+
+def _password_owner(one: Token | Caller) -> Owner:
+    return subscriber_owner(one.who) if one.role == "subscriber" else staff_owner(one.who)
+
+
+def _password(work: Work, owner: Owner) -> str:
+    """Return what tells a password from those before it; empty where there is none."""
+    credential = work.get(Credential, owner, "password")
+    return digest(credential.hash) if credential else ""

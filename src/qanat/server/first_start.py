@@ -14,7 +14,7 @@ from qanat.registry.names import staff_owner
 from qanat.registry.operators import HOME, create_operator, find_operator
 from qanat.server.passwords import Passwords
 from qanat.store.store import Store
-from qanat.system import fresh_token
+from qanat.system import fresh_id, fresh_token
 
 ADMINISTRATOR: Final = "admin"
 SIGN_IN_FILE: Final = "admin.password"
@@ -23,24 +23,34 @@ SIGN_IN_FILE: Final = "admin.password"
 async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
     """Make what must exist. Repeating does nothing; a token file that was lost is made anew."""
     if not await store.decide(_known):
-        password = fresh_token()
-        hashed = await passwords.hash(password)
-        if await store.decide(lambda work: _begin(work, hashed)):
-            told = _told(password, data / SIGN_IN_FILE, in_person=sys.stderr.isatty())
-            with suppress(OSError):  # the file is there, whether or not a log can be written
-                print(told, file=sys.stderr, flush=True)
+        await _first(store, passwords, data / SIGN_IN_FILE)
     await _keep_token_file(store, data / "admin.token")
 
 
-def _told(password: str, file: Path, *, in_person: bool) -> str:
+async def _first(store: Store, passwords: Passwords, file: Path) -> None:
+    """Hire the administrator. The password is kept before it holds: whatever fails later, it can be found."""
+    password, draft = fresh_token(), file.with_name(fresh_id(file.name))
+    _write(draft, password)
+    hashed = await passwords.hash(password)
+    if not await store.decide(lambda work: _begin(work, hashed)):
+        draft.unlink()
+        return
+    draft.replace(file)
+    with suppress(OSError):  # the file is there, whether or not a log can be written
+        _tell(password, file)
+
+
+def _tell(password: str, file: Path) -> None:
     """Say the password to a person at a terminal. A journal is read by others: there only its file is named."""
-    if in_person:
-        return f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once)."
-    file.unlink(missing_ok=True)
-    _write(file, password)
-    return (
-        f"First start: the password of administrator {ADMINISTRATOR!r} is in {file}; change it, then delete the file."
-    )
+    if sys.stderr.isatty():
+        _say(f"administrator {ADMINISTRATOR!r} has the password {password} (shown this once)")
+        file.unlink()
+    else:
+        _say(f"the password of administrator {ADMINISTRATOR!r} is in {file}; change it, then delete the file")
+
+
+def _say(sentence: str) -> None:
+    print(f"First start: {sentence}.", file=sys.stderr, flush=True)
 
 
 def _known(work: Work) -> bool:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import structlog
 
 from qanat.errors import BadInput
-from qanat.server.clock_watch import ClockWatch
+from qanat.server.clock_watch import ClockWatch, compare
 from qanat.server.files import raise_limit
 from qanat.server.first_start import prepare
 from qanat.server.gy.listen import GyListener
@@ -93,9 +93,9 @@ async def serve(
             _log.warning("waiting for another program that writes to the database", database=database)
         store = await open_store(database, clock)
         stack.push_async_callback(store.close)
+        compare(clock.now(), await store.newest())
         shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
-        await prepare(store, services.passwords, data)
         await join_siblings(stack, services)
         await _start_sweeper(stack, services, stop)
         listening = fronts(services, place)
@@ -103,6 +103,7 @@ async def serve(
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
         await templates
+        await prepare(store, services.passwords, data)  # at last: a password is said once, by a start that succeeds
         tune()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)

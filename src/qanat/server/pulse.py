@@ -27,6 +27,8 @@ from qanat.units import MINUTE, Instant
 PERIOD_S: Final = 2.0
 WATCHERS: Final = 100
 """More are told to come back later: each costs a connection."""
+WATCHERS_EACH: Final = 10
+"""Of one person, so that no one keeps the others out."""
 _SILENT_MS: Final = 5 * MINUTE
 _LOOKED_AT: Final = 10_000
 """Live sessions of one beat; past them the figures say that there are more."""
@@ -60,7 +62,7 @@ class Pulse:
         self._store = store
         self._clock = clock
         self._ownership = ownership
-        self._watchers = 0
+        self._watchers: Counter[str] = Counter()
         self._beat: Beat | None = None
         self._next: asyncio.Future[Beat | None] | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -70,11 +72,15 @@ class Pulse:
 
     @property
     def full(self) -> bool:
-        return self._watchers >= WATCHERS
+        return self._watchers.total() >= WATCHERS
 
-    async def beats(self) -> AsyncIterator[Beat]:
+    def watches_enough(self, who: str) -> bool:
+        """Tell whether this person watches as often as anybody may."""
+        return self._watchers[who] >= WATCHERS_EACH
+
+    async def beats(self, who: str) -> AsyncIterator[Beat]:
         """Yield a beat at once and then every other second, until the server stops."""
-        self._watchers += 1
+        self._watchers[who] += 1
         try:
             yield await self.look()
             while not self._closed:
@@ -83,7 +89,7 @@ class Pulse:
                     return
                 yield beat
         finally:
-            self._watchers -= 1
+            self._watchers -= Counter([who])
 
     async def look(self, *, by_operator: bool = True) -> Beat:
         """Look now; all sums in one where nobody needs to know whose they are. Raises StoreFault."""

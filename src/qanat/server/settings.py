@@ -29,9 +29,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Http(Section, frozen=True, kw_only=True):
-    listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="Host and port; port 0 takes a free one.")] = (
-        "127.0.0.1:8080"
-    )
+    listen: Annotated[str, Meta(description="Host and port; port 0 takes a free one.")] = "127.0.0.1:8080"
     proxies: Annotated[
         str,
         Meta(
@@ -77,12 +75,8 @@ class Quotas(Section, frozen=True, kw_only=True):
 
 
 class Gy(Section, frozen=True, kw_only=True):
-    listen: Annotated[
-        str, Meta(pattern=r"^(.+:\d{1,5})?$", description="Host and port, usually :3868; empty: Gy is not served.")
-    ] = ""
-    tls_listen: Annotated[
-        str, Meta(pattern=r"^(.+:\d{1,5})?$", description="Host and port for TLS, usually :5658; empty: no TLS.")
-    ] = ""
+    listen: Annotated[str, Meta(description="Host and port, usually :3868; empty: Gy is not served.")] = ""
+    tls_listen: Annotated[str, Meta(description="Host and port for TLS, usually :5658; empty: no TLS.")] = ""
     tls_certificate: Annotated[str, Meta(description="File with our certificate chain (PEM).")] = ""
     tls_key: Annotated[str, Meta(description="File with its private key (PEM).")] = ""
     tls_authorities: Annotated[
@@ -177,13 +171,9 @@ class Settings(Section, frozen=True, kw_only=True):
 
     @property
     def addresses(self) -> dict[str, str]:
-        """What is listened on, by the setting that says so."""
-        every = {
-            "http.listen": self.http.listen,
-            "gy.listen": self.gy.listen,
-            "gy.tls_listen": self.gy.tls_listen,
-        }
-        return {field: address for field, address in every.items() if address}
+        """What is listened on, by the setting that says so: HTTP always is."""
+        gy = {"gy.listen": self.gy.listen, "gy.tls_listen": self.gy.tls_listen}
+        return {"http.listen": self.http.listen} | {field: address for field, address in gy.items() if address}
 
     def policy(self) -> Policy:
         return Policy(
@@ -201,6 +191,8 @@ Tree = dict[str, Any]
 _Given = tuple[str, str, str]
 """A setting's path, its value, and where it comes from, in words."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
+_MISSHAPEN: Final = "Expected `str` matching regex "
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 SECTIONS: Final[dict[str, type[Section]]] = {
     name: hint
     for name, hint in get_type_hints(Settings).items()
@@ -241,6 +233,8 @@ def convert(tree: Tree) -> Settings:
         if unknown := _UNKNOWN.fullmatch(message):
             field = f"{path}.{unknown[1]}".removeprefix(".")
             raise BadInput(f"there is no such setting. {_help(path)}", field=field) from error
+        if message.startswith(_MISSHAPEN):
+            message = f"{_value(tree, path)!r} does not fit"
         raise BadInput(f"{_lower(message)}. {_help(path)}", field=path) from error
 
 
@@ -271,8 +265,10 @@ def as_toml() -> str:
 def host_port(text: str, *, field: str = "") -> tuple[str, int]:
     """Split ``127.0.0.1:8080`` or ``[::1]:8080``. Raises BadInput."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise BadInput(f"{text!r} is no HOST:PORT, as in 127.0.0.1:8080", field=field)
+    if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
+        raise BadInput(
+            f"{text!r} is no HOST:PORT: write a host, a colon and a port up to 65535, as in 127.0.0.1:8080", field=field
+        )
     return host.strip("[]"), int(port)
 
 
@@ -345,6 +341,11 @@ def _help(path: str) -> str:
         section = SECTIONS[path]
     known = ", ".join(found.name for found in msgspec.structs.fields(section))
     return f"Known here: {known}. `qanat check-config --example` prints all settings."
+
+
+def _value(tree: Tree, path: str) -> Any:
+    section, _, key = path.rpartition(".")
+    return (tree[section] if section else tree)[key]
 
 
 def _lower(message: str) -> str:

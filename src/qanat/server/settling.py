@@ -6,6 +6,8 @@ record joins a closed period, so what is read afterwards is all there will ever 
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -82,6 +84,16 @@ async def settle(
     has not begun; computing a closed period again gives the same figures. ``note`` writes down that it was closed, in
     the same decision. Raises StoreFault: repeating is safe.
     """
+    settled = await draw_up(store, period, close=close, directory=directory, note=note)
+    if isinstance(settled, Refused) or not close:
+        return settled
+    return await store.decide(partial(seal, settled=settled))
+
+
+async def draw_up(
+    store: Store, period: str, *, close: bool, directory: Path | None, note: Callable[[Work], None]
+) -> Settled | Refused:
+    """Settle all but the seal, without which a closing counts as interrupted: it may be repeated."""
     # Before anything is read: a preview that a closing overtakes has read an open period.
     closed = await store.decide(
         partial(_close, period=period, note=note) if close else partial(closed_period, period=period)
@@ -90,6 +102,8 @@ async def settle(
         return closed
     if close:
         await _fence(store, period)
+    if directory is not None:
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     clearing = Clearing()
     with ExitStack() as stack:
         files: dict[str, OperatorFile] = {}
@@ -106,9 +120,18 @@ async def settle(
             file.finish()
     if directory is not None:
         sync_directory(directory)
-    if close:
-        closed = await store.decide(partial(_seal, period=period, clearing=clearing))
     return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
+
+
+def seal(work: Work, settled: Settled) -> Settled:
+    """Keep with a closed period what it came to; it must come to the same ever after. Repeating is safe."""
+    held = closed_period(work, settled.period)
+    assert held is not None, f"period {settled.period} is sealed when it is closed, not before"
+    if not held.digest:
+        held = replace(held, records=settled.clearing.records, digest=settled.clearing.digest)
+        work.put(held)
+    work.act = "period closed"
+    return dataclasses.replace(settled, closed=held)
 
 
 async def _fence(store: Store, period: str) -> None:
@@ -138,15 +161,3 @@ def _close(work: Work, period: str, note: Callable[[Work], None]) -> Period | Re
     if not isinstance(closed, Refused):
         note(work)
     return closed
-
-
-def _seal(work: Work, period: str, clearing: Clearing) -> Period:
-    """Keep with a closed period what it came to; it must come to the same ever after."""
-    held = closed_period(work, period)
-    assert held is not None, f"period {period} is sealed when it is closed, not before"
-    if held.digest:
-        return held
-    sealed = replace(held, records=clearing.records, digest=clearing.digest)
-    work.put(sealed)
-    work.act = "period sealed"
-    return sealed

@@ -15,7 +15,7 @@ from qanat.charging.metering import JournalMark, forget_quotas, tell_counted
 from qanat.charging.session import Session, State
 from qanat.exchange import trades
 from qanat.exchange.booking import book_trade
-from qanat.exchange.orders import SupplyOrder, expire_supply
+from qanat.exchange.orders import DemandOrder, SupplyOrder, sweep_order
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.work import Work
@@ -53,8 +53,17 @@ def _forget(work: Work, trade: Trade) -> None:
     trades.forget(work, trade)
 
 
+def _sweep_supply(work: Work, order: SupplyOrder) -> None:
+    sweep_order(work, order, is_needed=trades.is_supplying(work, order))
+
+
+def _sweep_demand(work: Work, order: DemandOrder) -> None:
+    sweep_order(work, order, is_needed=trades.is_served(work, order))
+
+
 _SWEEPERS: Final[charging.Sweepers] = {
     Trade: _sweep_trade,
     trades.TradeLink: trades.forget_link,
-    SupplyOrder: expire_supply,
+    SupplyOrder: _sweep_supply,
+    DemandOrder: _sweep_demand,
 }

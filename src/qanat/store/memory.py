@@ -79,6 +79,9 @@ class MemoryLog:
         due = sorted((row.due, row.owner) for row in self._rows.values() if row.due is not None and row.due <= now)
         return list(dict.fromkeys(owner for _, owner in due))[:limit]
 
+    async def newest(self) -> Instant | None:
+        return max((self._entries[key].at for key in self._watermarks.items() if key in self._entries), default=None)
+
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         yield from list(self._watermarks.items())
         yield from sorted(self._entries.values())

@@ -93,6 +93,10 @@ class Log(Protocol):
         """Return owners of records that are due, those longest due first."""
         ...
 
+    async def newest(self) -> Instant | None:
+        """Return the time of the newest entry that is in the rows; None before there is one."""
+        ...
+
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         """Read everything as of one moment: watermarks, then entries in order, then rows. For the audit; blocks."""
         ...
@@ -101,6 +105,8 @@ class Log(Protocol):
 
 
 NOTHING: Mapping[Shard, int] = {}
+NEWEST = "SELECT max(entry.at) FROM entry JOIN watermark USING (shard, seq)"
+"""For every database: what stands at the watermarks is looked up, shard by shard."""
 
 
 class Standing(NamedTuple):

@@ -16,7 +16,7 @@ from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.due import first_owners
 from qanat.store.migrate import HEAD, migrate_postgres, outdated
-from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
+from qanat.store.port import NEWEST, NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.postgres_link import ERRORS, Broken, Collided, Connection, Link, Links, connect, fault_of, named
 from qanat.store.postgres_text import from_columns, to_column, to_columns
 from qanat.store.records import decode_record
@@ -191,6 +191,10 @@ class PostgresLog:
             return [Owner(owner) if body is None else decode_record(body).owner for owner, body in rows]
 
         return await first_owners(of_first, limit)
+
+    async def newest(self) -> Instant | None:
+        ((at,),) = await self._read(NEWEST)
+        return None if at is None else Instant(at)
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         """Read in an event loop and a transaction of its own: call it in a thread."""

@@ -24,7 +24,7 @@ from qanat.registry.access import Credential, Staff, Token
 from qanat.registry.answers import StoredAnswer
 from qanat.registry.base_stations import BaseStation, BaseStationLink, Heard
 from qanat.registry.changes import Change
-from qanat.registry.codes import EnrolmentCode
+from qanat.registry.codes import EnrolmentCode, WaitingCodes
 from qanat.registry.leases import Lease
 from qanat.registry.names import Claim
 from qanat.registry.operators import Operator
@@ -86,6 +86,7 @@ _ALL: Final[tuple[type[Record], ...]] = (
     Visit,
     Voucher,
     VoucherBatch,
+    WaitingCodes,
 )
 KINDS: Final[dict[str, type[Record]]] = {kind_name(kind): kind for kind in _ALL}
 

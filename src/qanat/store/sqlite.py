@@ -14,7 +14,7 @@ from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
 from qanat.store.due import first_owners
 from qanat.store.migrate import migrate_sqlite
-from qanat.store.port import EntryRow, Query, RecordRow
+from qanat.store.port import NEWEST, EntryRow, Query, RecordRow
 from qanat.store.records import decode_record
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_link import connect, faults
@@ -82,6 +82,10 @@ class SqliteLog:
             return [owner for (owner,) in await self._read(DUE, (now, records))]
 
         return await first_owners(of_first, limit)
+
+    async def newest(self) -> Instant | None:
+        ((at,),) = await self._read(NEWEST)
+        return None if at is None else Instant(at)
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
         connection = connect(self._path, self._busy_ms)

@@ -22,6 +22,7 @@ from qanat.store.memory import MemoryLog
 from qanat.store.port import Log, Query, SharedLog
 from qanat.store.shared_lane import SharedLane
 from qanat.store.sqlite import SqliteLog
+from qanat.units import Instant
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -69,6 +70,11 @@ class Store:
         """Return owners for whom the sweeper has something to do, longest due first. Others' may be a second behind."""
         await self._lane.written()
         return await self._log.due_owners(self._clock.now(), limit)
+
+    async def newest(self) -> Instant | None:
+        """Return when the books were last written to, to a second or so; None if they are empty."""
+        await self._lane.written()
+        return await self._log.newest()
 
     async def audit(self) -> Verdict:
         """Recompute every balance from the entries and hold the rows against them, as of one moment."""

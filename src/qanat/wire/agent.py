@@ -146,6 +146,8 @@ class TerminalView(Message, frozen=True, kw_only=True):
     """What the server knows of a terminal, for its own status display."""
 
     terminal: Name
+    identity: str
+    """The identity code by which people name it."""
     sim: CloudSim | None
     subscriber: str | None
     binding_code: str | None

@@ -17,7 +17,7 @@ from qanat.clock import ManualClock
 from qanat.simulation.exchange.gate import Gate
 from qanat.simulation.exchange.slots import MemorySlots
 from qanat.units import DAY, MINUTE, Instant, Millis
-from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageReport
+from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageReport
 from qanat.wire.base_station import Admitted
 
 PHONE, TABLET = bytes(5) + b"\x01", bytes(5) + b"\x02"
@@ -62,9 +62,9 @@ class Place:
     def __init__(self, *, idle_end: Millis = DAY) -> None:
         self.host = Host()
         self.operator = Operator(bought=50_000_000, quota_octets=5_000_000)
-        slots = MemorySlots("jnl-1", guarded=lambda write: write())
+        self.slots = MemorySlots("jnl-1", guarded=lambda write: write())
         self.guests = Guests(
-            slots, self.host, log=lambda event, **facts: None, report_interval_s=None, idle_end=idle_end
+            self.slots, self.host, log=lambda event, **facts: None, report_interval_s=None, idle_end=idle_end
         )
         self.gate = Gate(1, passed=lambda counter, octets: None, went_dry=self.guests.ran_dry)
         self.guests.resume(self.gate, self.host)
@@ -178,3 +178,35 @@ def test_a_trade_that_is_ending_moves_to_no_other_device_and_everybody_else_stay
     place.fence()
     assert place.guests.sessions == {}
     assert place.host.pinned == set()
+
+
+def test_the_end_is_told_only_when_the_packets_that_were_on_their_way_have_been_waited_out() -> None:
+    place = Place()
+    session = place.online()
+    place.gate.meet(key_of(HERE), PHONE, up=False, packets=10, size=1000)
+    session.stop(said.LEFT)
+    assert session.metered.is_shut
+    assert place.host.sent == []
+    place.fence()
+    ((_, final),) = place.host.sent
+    assert isinstance(final, Interrogation)
+    assert (final.kind, [row.down for row in final.report.rows]) == ("final", [10_000])
+
+
+def test_a_slot_is_free_for_the_next_trade_only_when_the_last_row_of_this_one_is_confirmed() -> None:
+    """The server knows the session no more, so that no final question carries the rows."""
+    place = Place()
+    session = place.online()
+    place.gate.meet(key_of(HERE), PHONE, up=False, packets=10, size=1000)
+    session.stop(said.LEFT)
+    place.fence()
+    ((_, final),) = place.host.sent
+    place.host.sent.clear()
+    session.rejected(final, Problem(status=404, reason="unknown_session"))
+    assert session.metered.keys == []
+    assert place.admit(THERE, TABLET) is said.JUST_ENDED
+    assert place.slots.trade_in == {1: "trd-1"}
+    place.pass_by(session, Millis(MINUTE))
+    assert place.operator.used == 10_000
+    assert place.slots.trade_in == {1: ""}
+    assert place.guests.sessions == {}

@@ -24,13 +24,14 @@ from tests.patience import PATIENCE_S
 from tests.traffic import connected, datagrams, flows, until
 
 from qanat.agents import journal
-from qanat.agents.channel import read_server
+from qanat.agents.channel import Server, read_server
 from qanat.agents.corrected_clock import CorrectedClock
+from qanat.agents.device_key import key_of
 from qanat.agents.holding import CHUNK_MAX, Snapshot
 from qanat.agents.journal import Journal
 from qanat.agents.kernel.link import Links
 from qanat.agents.link import LinkWatch
-from qanat.agents.log import JsonLog
+from qanat.agents.log import JsonLog, Log
 from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.assemble import journal_path
@@ -424,26 +425,56 @@ def test_after_a_kill_what_passed_is_charged_exactly_though_the_link_is_away_whe
     assert server.operator.used == passed(world) >= 2 * MB
 
 
+def agent_here(
+    own: Journal, *, server: Server, key: Ed25519PrivateKey, log: Log, resolve: Callable[[], list[Endpoint]]
+) -> Agent:
+    """An agent in this process, on a clock that stands still: nothing happens because time has passed."""
+    clock = CorrectedClock(ManualClock())
+    return Agent(
+        journal=own,
+        meter=Meter(lambda carried: choose_gate("wwan0", signalling=[], carried=carried), log),
+        watch=LinkWatch("wwan0"),
+        reporter=Reporter(server, key=key, key_id="trm-1", channels=["wwan0", "lan0"], clock=clock),
+        clock=clock,
+        log=log,
+        state_file=StateFile(own.path.with_name("state.json"), clock, server),
+        report_interval_s=None,
+        resolve=resolve,
+    )
+
+
 def test_a_mistake_on_the_way_of_a_message_ends_the_agent_instead_of_being_waited_for_without_end(
     world: World, tmp_path: Path
 ) -> None:
     def resolve() -> list[Endpoint]:
         raise ZeroDivisionError
 
-    clock = CorrectedClock(ManualClock())
-    server = read_server("http://10.9.0.1:1")
-    key = Ed25519PrivateKey.generate()
+    server, key = read_server("http://10.9.0.1:1"), Ed25519PrivateKey.generate()
     with world.terminal.inside(), closing(Journal(tmp_path / "journal.db")) as own:
-        agent = Agent(
-            journal=own,
-            meter=Meter(lambda carried: choose_gate("wwan0", signalling=[], carried=carried), JsonLog(clock)),
-            watch=LinkWatch("wwan0"),
-            reporter=Reporter(server, key=key, key_id="trm-1", channels=[], clock=clock),
-            clock=clock,
-            log=JsonLog(clock),
-            state_file=StateFile(tmp_path / "state.json", clock, server),
-            report_interval_s=None,
-            resolve=resolve,
-        )
+        agent = agent_here(own, server=server, key=key, log=JsonLog(ManualClock()), resolve=resolve)
         with pytest.raises(ZeroDivisionError):
             asyncio.run(asyncio.wait_for(agent.run(), PATIENCE_S))
+
+
+def test_a_channel_that_comes_up_is_tried_at_once(world: World, server: FakeServer, state: Path) -> None:
+    async def come_up() -> None:
+        agent = asyncio.create_task(agent_here(own, server=url, key=key_of(state), log=log, resolve=list).run())
+        await said("no channel works")
+        world.terminal.run("ip", "link", "set", "lan0", "up")
+        world.terminal.run("ip", "route", "add", "default", "via", "10.8.0.2", "dev", "lan0", "metric", "20")
+        await said("quota granted")
+        agent.cancel()
+
+    async def said(event: str) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while await events.get() != event:
+                pass
+
+    def log(event: str, **_: int | str) -> None:
+        events.put_nowait(event)
+
+    url, events = read_server(server.url), asyncio.Queue[str]()
+    world.terminal.run("ip", "route", "delete", "default", "dev", "wwan0")
+    world.terminal.run("ip", "link", "set", "lan0", "down")
+    with world.terminal.inside(), closing(Journal(journal_path(state))) as own:
+        asyncio.run(come_up())

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -48,6 +49,11 @@ def test_it_holds_the_agents_rooms_and_nothing_of_the_server(file: Path) -> None
 def test_the_same_input_gives_the_same_file(file: Path, tmp_path: Path) -> None:
     build(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == file.read_bytes()
+
+
+def test_it_says_its_version(file: Path) -> None:
+    said = subprocess.run([*BARE, file, "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == f"qanat, version {version('qanat')}\n"
 
 
 def test_without_its_libraries_it_is_small_and_says_what_it_needs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ TOPPED_UP = PlanView(
 def status(*, subscriber: str | None, silent: str = "", plans: list[PlanView] | None = None) -> Status:
     return Status(
         terminal="trm-1",
+        identity=None if silent else "T-7K2M9-QXDV4",
         server="http://10.0.0.1:8080",
         interface="wwan0",
         sim=CloudSim(iccid="8900100000000000010", imsi="001010000000001", account="gadget"),
@@ -44,6 +45,11 @@ def shown(status: Status) -> dict[str, str]:
 
 def test_octets_that_came_without_a_plan_are_named_as_the_balance_names_them() -> None:
     assert shown(status(subscriber="walter", plans=[TOPPED_UP]))["plan"].startswith("top-up: 28.4 MB left of 30.0 MB")
+
+
+def test_the_identity_code_by_which_others_name_it_is_shown_as_the_server_says_it() -> None:
+    assert shown(status(subscriber="walter"))["identity"] == "code T-7K2M9-QXDV4"
+    assert "identity" not in shown(status(subscriber="walter", silent="no route"))
 
 
 def test_a_binding_code_that_the_server_could_not_confirm_is_shown_as_what_it_is() -> None:

@@ -26,10 +26,12 @@ PAGES = (
     "/ops/sims",
     "/ops/base-stations",
     "/ops/settlement?period=2023-11",
+    "/ops/disputes",
+    "/ops/staff/home",
     "/ops/changes",
     "/ops/account",
 )
-ADMINISTRATORS = ("/ops/peers", "/ops/disputes", "/ops/audit", "/ops/audit/verdict")
+ADMINISTRATORS = ("/ops/peers", "/ops/audit", "/ops/audit/verdict")
 
 
 def furnish(live: Live) -> None:
@@ -39,6 +41,9 @@ def furnish(live: Live) -> None:
     trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
     quota = market.asks(trade, 0, "first", used={}, wants=900_000)["quotas"][0]
     market.asks(trade, 1, "final", used={quota["quota"]: quota["octets"] + 5}, returns=[quota["quota"]])
+    for name in ("ursula", "viktor"):
+        live.done("/v1/operators/home/staff", {"name": name, "password": PASSWORD})
+    live.done("/v1/operators/home/staff/viktor/dismissal")
     live.done("/v1/plans", {"name": "day", "octets": 1_000_000_000, "valid_days": 1, "price": 290})
     live.done("/v1/plans", {"name": "month", "octets": 20_000_000_000, "valid_days": 30, "price": 1990, "stock": 5})
     live.done("/v1/plans", {"name": "calls", "seconds": 5400, "valid_days": 30, "price": 300})

@@ -141,6 +141,50 @@ def test_staff_changes_its_password_and_the_log_knows_every_sign_in(office: Peop
     assert "another horse" not in live.get("/v1/changes").text
 
 
+def test_staff_is_dismissed_with_one_press_and_comes_back_with_a_new_password(office: People, live: Live) -> None:
+    person = office.person()
+    as_staff(person)
+    person.go("/ops/staff")
+    page = person.page
+    assert person.path == "/ops/staff/home"
+    assert page.query_selector("[aria-label='Dismiss sue']") is None, "nobody dismisses oneself by mistake"
+    page.click("[aria-label='Dismiss ursula']")
+    page.wait_for_selector("tr:has-text('ursula') >> text=dismissed")
+    page.click("summary:visible >> text=New member of staff")
+    page.fill("#name", "sue")
+    page.fill("#password", "quite another horse")
+    page.click("main form >> text=Create")
+    page.wait_for_selector("[role=alert]")
+    assert page.input_value("#name") == "sue"
+    assert page.input_value("#password") == ""
+    person.judge("ops-staff-refused")
+    page.fill("#name", "ursula")
+    page.fill("#password", "quite another horse")
+    page.click("main form >> text=Create")
+    page.wait_for_selector("[aria-label='Dismiss ursula']")
+    office.person().sign_in("ursula", "quite another horse")
+    assert person.errors == []
+
+
+def test_the_administrator_looks_at_each_operators_staff_and_staff_at_its_own_only(office: People, live: Live) -> None:
+    person = office.person()
+    as_staff(person, "north", "nils")
+    person.go("/ops/staff")
+    assert person.path == "/ops/staff/north"
+    assert person.page.query_selector("#operator") is None
+    assert person.page.request.get(f"{live.url}/ops/staff/home").status == 403
+    admin = office.person()
+    as_administrator(admin)
+    admin.go("/ops/staff")
+    admin.page.fill("#operator", "north")
+    admin.page.click("text=Show")
+    admin.page.wait_for_url("**/ops/staff/north")
+    admin.page.click("[aria-label='Dismiss nils']")
+    admin.page.wait_for_selector("text=dismissed")
+    assert live.get("/v1/operators/north/staff").json()["staff"][0]["dismissed_at"]
+    assert admin.page.request.get(f"{live.url}/ops/staff?operator=../x").status == 404
+
+
 def test_vouchers_are_made_to_print_or_as_a_file_and_shown_once(office: People, live: Live) -> None:
     person = office.person()
     as_administrator(person)
@@ -249,6 +293,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/ops/plans": {"name": "x", "amount": "1", "price": "0"},
     "/ops/plans/day/withdraw": {},
     "/ops/account": {"current": "x", "password": "quite another horse"},
+    "/ops/staff/home": {"name": "x", "password": "quite another horse"},
+    "/ops/staff/home/dismiss": {"name": "ursula"},
     "/ops/sims": {"count": "1"},
     "/ops/vouchers": {"batch": "x", "count": "1", "octets": "1"},
     "/ops/vouchers/may/withdraw": {},

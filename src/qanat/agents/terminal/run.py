@@ -134,6 +134,8 @@ class Agent:
         self._watch.take()
         is_present = self._follow()
         self._say_other_name()
+        if self._watch.has_new_way():
+            self._do(self._holder.way_opened(self._clock.now()))
         self._do(self._holder.link(self._clock.now(), present=is_present))
 
     def _say_other_name(self) -> None:

@@ -30,6 +30,8 @@ class QuotaStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     terminal: str
+    identity: str | None
+    """The identity code by which people name it, by the server; null when it did not answer."""
     server: str
     interface: str
     sim: CloudSim
@@ -70,6 +72,7 @@ def status_of(state: Path, said: TerminalView | str) -> Status:
     is_running = is_locked(path)
     return Status(
         terminal=identity.terminal,
+        identity=None if view is None else view.identity,
         server=identity.server,
         interface=identity.interface,
         sim=identity.sim,

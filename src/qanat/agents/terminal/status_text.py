@@ -12,6 +12,8 @@ from qanat.units import Instant, format_size
 
 def lines(status: Status, *, to_run: str) -> Iterator[str]:
     yield f"terminal      {status.terminal} at {status.server}"
+    if status.identity is not None:
+        yield f"identity code {status.identity}"
     yield f"cloud SIM     ICCID {status.sim.iccid}, IMSI {status.sim.imsi}, on {status.interface}"
     if status.subscriber is not None:
         yield f"subscriber    {status.subscriber}"

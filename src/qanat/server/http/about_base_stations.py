@@ -44,11 +44,13 @@ async def issue_base_station_code(name: Subject, body: CodeRequest, request: Req
     code = fresh_code()
     hours = body.hours or services_of(request).settings.agents.code_hours
 
-    def decide(work: Work, one: Subscriber) -> CodeView:
+    def decide(work: Work, one: Subscriber) -> CodeView | Refused:
         valid = Millis(hours * HOUR)
         issued = issue_code(
             work, code=code, operator=one.operator, subscriber=one.id, valid=valid, device="base station"
         )
+        if isinstance(issued, Refused):
+            return issued
         return CodeView(
             code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
         )

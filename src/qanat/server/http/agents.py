@@ -12,6 +12,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Route
 
+from qanat.exchange import identity
 from qanat.ledger.book import available, usable_buckets
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
@@ -152,6 +153,7 @@ def _terminal_view(work: Work, terminal: Terminal) -> TerminalView:
     buckets = usable_buckets(work, owner) if terminal.subscriber else []
     return TerminalView(
         terminal=terminal.id,
+        identity=identity.issue(work, terminal.owner),
         sim=_sim(terminal) if terminal.iccid else None,
         subscriber=terminal.subscriber or None,
         binding_code=None if terminal.subscriber else terminal.binding_code,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path as Folder
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import FileResponse, Response
 
+from qanat.errors import StoreFault
 from qanat.exchange.disputes import Dispute, settle_dispute
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
@@ -18,13 +21,14 @@ from qanat.registry.access import caller_may_serve
 from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
 from qanat.server.http.bodies import DisputeNote, Period
-from qanat.server.http.effects import Administrator, Limit, StaffCaller, administrator, effect, not_theirs, refuse
+from qanat.server.http.effects import Administrator, Limit, StaffCaller, effect, not_theirs, refuse, told_before
 from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
 from qanat.server.listing import listed
-from qanat.server.settling import settle
+from qanat.server.settling import draw_up, seal, settle
+from qanat.server.trading import deliver
 
 router = APIRouter()
 OperatorName = Annotated[str, Path(pattern=NAME)]
@@ -44,12 +48,15 @@ async def list_trades(request: Request, caller: StaffCaller, after: str = "", li
     return TradeList(trades=[TradeView.of(trade) for trade in found], next=more)
 
 
-@router.get("/v1/disputes", tags=["exchange"], dependencies=[Depends(administrator)])
-async def list_disputes(request: Request, after: str = "", limit: Limit = 100) -> DisputeList:
-    """List disputes, the open ones first; of three copies the supplier's."""
+@router.get("/v1/disputes", tags=["exchange"])
+async def list_disputes(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> DisputeList:
+    """List disputes, the open ones first; staff those in which somebody of its operator takes part."""
 
-    async def seen(_: list[Dispute]) -> Callable[[Dispute], bool]:
-        return lambda one: one.owner == subscriber_owner(one.supplier)
+    async def seen(found: list[Dispute]) -> Callable[[Dispute], bool]:
+        owners = {owner for one in found for owner in one.concerned}
+        theirs = await services_of(request).ownership.theirs(caller, owners)
+        # Of three copies the supplier's.
+        return lambda one: one.owner == subscriber_owner(one.supplier) and not theirs.isdisjoint(one.concerned)
 
     found, more = await listed(services_of(request).store, Dispute, seen=seen, after=after, limit=limit)
     return DisputeList(disputes=[DisputeView.of(one) for one in found], next=more)
@@ -62,18 +69,23 @@ async def list_disputes(request: Request, after: str = "", limit: Limit = 100) -
     tags=["exchange"],
 )
 async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Request, caller: StaffCaller) -> Response:
-    """Note how a dispute was settled. Everybody concerned sees it."""
+    """Note once how a dispute was settled; staff of the supplier's or of the demander's operator may. All concerned see it."""
 
     def decide(work: Work) -> Dispute | Refused:
-        subscriber = reach(work, caller, name)
-        if isinstance(subscriber, Refused):
-            return subscriber
-        found = work.get(Dispute, subscriber.owner, dispute)
+        found = work.get(Dispute, subscriber_owner(name), dispute)
+        sides = [reach(work, caller, side) for side in ((found.supplier, found.demander) if found else (name,))]
+        barred = [side for side in sides if isinstance(side, Refused)]
+        if len(barred) == len(sides):
+            return barred[0]
         if found is None:
             return Refused(Refusal.NOT_FOUND, {"thing": f"dispute {dispute}"})
         return settle_dispute(work, found, note=body.note)
 
-    return await effect(request, decide, show=DisputeView.of, caller=caller)
+    answer = await effect(request, decide, show=DisputeView.of, caller=caller)
+    if answer.status_code < 300:
+        with suppress(StoreFault):  # it is settled; the sweeper tells the others
+            await deliver(services_of(request).store, subscriber_owner(name))
+    return answer
 
 
 @router.get("/v1/settlements/{period}", response_model=SettlementView, tags=["settlement"])
@@ -88,13 +100,15 @@ async def preview(period: Period, request: Request, caller: StaffCaller) -> Resp
 @router.post("/v1/settlements/{period}/closing", status_code=201, response_model=SettlementView, tags=["settlement"])
 async def close(period: Period, request: Request, caller: Administrator) -> Response:
     """Close a period for ever: compute it, write each operator's file, and let no trade join it any more."""
-    services = services_of(request)
-    folder = _folder(services, period)
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    settled = await settle(services.store, period, close=True, directory=folder, note=await noted(request, caller))
+    told = await told_before(request, caller)
+    if told is not None:
+        return told
+    services, note = services_of(request), await noted(request, caller)
+    settled = await draw_up(services.store, period, close=True, directory=_folder(services, period), note=note)
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
-    return Response(SettlementView.of(settled, caller).model_dump_json(), 201, media_type="application/json")
+    show = partial(SettlementView.of, caller=caller)
+    return await effect(request, partial(seal, settled=settled), show=show, caller=caller)
 
 
 @router.get("/v1/settlements/{period}/files/{operator}", response_class=FileResponse, tags=["settlement"])

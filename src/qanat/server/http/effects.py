@@ -62,8 +62,7 @@ async def subject(request: Request) -> str:
 def _own_name(found: Caller) -> str:
     """Return the subscriber that is asking. Staff has no traffic of its own. Raises Denied."""
     if found.role != "subscriber":
-        needed = "a subscriber (or name one with `--subscriber`)"
-        raise Denied(Refused(Refusal.NOT_ALLOWED, {"who": found.who, "needed": needed}))
+        raise Denied(Refused(Refusal.SUBSCRIBER_NOT_NAMED, {"who": found.who}))
     return found.who
 
 

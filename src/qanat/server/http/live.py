@@ -15,7 +15,7 @@ from qanat.server.http.effects import caller as who_asks
 from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import services_of
 from qanat.server.http.views.sessions import SessionView
-from qanat.server.pulse import WATCHERS, Beat, Pulse
+from qanat.server.pulse import WATCHERS, WATCHERS_EACH, Beat, Pulse
 from qanat.units import format_instant
 
 router = APIRouter()
@@ -72,8 +72,15 @@ async def now(request: Request, caller: StaffCaller) -> PulseView:
 async def stream(request: Request, caller: StaffCaller) -> Response:
     """Stream the same every other second as server-sent events, until signed out."""
     pulse = services_of(request).pulse
+    again = {"retry-after": "60"}
+    if pulse.watches_enough(caller.who):
+        detail, cure = (
+            f"{caller.who} is watching {WATCHERS_EACH} times already.",
+            "Close one, or ask /v1/pulse now and then.",
+        )
+        return problem(429, detail, reason="watching_already", cure=cure, headers=again)
     if pulse.full:
-        cure, again = "Try again in a minute, or ask /v1/pulse now and then.", {"retry-after": "60"}
+        cure = "Try again in a minute, or ask /v1/pulse now and then."
         return problem(503, f"{WATCHERS} are watching already.", reason="overloaded", cure=cure, headers=again)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(_events(request, caller, pulse), media_type="text/event-stream", headers=headers)
@@ -82,7 +89,7 @@ async def stream(request: Request, caller: StaffCaller) -> Response:
 async def _events(request: Request, caller: Caller, pulse: Pulse) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     first = True
-    beats = pulse.beats()
+    beats = pulse.beats(caller.who)
     try:
         async for beat in beats:
             try:

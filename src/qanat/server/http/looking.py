@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Final
 
@@ -97,7 +98,7 @@ async def search(request: Request, caller: StaffCaller, q: Annotated[str, Query(
     found = [
         *await _by_code(services, words),
         *await _by_name(services, caller, words),
-        *await _by_number(services, words),
+        *await _by_number(services, caller, words),
     ]
     theirs = await services.ownership.theirs(caller, {owner for owner, _ in found})
     hits = {owner: by for owner, by in reversed(found) if owner in theirs}
@@ -194,16 +195,31 @@ async def _by_name(services: Services, caller: Caller, words: str) -> list[tuple
     return [(one.owner, "name") for one in found]
 
 
-async def _by_number(services: Services, words: str) -> list[tuple[str, str]]:
+async def _by_number(services: Services, caller: Caller, words: str) -> list[tuple[str, str]]:
     """Find by the beginning of an IMSI or a number: each is a claim on a page of that name."""
     digits = words.removeprefix("+")
     if not digits.isdigit():
         return []
     return [
-        (await services.store.decide(partial(_behind, holder=one.holder)), kind.upper())
+        (owner, kind.upper())
         for kind in ("imsi", "msisdn")
-        for one in await services.store.find(Claim, label_prefix=f"{kind}/{digits}", limit=_FOUND)
+        for owner in await _claimants(services, caller, prefix=f"{kind}/{digits}")
     ]
+
+
+async def _claimants(services: Services, caller: Caller, *, prefix: str) -> list[str]:
+    """Return who has values that begin so, as far as the caller may look at them."""
+    behind: dict[Owner, str] = {}
+
+    async def seen(claims: list[Claim]) -> Callable[[Claim], bool]:
+        decisions = [partial(_behind, holder=one.holder) for one in claims]
+        owners = await asyncio.gather(*map(services.store.decide, decisions))
+        behind.update(zip([one.holder for one in claims], owners, strict=True))
+        theirs = await services.ownership.theirs(caller, {*owners} - {""})
+        return lambda claim: behind[claim.holder] in theirs
+
+    found, _ = await listed(services.store, Claim, seen=seen, prefix=prefix, limit=_FOUND)
+    return [behind[claim.holder] for claim in found]
 
 
 def _behind(work: Work, holder: Owner) -> str:

@@ -38,7 +38,6 @@ from qanat.server.http.effects import (
 )
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
-from qanat.server.http.signing import end_sign_ins
 from qanat.server.http.views.people import OperatorList, OperatorView, StaffList, StaffView
 from qanat.server.http.views.plans import PlanList, PlanView
 from qanat.server.http.views.terminals import CodeView, PoolView, SimList, SimView
@@ -112,10 +111,7 @@ async def dismiss_staff(operator: str, member: str, request: Request, caller: St
     def decision(work: Work) -> Staff | Refused:
         return not_theirs(caller, operator) or dismiss(work, name=member, operator=operator)
 
-    answer = await effect(request, decision, show=StaffView.of, caller=caller)
-    if answer.status_code < 300:
-        await end_sign_ins(services_of(request), member)
-    return answer
+    return await effect(request, decision, show=StaffView.of, caller=caller)
 
 
 @router.post("/v1/plans", status_code=201, response_model=PlanView, tags=["plans"])
@@ -179,6 +175,8 @@ async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller
         if barred:
             return barred
         issued = issue_code(work, code=code, operator=body.operator, subscriber="", valid=Millis(hours * HOUR))
+        if isinstance(issued, Refused):
+            return issued
         return CodeView(code=code, operator=body.operator, subscriber="", expires_at=format_instant(issued.expires_at))
 
     return await effect(request, decision, show=lambda shown: shown, caller=caller)

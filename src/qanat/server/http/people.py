@@ -155,8 +155,10 @@ async def issue(name: Subject, body: CodeRequest, request: Request, caller: AnyC
     code = fresh_code()
     hours = body.hours or services_of(request).settings.agents.code_hours
 
-    def decide(work: Work, one: Subscriber) -> CodeView:
+    def decide(work: Work, one: Subscriber) -> CodeView | Refused:
         issued = issue_code(work, code=code, operator=one.operator, subscriber=one.id, valid=Millis(hours * HOUR))
+        if isinstance(issued, Refused):
+            return issued
         return CodeView(
             code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
         )

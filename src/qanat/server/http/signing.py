@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from fastapi import APIRouter, Request
@@ -10,9 +9,9 @@ from starlette.responses import Response
 
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import Caller, Staff, Token, end_token, password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.access import Caller, Staff, password_hash_of, set_password, sign_in, sign_out
 from qanat.registry.changes import note_change
-from qanat.registry.names import secret_owner, staff_owner
+from qanat.registry.names import staff_owner
 from qanat.registry.subscribers import Subscriber, create_subscriber
 from qanat.server.http.bodies import NewPassword, SignIn, SignUp
 from qanat.server.http.effects import AnyCaller, StaffCaller, Subject, effect, refuse, token_of
@@ -85,13 +84,10 @@ async def change_password(name: Subject, body: NewPassword, request: Request, ca
     hashed = await services.passwords.hash(body.password.get_secret_value())
 
     def decide(work: Work, one: Subscriber) -> Subscriber:
-        set_password(work, one.owner, hashed)
+        set_password(work, one.owner, hashed, here=token_of(request))
         return one
 
-    answer = await effect(request, acting_for(caller, name, decide), show=SubscriberView.of, caller=caller)
-    if answer.status_code < 300:
-        await end_sign_ins(services, name, but=token_of(request))
-    return answer
+    return await effect(request, acting_for(caller, name, decide), show=SubscriberView.of, caller=caller)
 
 
 @router.post("/v1/staff/password", status_code=201, response_model=StaffView, tags=["signing in"])
@@ -106,13 +102,10 @@ async def change_staff_password(body: NewPassword, request: Request, caller: Sta
     def decision(work: Work) -> Staff:
         staff = work.get(Staff, staff_owner(caller.who), caller.who)
         assert staff is not None, "a token of staff is somebody's"
-        set_password(work, staff.owner, hashed)
+        set_password(work, staff.owner, hashed, here=token_of(request))
         return staff
 
-    answer = await effect(request, decision, show=StaffView.of, caller=caller)
-    if answer.status_code < 300:
-        await end_sign_ins(services, caller.who, but=token_of(request))
-    return answer
+    return await effect(request, decision, show=StaffView.of, caller=caller)
 
 
 async def _not_the_current(services: Services, caller: Caller, body: NewPassword) -> Refused | None:
@@ -126,19 +119,6 @@ async def _not_the_current(services: Services, caller: Caller, body: NewPassword
         return Refused(Refusal.WRONG_SIGN_IN)
     services.tries_by_name.forget(_door(caller.who))
     return None
-
-
-async def end_sign_ins(services: Services, name: str, *, but: str = "") -> None:
-    """End all sign-ins of a name but one."""
-    kept = secret_owner("token", but)
-    while others := [one for one in await _sign_ins(services, name) if one.owner != kept]:
-        await services.store.decide_all(partial(end_token, token=token) for token in others)
-
-
-async def _sign_ins(services: Services, name: str) -> list[Token]:
-    """Return sign-ins of this name, not all where there are very many; the token file is none."""
-    found = await services.store.find(Token, label_prefix=name, limit=1000)
-    return [one for one in found if one.who == name and one.due is not None]
 
 
 @router.get("/v1/whoami", tags=["signing in"])

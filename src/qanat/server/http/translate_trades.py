@@ -270,12 +270,10 @@ def _count(work: Work, trade: Trade, reported: dict[str, Octets], *, up: Octets,
 
 
 def _trade_of_terminal(work: Work, terminal: Terminal, id: str) -> Trade | None:
-    """Return a trade of this terminal: the one it was admitted to last, or one that was booked before."""
-    demander = subscriber_owner(terminal.subscriber)
-    visit = work.get(trades.Visit, demander, terminal.id)
-    if visit is not None and visit.trade == id:
-        supplier = visit.supplier
-    else:
+    """Return a trade of this terminal: one of which its count may still come, or one that was booked."""
+    visit = work.get(trades.Visit, subscriber_owner(terminal.subscriber), terminal.id)
+    supplier = next((supplier for supplier, trade in visit.trades if trade == id), "") if visit else ""
+    if not supplier:
         supplier = next((share.supplier for share in obtained(work, terminal.subscriber) if share.id == id), "")
     trade = trades.find_trade(work, supplier, id)
     return trade if trade is not None and trade.terminal == terminal.id else None

@@ -41,13 +41,14 @@ OPERATOR: Final = (
     Entry(path="/ops/plans", label="Plans", icon="tag"),
     Entry(path="/ops/sims", label="SIM pool", icon="sim"),
     Entry(path="/ops/settlement", label="Settlement", icon="scales"),
+    Entry(path="/ops/disputes", label="Disputes", icon="alert"),
+    Entry(path="/ops/staff", label="Staff", icon="badge"),
     Entry(path="/ops/changes", label="Log of changes", icon="book"),
     Entry(path="/ops/account", label="Account", icon="people"),
 )
 ADMINISTRATOR: Final = (
     *OPERATOR[:-2],
     Entry(path="/ops/peers", label="Peers", icon="plug"),
-    Entry(path="/ops/disputes", label="Disputes", icon="alert"),
     Entry(path="/ops/audit", label="Audit", icon="shield"),
     *OPERATOR[-2:],
 )

@@ -27,3 +27,9 @@ async def act(
 def only(**fields: Any) -> dict[str, Any]:
     """Leave out what was not filled in."""
     return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def own_operator(visit: Visit) -> str:
+    """Return the operator that a member of staff works for; an administrator begins with the one of the first start."""
+    assert visit.caller is not None, "the page is for staff"
+    return visit.caller.operator or "home"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from qanat.server.web.operators import account, books, network, overview, refusals, stock, subscribers
+from qanat.server.web.operators import account, books, network, overview, refusals, staff, stock, subscribers
 from qanat.server.web.pages import Page
 
 _shows: Final = partial(Page, role="operator")
@@ -45,6 +45,10 @@ PAGES: Final = (
     _shows(path="/ops/audit", handle=books.audit),
     _shows(path="/ops/audit/verdict", handle=books.verdict),
     _shows(path="/ops/changes", handle=books.changes),
+    _shows(path="/ops/staff", handle=staff.choose),
+    _shows(path="/ops/staff/{operator}", handle=staff.staff),
+    _does(path="/ops/staff/{operator}", handle=staff.hire),
+    _does(path="/ops/staff/{operator}/dismiss", handle=staff.dismiss),
     _shows(path="/ops/account", handle=account.account),
     _does(path="/ops/account", handle=account.change_password),
 )

@@ -17,6 +17,7 @@ STATES: Final = (
     later("lent"),
     later("good"),
     later("withdrawn"),
+    later("dismissed"),
     later("expired"),
     later("accepted"),
     later("on"),

@@ -12,7 +12,7 @@ from qanat.server.http.views.plans import PlanList, PlanView
 from qanat.server.http.views.terminals import PoolView, SimList
 from qanat.server.http.views.vouchers import VoucherBatchList, VoucherBatchView, VoucherList
 from qanat.server.web.api import Turned, segment
-from qanat.server.web.operators.acting import act, only
+from qanat.server.web.operators.acting import act, only, own_operator
 from qanat.server.web.pages import render
 from qanat.server.web.people.fields import size, sum_of_money, text, whole
 from qanat.server.web.visit import Visit
@@ -33,7 +33,7 @@ async def create_plan(visit: Visit) -> Response:
     def body() -> dict[str, Any]:
         return only(
             name=text(visit, "name"),
-            operator=text(visit, "operator") or _own(visit),
+            operator=text(visit, "operator") or own_operator(visit),
             **_amount(visit),
             valid_days=whole(visit, "valid_days", 30),
             price=sum_of_money(visit, "price"),
@@ -65,7 +65,7 @@ async def sims(visit: Visit, problem: Problem | None = None) -> Response:
 
 async def make_sims(visit: Visit) -> Response:
     def body() -> dict[str, Any]:
-        named = {"operator": text(visit, "operator") or _own(visit), "imsi_prefix": text(visit, "imsi_prefix")}
+        named = {"operator": text(visit, "operator") or own_operator(visit), "imsi_prefix": text(visit, "imsi_prefix")}
         return only(count=whole(visit, "count", 0), **named)
 
     return await act(visit, "/v1/sims", body, PoolView, then="/ops/sims", again=sims)
@@ -104,7 +104,7 @@ async def withdraw_batch(visit: Visit) -> Response:
 def _new_batch(visit: Visit) -> dict[str, Any]:
     return only(
         batch=text(visit, "batch"),
-        operator=text(visit, "operator") or _own(visit),
+        operator=text(visit, "operator") or own_operator(visit),
         count=whole(visit, "count", 0),
         octets=size(visit, "octets"),
         amount=sum_of_money(visit, "amount"),
@@ -123,12 +123,6 @@ def _as_csv(made: VoucherBatchView) -> str:
         facts = {**made.model_dump(), "number": number, "code": code}
         writer.writerow([facts[column] for column in _COLUMNS])
     return lines.getvalue()
-
-
-def _own(visit: Visit) -> str:
-    """Return the operator that a member of staff works for; an administrator begins with the one of the first start."""
-    assert visit.caller is not None, "the page is for staff"
-    return visit.caller.operator or "home"
 
 
 def _after(visit: Visit) -> str:

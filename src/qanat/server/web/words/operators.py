@@ -15,6 +15,7 @@ CHINESE: Final[dict[str, str]] = {
     "Disputes": "争议",
     "Settlement": "结算",
     "Audit": "对账",
+    "Staff": "员工",
     "Log of changes": "变更日志",
     # words in tables and forms
     "Who": "谁",
@@ -91,6 +92,7 @@ CHINESE: Final[dict[str, str]] = {
     "lent": "已借出",
     "good": "有效",
     "withdrawn": "已撤回",
+    "dismissed": "已辞退",
     "expired": "已过期",
     "accepted": "已接受",
     "settled": "已解决",
@@ -275,6 +277,15 @@ CHINESE: Final[dict[str, str]] = {
         "员工的操作记录，最新的在前；与操作同时写入，保存 400 天。"
     ),
     "Nothing was changed.": "没有变更。",
+    # staff
+    "Who may work for {operator} here. Whoever is dismissed is out at once.": (
+        "可以在此为 {operator} 工作的人。被辞退者立即退出登录。"
+    ),
+    "New member of staff": "新员工",
+    "Whoever was dismissed comes back by the same name, with a new password.": "被辞退者可用原名称和新密码重新加入。",
+    "Nobody works here yet.": "这里还没有员工。",
+    "Dismiss": "辞退",
+    "Dismiss {name}": "辞退 {name}",
     # what staff does
     "SIM profiles added": "加入云SIM卡",
     "base station revoked": "吊销基站",

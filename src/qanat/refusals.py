@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from qanat.phrases import WORDED, closed_up, in_chinese
+
 
 class Refusal(StrEnum):
     """Why not. The value is the reason code that people and programs see."""
@@ -131,11 +133,11 @@ class Refused:
 
     @property
     def sentence_zh(self) -> str:
-        return WORDS[self.reason].sentence_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].sentence_zh.format_map(_ChineseFacts(self.facts)))
 
     @property
     def cure_zh(self) -> str:
-        return WORDS[self.reason].cure_zh.format_map(_Facts(self.facts))
+        return closed_up(WORDS[self.reason].cure_zh.format_map(_ChineseFacts(self.facts)))
 
 
 class _Facts(dict[str, int | str]):
@@ -143,6 +145,14 @@ class _Facts(dict[str, int | str]):
 
     def __missing__(self, key: str) -> str:
         return "–"
+
+
+class _ChineseFacts(_Facts):
+    """Facts as a Chinese sentence says them: those that are words are no names."""
+
+    def __getitem__(self, key: str) -> int | str:
+        fact = super().__getitem__(key)
+        return in_chinese(fact) if key in WORDED and isinstance(fact, str) else fact
 
 
 WORDS: Final[dict[Refusal, Words]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from typing import TextIO
@@ -23,3 +24,9 @@ def test_metering_goes_on_where_the_log_is_on_a_full_disk_or_nobody_reads_it(
         make(ManualClock(), stream)("quota granted", octets=1)
         with pytest.raises(OSError, match=r"No space|Broken pipe"):
             stream.close()
+
+
+def test_what_strangers_said_steers_no_terminal_in_which_a_log_is_read() -> None:
+    stream = io.StringIO()
+    PlainLog(ManualClock(), stream)("refused", reason="\x1b[2J\ngone")
+    assert stream.getvalue().endswith("refused  reason=\\x1b[2J\\ngone\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 from tests.console.running import Shell
 from tests.console.terminal import on_a_terminal
 from tests.server.gy.gateway import Gateway, accepted, funded
-from tests.server.live import live_server
+from tests.server.live import live_server, settings_for
 from tests.server.online import enrolled, go_online
+
+from qanat.clock import ManualClock
+from qanat.registry.operators import HOME, create_operator
+from qanat.registry.subscribers import create_subscriber
+from qanat.store.store import open_store
 
 _ALICE = ("--subscriber", "alice")
 _TERMS = ("--octets", "1.5GB", "--valid-days", "30", "--price", "9.90")
@@ -63,12 +69,15 @@ def test_a_table_says_what_it_leaves_out_in_a_narrow_terminal_and_nothing_in_a_p
         assert "hardware" in shell.qanat("terminal", "list").partition("\n")[0]
 
 
-def test_what_strangers_call_themselves_steers_no_terminal(shell: Shell, tmp_path: Path) -> None:
+def test_what_strangers_called_themselves_before_it_was_refused_steers_no_terminal(
+    shell: Shell, tmp_path: Path
+) -> None:
     """A name may clear the screen, forge a row, or run backwards; for programs it stays what it is."""
     name = "\x1b[2J\x1b]0;root\x07eve\r\nadmin  home\x9b1m\u202emoc"
-    with live_server(tmp_path) as live:
+    database = f"sqlite:///{tmp_path}/older.db"
+    asyncio.run(_sign_up(database, display_name=name))
+    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
         shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
-        live.done("/v1/sign-up", {"name": "eve", "password": "correct horse", "display_name": name}, token="")
         listed, shown = shell.qanat("subscriber", "list"), shell.qanat("subscriber", "show", "eve")
         as_json = shell.qanat("subscriber", "show", "eve", "--json")
         narrow = "\n".join(on_a_terminal(shell, "subscriber", "list", columns=20))
@@ -77,3 +86,10 @@ def test_what_strangers_call_themselves_steers_no_terminal(shell: Shell, tmp_pat
     assert len(listed.splitlines()) == 2
     assert r"\x1b[2J\x1b]0;root\x07eve\r\nadmin  home\x9b1m\u202emoc" in shown
     assert json.loads(as_json)["display_name"] == name
+
+
+async def _sign_up(database: str, *, display_name: str) -> None:
+    store = await open_store(database, ManualClock())
+    await store.decide(lambda work: create_operator(work, name=HOME))
+    await store.decide(lambda work: create_subscriber(work, name="eve", operator=HOME, display_name=display_name))
+    await store.close()

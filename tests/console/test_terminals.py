@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.agents.scripted import Said, scripted
 from tests.console.running import Serving, Shell
 
 
@@ -76,3 +77,10 @@ def test_who_enrols_at_a_server_that_is_not_there_is_told_what_to_do(shell: Shel
         assert f"no server answers at {server.url}" in said
         assert "Connection refused" in said
         assert "Start the server, or correct --server." in said
+
+
+def test_what_a_server_says_steers_no_terminal_of_a_device(shell: Shell) -> None:
+    refused = b'{"detail": "\\u001b[2Jgone", "reason": "code_unknown"}'
+    with scripted(Said(403, refused, {"content-type": "application/problem+json"})) as elsewhere:
+        words = ("--server", elsewhere.url, "--code", "AAAA-BBBB-CCCC", "--interface", "lo", "--state", "device")
+        assert r"\x1b[2Jgone" in shell.qanat("terminal", "enrol", *words, status=1)

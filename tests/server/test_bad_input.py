@@ -195,6 +195,21 @@ def test_half_a_surrogate_pair_is_no_text_anywhere(live: Live, text: bytes) -> N
     assert answer.status_code in {400, 422}, answer.text
 
 
+@pytest.mark.parametrize("text", ["\0", "eve\x1b[2J", "two\nlines", "\x9b1m"])
+def test_what_people_read_has_no_control_characters(live: Live, text: str) -> None:
+    for path, body in (
+        ("/v1/sign-up", {"name": "eve", "password": "correct horse", "display_name": text}),
+        ("/v1/operators", {"name": "eve", "display_name": text}),
+    ):
+        refused = _problem(live.post(path, body), 422, "bad_input")
+        assert refused["detail"].startswith("display_name: what people read has no control characters, not ")
+    code = live.done("/v1/codes", {})["code"]
+    device = Device(live)
+    body = {"code": code, "public_key": device.public_key, "hardware": text, "serial": "i", "version": ""}
+    answer = device.send("POST", "/v1/terminals", body, key_id=device.public_key)
+    assert _problem(answer, 422, "bad_input")["field"] == "hardware"
+
+
 @pytest.mark.parametrize("name", ["%00", "a%0Ab", "%ff", "x" * 65, "a%20b"])
 def test_a_path_with_what_is_no_name_leads_to_nobody(live: Live, name: str) -> None:
     _problem(live.post(f"/v1/subscribers/{name}/top-ups", {"octets": 1}), 404, "unknown_subscriber")

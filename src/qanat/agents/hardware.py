@@ -23,4 +23,5 @@ def hardware() -> str:
             parts.append(Path(f"/sys/class/dmi/id/{name}").read_text(errors="replace").strip())
         except OSError:
             continue
-    return " ".join(filter(None, parts))[:256] or os.uname().machine
+    told = "".join(filter(str.isprintable, " ".join(filter(None, parts))))
+    return told[:256] or os.uname().machine

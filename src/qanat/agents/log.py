@@ -13,6 +13,7 @@ from typing import Final, Protocol, TextIO
 import msgspec
 
 from qanat.clock import Clock
+from qanat.printed import plain
 from qanat.units import format_size
 
 _SIZES: Final = frozenset({"octets", "used", "left", "returned", "reserved", "unreported"})
@@ -32,7 +33,7 @@ class PlainLog:
     def __call__(self, event: str, **facts: int | str) -> None:
         moment = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         shown = " ".join(f"{name}={_shown(name, value)}" for name, value in facts.items() if value != "")
-        _print(f"{moment:%H:%M:%S} {event}  {shown}".rstrip(), self._stream)
+        _print(plain(f"{moment:%H:%M:%S} {event}  {shown}".rstrip()), self._stream)
 
 
 class JsonLog:

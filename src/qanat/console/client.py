@@ -15,7 +15,7 @@ import click
 import httpx2
 
 from qanat.console.private import told_if_lost
-from qanat.console.tables import plain
+from qanat.printed import plain
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _DEFAULT_TOKEN: Final = Path("data/admin.token")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from qanat.errors import BadInput, Fault
+from qanat.printed import plain_lines
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -32,5 +33,5 @@ def or_exit(command: str, action: Callable[[], T]) -> T:
     try:
         return action()
     except Fault as fault:
-        click.echo(f"qanat {command}: {fault}", err=True)
+        click.echo(plain_lines(f"qanat {command}: {fault}"), err=True)
         sys.exit(2 if isinstance(fault, BadInput) else 1)

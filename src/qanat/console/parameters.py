@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import click
 from click.core import ParameterSource
 
+from qanat.printed import CONTROL
 from qanat.units import parse_money, parse_size
 
 T = TypeVar("T")
@@ -77,6 +78,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _label(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError(f"{text!r} has control characters: leave them out")
+    return text
+
+
 def _month(text: str) -> str:
     if not _MONTH.fullmatch(text):
         raise ValueError(f"{text!r} is no month: write it as 2026-11")
@@ -90,6 +97,7 @@ PAID: Final = Read[int]("amount", _paid)
 CURRENCY: Final = Read[str]("currency", _currency)
 PASSWORD: Final = Read[str]("password", _password)
 NAME: Final = Read[str]("name", _name)
+LABEL: Final = Read[str]("text", _label)
 MONTH: Final = Read[str]("month", _month)
 
 AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on behind this, as the piece before said.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from qanat.console.device_options import or_exit, state_option, to_run
+from qanat.console.parameters import LABEL
+from qanat.printed import plain
 
 if TYPE_CHECKING:
     from qanat.agents.base_station.page_tls import PageTls
@@ -30,7 +32,7 @@ def station() -> None:
 @click.option("--code", required=True, help="The one-time code: `qanat station code`.")
 @click.option("--access", required=True, metavar="IFACE", help="The interface on which demanders are, as in br0.")
 @click.option("--uplink", required=True, metavar="IFACE", help="The interface on which the internet is.")
-@click.option("--place", default="", help="Where it stands, for people to read.")
+@click.option("--place", type=LABEL, default="", help="Where it stands, for people to read.")
 @click.option("--serial", help="A serial number; made from the key when not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_state_option
@@ -151,7 +153,7 @@ def status(*, as_json: bool, state: Path | None) -> None:
     from qanat.agents.base_station.status import lines  # noqa: PLC0415
 
     for line in lines(found, to_run=to_run("station", state)):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 def _page_tls(port: int | None, name: str | None, certificate: Path | None, key: Path | None) -> PageTls | None:

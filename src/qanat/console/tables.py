@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import click
 
+from qanat.printed import plain, plain_lines
 from qanat.units import Unit, format_count, format_money, format_size
-
-_STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What moves a terminal's cursor or turns its lines around: C0, C1, and the marks of Unicode's annex 9."""
 
 
 class Cell(str):
@@ -33,12 +30,7 @@ def wants_json() -> bool:
 def say(sentence: str) -> None:
     """Print a sentence, unless the output is for a program."""
     if not wants_json():
-        click.echo("\n".join(map(plain, sentence.split("\n"))))
-
-
-def plain(text: str) -> str:
-    """Return a line of text as it may be printed, whoever wrote it: names and reasons are strangers' as well."""
-    return _STEERS.sub(lambda found: ascii(found[0])[1:-1], text)
+        click.echo(plain_lines(sentence))
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, spare: Sequence[str] = ()) -> None:

@@ -12,6 +12,7 @@ import click
 from qanat.console.device_options import or_exit, state_option, to_run
 from qanat.console.lazy import absent
 from qanat.errors import Fault
+from qanat.printed import plain, plain_lines
 
 T = TypeVar("T")
 
@@ -136,7 +137,7 @@ def status(*, as_json: bool, state: Path | None) -> None:
     from qanat.agents.terminal.status_text import lines  # noqa: PLC0415
 
     for line in lines(found, to_run=to_run("terminal", state)):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 @terminal.command()
@@ -209,10 +210,10 @@ def join(
     except Rejected as fault:
         problem = fault.problem
         for line in (f"refused: {problem.detail}", problem.cure, problem.detail_zh, problem.cure_zh, problem.reason):
-            click.echo(line, err=True)
+            click.echo(plain(line), err=True)
         sys.exit(1)
     except Fault as fault:
-        click.echo(f"qanat terminal: {fault}", err=True)
+        click.echo(plain_lines(f"qanat terminal: {fault}"), err=True)
         sys.exit(1)
 
 

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from qanat.console.client import Client, Json
 from qanat.console.standard import give_output_up
-from qanat.console.tables import plain, wants_json
+from qanat.console.tables import wants_json
+from qanat.printed import plain
 from qanat.units import format_size
 
 _STREAM: Final = "/v1/pulse/stream"

@@ -18,7 +18,8 @@ from qanat.units import MAX_PUBLIC_OCTETS, Instant
 Amount = Annotated[int, Meta(ge=0, le=MAX_PUBLIC_OCTETS)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$(?!\n)")]
-Note = Annotated[str, Meta(max_length=256)]
+Note = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
+"""For people to read: no control characters."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

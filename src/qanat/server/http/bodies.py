@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from qanat.ids import is_imsi, is_msisdn
+from qanat.printed import CONTROL
 from qanat.registry.names import NAME
 from qanat.registry.peers import ORIGIN_HOST
 from qanat.server.gy.quirks import DEFAULT, PROFILES
@@ -34,12 +35,18 @@ def _msisdn(text: str) -> str:
     return text
 
 
+def _for_people(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError("what people read has no control characters")
+    return text
+
+
 def _is_text(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 NameText = Annotated[str, StringConstraints(pattern=NAME), Field(examples=["alice"])]
-Display = Annotated[str, StringConstraints(max_length=200)]
+Display = Annotated[str, StringConstraints(max_length=200), AfterValidator(_for_people)]
 SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_000_000])]
 SomeUnits = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)]
 Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[990])]
@@ -249,4 +256,4 @@ class Payment(Body):
 
 
 class DisputeNote(Body):
-    note: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    note: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_for_people)]

@@ -76,7 +76,7 @@ CHINESE: Final[dict[str, str]] = {
         "名称由字母、数字和 . _ - @ 组成，以字母或数字开头。"
     ),
     "What others call you": "别人怎么称呼您",
-    "What others call you has at most 200 characters.": "称呼最多 200 个字符。",
+    "What others call you has at most 200 characters, and no control characters.": "称呼最多 200 个字符，且不能含控制字符。",
     "(if you like)": "（可不填）",
     "At least 8 characters; a sentence is best.": "至少 8 个字符，最好是一句话。",
     "A password has 8 to 256 characters.": "密码为 8 到 256 个字符。",

@@ -13,7 +13,7 @@ from qanat.exchange import disputes
 from qanat.exchange.booking import pay
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
-from qanat.exchange.orders import SupplyOrder
+from qanat.exchange.orders import SupplyOrder, find_supply
 from qanat.exchange.prices import Price
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, Visit, find_trade, step
@@ -143,6 +143,23 @@ def test_two_demanders_of_one_day_never_have_more_than_that_day_holds(world: Wor
     assert (bob.room(), bella.room()) == (1_000, 700)
     bob.say("intermediate")
     assert bob.refusal == Refusal.ORDER_USED_UP_TODAY
+
+
+def test_a_day_that_has_begun_does_not_begin_anew_when_the_clock_is_set_back_over_midnight(world: World) -> None:
+    def left() -> int | None:
+        return world.done(partial(find_supply, supplier="alice", id=order.id)).left_today(world.clock.now())
+
+    world.clock.jump(DAY - world.clock.now() % DAY)
+    world.buy("alice", 9_000)
+    order = world.offer("alice", 9_000, per_day=Octets(4_000))
+    trade_between(world, "alice", "bob", 1_000)
+    world.clock.jump(-HOUR)
+    assert left() == 3_000
+    trade_between(world, "alice", "bella", 1_000)
+    world.clock.jump(HOUR)
+    assert left() == 2_000
+    world.clock.jump(DAY)
+    assert left() == 4_000
 
 
 def test_a_demander_gets_no_more_than_it_wished_for(market: World) -> None:

@@ -76,7 +76,12 @@ class SupplyOrder(Record, frozen=True, kw_only=True):
     def left_today(self, now: Instant) -> int | None:
         if self.per_day is None:
             return None
-        return self.per_day - (self.given_today if self.today == now // DAY else 0)
+        return self.per_day - (self.given_today if self.today == self.day_at(now) else 0)
+
+    def day_at(self, now: Instant) -> int:
+        """Return the UTC day: the next one if that has begun already, and the clock was set back over midnight since."""
+        day = now // DAY
+        return self.today if self.today == day + 1 else day
 
 
 class DemandOrder(Record, frozen=True, kw_only=True):
@@ -219,7 +224,7 @@ def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
 
 def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
     """Count octets that were taken on this order."""
-    today = work.now // DAY
+    today = order.day_at(work.now)
     before = order.given_today if order.today == today else 0
     order = replace(order, given=Octets(order.given + octets), today=today, given_today=Octets(before + octets))
     work.put(order)

@@ -9,6 +9,7 @@ import pytest
 from tests.server.gy.gateway import Gateway, accepted, balance, funded
 from tests.server.live import Live, live_server, settings_for
 
+from qanat.units import HOUR
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.messages import (
     AbortSessionAnswer,
@@ -118,14 +119,17 @@ def test_a_suspension_is_a_re_authorisation_for_a_gateway_that_cannot_abort(live
     assert balance(live) == (10**9 - 5, 0, 5)
 
 
+@pytest.mark.parametrize("clock_is_set_by", [1_000, -HOUR])
 @pytest.mark.parametrize("follows", [True, False])
-def test_a_gateway_that_acknowledges_and_ignores_is_noticed(tmp_path: Path, follows: bool) -> None:
+def test_a_gateway_that_acknowledges_and_ignores_is_noticed(
+    tmp_path: Path, follows: bool, clock_is_set_by: int
+) -> None:
     with live_server(tmp_path, settings_for(tmp_path, gy={"follow_s": 0.2})) as live, Gateway(live) as smf:
         funded(live)
         accepted(live)
         smf.introduce()
         smf.ask("I")
-        live.clock.advance(1_000)
+        live.clock.jump(clock_is_set_by)
         live.done("/v1/subscribers/alice/top-ups", {"octets": 1_000})
         told = smf.receive()
         answer = ReAuthAnswer(

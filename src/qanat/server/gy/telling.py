@@ -18,7 +18,6 @@ from qanat.ids import Owner
 from qanat.ledger.work import Work
 from qanat.server.notices import Change
 from qanat.store.store import Store
-from qanat.units import Instant
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.messages import (
     CREDIT_CONTROL,
@@ -49,14 +48,6 @@ class Route:
     realm: str
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A re-authorisation that was sent."""
-
-    session: Session
-    at: Instant
-
-
 class Teller:
     def __init__(self, front: Front, store: Store) -> None:
         self._front = front
@@ -64,7 +55,8 @@ class Teller:
         self._routes: OrderedDict[str, Route] = OrderedDict()
         self._hosts: dict[Connection, set[str]] = {}
         """Who is reached over a connection, so that its end costs no look at everybody else's."""
-        self._waiting: OrderedDict[tuple[Connection, int], Told] = OrderedDict()
+        self._waiting: OrderedDict[tuple[Connection, int], Session] = OrderedDict()
+        """Sessions as they were when a re-authorisation was sent, by what its answer will carry."""
 
     def route(self, origin_host: str, realm: str, connection: Connection) -> None:
         self._forget(origin_host)
@@ -93,12 +85,10 @@ class Teller:
         if told is None or not isinstance(message, ReAuthAnswer):
             return
         if code in (ResultCode.SUCCESS, ResultCode.LIMITED_SUCCESS):
-            self._front.roster.standing_of(told.session.holder).told += 1
+            self._front.roster.standing_of(told.holder).told += 1
             self._front.later(self._front.settings.follow_s, partial(self._followed, told))
         else:
-            _log.warning(
-                "re-authorisation refused", peer=told.session.holder, session=told.session.id, result_code=code
-            )
+            _log.warning("re-authorisation refused", peer=told.holder, session=told.id, result_code=code)
 
     async def _tell(self, owner: Owner, change: Change) -> None:
         for session in await self._store.decide(partial(_open_sessions, owner=owner)):
@@ -119,7 +109,7 @@ class Teller:
             *self._addressed(session, route),
             re_auth_request_type=ReAuthRequestType.AUTHORIZE_ONLY,
         )
-        self._waiting[route.connection, hop_by_hop] = Told(session, self._front.clock.now())
+        self._waiting[route.connection, hop_by_hop] = session
         if len(self._waiting) > _WAITING:
             self._waiting.popitem(last=False)
         route.connection.send(encode(request))
@@ -133,17 +123,17 @@ class Teller:
         us = self._front.settings
         return session.id, us.origin_host, us.origin_realm, route.realm, session.holder, CREDIT_CONTROL
 
-    async def _followed(self, told: Told) -> None:
-        standing = self._front.roster.standing_of(told.session.holder)
+    async def _followed(self, told: Session) -> None:
+        standing = self._front.roster.standing_of(told.holder)
         try:
-            now = await self._store.decide(lambda work: work.get(Session, told.session.owner, told.session.id))
+            now = await self._store.decide(lambda work: work.get(Session, told.owner, told.id))
         except Fault:
             return
-        if now is None or now.last_at > told.session.last_at:
+        if now is None or now.newest > told.newest:
             standing.followed += 1
         else:
             standing.ignored += 1
-            _log.warning("re-authorisation acknowledged and ignored", peer=told.session.holder, session=told.session.id)
+            _log.warning("re-authorisation acknowledged and ignored", peer=told.holder, session=told.id)
 
 
 def _open_sessions(work: Work, owner: Owner) -> list[Session]:

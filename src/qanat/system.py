@@ -83,6 +83,11 @@ def fresh_leap() -> int:
     return (1 << 27) + secrets.randbelow(1 << 27)
 
 
+def fresh_question() -> int:
+    """Return a number for a question to the DNS, 16 bits that nobody else can guess."""
+    return secrets.randbits(16)
+
+
 def fresh_seed() -> int:
     """Return a seed for a simulated world, short enough to be said."""
     return secrets.randbelow(100_000)

@@ -109,6 +109,17 @@ def test_a_busy_server_says_when_to_come_back_within_bounds(status: int, text: s
     assert len(server.asked) == 1
 
 
+def test_who_found_the_server_nowhere_is_lost_until_it_answers_and_who_heard_that_it_is_busy_is_not() -> None:
+    with scripted(refused(503, reason="overloaded"), PORTAL, CONFIRMED) as server:
+        reporter = reporter_to(server)
+        found = []
+        for _ in range(3):
+            with suppress(NoAnswer):
+                post(reporter)
+            found.append(reporter.is_lost)
+    assert found == [False, True, False]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

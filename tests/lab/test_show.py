@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.console.running import Shell, serving
 from tests.lab.place import any_place, environment, processes_that_know, run_inside
 
 from qanat.lab import private
@@ -22,6 +23,19 @@ def test_only_the_last_few_shows_are_kept_and_nothing_else_is_touched(tmp_path: 
     (tmp_path / "mine").mkdir()
     prune(tmp_path)
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["mine", "show-3", "show-4", "show-5"]
+
+
+def test_a_show_whose_books_are_served_again_is_kept_however_old_it_is(tmp_path: Path) -> None:
+    """As its goodbye says: `qanat serve --data run/show-…/data`."""
+    for number in range(5):
+        (tmp_path / f"show-{number}").mkdir()
+    (tmp_path / "show-0" / "data").mkdir()
+    with serving(Shell(tmp_path), "--data", "show-0/data"):
+        for number in range(5):
+            os.utime(tmp_path / f"show-{number}", (number, number))
+        prune(tmp_path)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["show-0", "show-2", "show-3", "show-4"]
+    assert (tmp_path / "show-0" / "data" / "admin.token").exists()
 
 
 @pytest.mark.namespaces

@@ -12,9 +12,10 @@ import http.client
 import socket
 import struct
 import threading
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -51,13 +52,19 @@ class Server:
         While the name has no address the last ones stand: the DNS may lie behind the gate that is shut.
         """
         try:
+            self.look_up()
+        except Unreachable:
+            if not self._known:
+                raise
+        return self.known
+
+    def look_up(self) -> None:
+        """Have the system resolve the name, and remember its addresses. Raises Unreachable when it has none now."""
+        try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            if not self._known:
-                raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
-        else:
-            self._known[:] = [(int(family), str(address[0])) for family, _, _, _, address in found]
-        return self.known
+            raise Unreachable(f"{self.host} has no address ({error}); check the name and the DNS") from error
+        self.remember([(int(family), str(address[0])) for family, _, _, _, address in found])
 
     @property
     def known(self) -> list[tuple[int, str]]:
@@ -65,8 +72,13 @@ class Server:
         return list(self._known)
 
     def remember(self, known: list[tuple[int, str]]) -> None:
-        """Take these for the last ones: a predecessor found them."""
+        """Take these for the last ones."""
         self._known[:] = known
+
+    def found(self, addresses: Iterable[IPv4Address | IPv6Address]) -> None:
+        """Remember where somebody else than the system found it."""
+        families = {4: socket.AF_INET, 6: socket.AF_INET6}
+        self.remember([(int(families[each.version]), str(each)) for each in addresses])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

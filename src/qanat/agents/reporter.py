@@ -83,6 +83,8 @@ class Reporter:
         self._channels = channels
         self._clock = clock
         self.last_channel = ""
+        self.is_lost = False
+        """The last message found no server over any channel."""
 
     def post(
         self, path: str, message: msgspec.Struct, answer: type[T], *, fits: Callable[[T], bool] = lambda _: True
@@ -130,8 +132,9 @@ class Reporter:
             except Unreachable as fault:
                 faults.append(str(fault))
             else:
-                self.last_channel = channel
+                self.last_channel, self.is_lost = channel, False
                 return found
+        self.is_lost = True
         raise NoAnswer("; ".join(faults))
 
     def _over(self, channel: str, method: str, path: str, body: bytes, answer: type[T]) -> T:

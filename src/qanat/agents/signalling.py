@@ -1,4 +1,7 @@
-"""Signalling: traffic with a Qanat server, known by the server's address and port; always allowed, never charged."""
+"""Signalling: traffic with a Qanat server, known by the server's address and port; always allowed, never charged.
+
+A terminal's own questions to the DNS, where its server is, are signalling too; ``terminal/asker`` asks them.
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from qanat.errors import Fault
+from qanat.errors import BadInput, Fault, StoreFault
 from qanat.lab import exchange_report, private
 from qanat.lab.exchange_scenario import ExchangeScenario
 from qanat.lab.loopback import Loopback
@@ -24,6 +25,7 @@ from qanat.lab.scenario import CELL, Scenario
 from qanat.lab.screen import Screen
 from qanat.lab.stage import SUBSCRIBER, Stage
 from qanat.lab.topology import Lab
+from qanat.store.sole import sole_server
 
 _INTERRUPTED: Final = 130
 _PREFIX: Final = "show-"
@@ -172,10 +174,11 @@ def _folder() -> Path:
 
 
 def prune(home: Path) -> None:
-    """Keep the folders of the last few shows."""
+    """Keep the folders of the last few shows, and of those whose books a server serves, as somebody was told to do."""
     shows = sorted(home.glob(f"{_PREFIX}*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in shows[_KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(BadInput, StoreFault), sole_server(f"sqlite:///{folder.resolve() / 'data' / 'qanat.db'}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

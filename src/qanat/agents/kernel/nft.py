@@ -288,6 +288,11 @@ def service_key(address: IPv4Address | IPv6Address, port: int) -> bytes:
     return address.packed + struct.pack("!Hxx", port)
 
 
+def port_key(port: int) -> bytes:
+    """Pack an element of a set of ``inet_service``."""
+    return struct.pack("!H", port)
+
+
 def interface_key(index: int) -> bytes:
     """Pack an element of a set of ``iface_index``."""
     return struct.pack("=I", index)

@@ -19,8 +19,10 @@ from qanat.agents.opening import open_behind_shut_gate
 from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import endpoints_known, endpoints_now
 from qanat.agents.terminal import identity as identities
+from qanat.agents.terminal.asker import Asker, resolvers
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
+from qanat.agents.terminal.finder import Finder
 from qanat.agents.terminal.gate import Carried, Gate
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
@@ -56,7 +58,7 @@ def run_terminal(
     def open_gate(carried: Carried | None) -> Gate:
         # Where a gate was deleted everything passes until it is laid again: no DNS is waited for.
         signalling = endpoints_known(server) if carried else endpoints_now(server, log)
-        return choose_gate(interface, signalling=signalling, carried=carried)
+        return choose_gate(interface, signalling=signalling, asks_from=[asker.port], carried=carried)
 
     def shut() -> None:
         with suppress(NoSuchInterface):
@@ -65,9 +67,11 @@ def run_terminal(
 
     with (
         claim("terminal", interface),
+        closing(Asker(resolvers)) as asker,
         closing(open_behind_shut_gate(lambda: Journal(journal_path(state)), shut=shut, log=log)) as journal,
         closing(LinkWatch(interface)) as watch,
     ):
+        finder = Finder(server, asker, log)
         agent = Agent(
             journal=journal,
             meter=Meter(open_gate, log, earlier=None if before is None else before.witness),
@@ -77,7 +81,7 @@ def run_terminal(
             log=log,
             state_file=StateFile(state_path(state), clock, server),
             report_interval_s=report_interval_s,
-            resolve=lambda: endpoints_now(server, log),
+            resolve=lambda: finder.find(is_lost=reporter.is_lost),
         )
         asyncio.run(agent.run())
 

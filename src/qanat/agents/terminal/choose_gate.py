@@ -18,15 +18,22 @@ _FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-def choose_gate(interface: str, *, signalling: Collection[Endpoint], carried: Carried | None = None) -> Gate:
+def choose_gate(
+    interface: str,
+    *,
+    signalling: Collection[Endpoint],
+    asks_from: Collection[int] = (),
+    carried: Carried | None = None,
+) -> Gate:
     """Open the gate of this interface, or go on with the one that stands. It is shut until it is raised.
 
-    With ``carried`` a gate that has to be laid goes on with these counts.
+    ``asks_from`` are ports that the caller holds and asks the DNS from. With ``carried`` a gate that has to be laid goes on
+    with these counts.
 
     Raises NoSuchInterface, BadInput and ForeignTable: what no other gate could cure.
     """
     try:
-        return KernelGate(interface, signalling=signalling, carried=carried)
+        return KernelGate(interface, signalling=signalling, asks_from=asks_from, carried=carried)
     except NftMissing as fault:
         because = str(fault)
     except KernelFault as fault:

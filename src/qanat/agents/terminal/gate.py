@@ -27,7 +27,7 @@ class Reading:
     passed: UpDown
     """Service octets that passed: what is charged."""
     signalling: UpDown = NOTHING
-    """To and from the Qanat server: always allowed, never charged."""
+    """To and from the Qanat server, and what the agent asks the DNS: always allowed, never charged."""
     upkeep: UpDown = NOTHING
     """What the link itself needs, allowed within a rate and not charged: neighbour discovery and its
     multicast membership, packet-too-big."""

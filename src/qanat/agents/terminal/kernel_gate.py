@@ -5,9 +5,10 @@ Down is counted where packets come in (prerouting, before fragments are joined),
 forward, after all other rules), so the counts are those of the interface. Other interfaces are not touched. The
 interface is known by its name, so that one made anew is shut, and by its index, so that another name opens nothing.
 
-Never charged: TCP to and from the Qanat servers; and, within a rate, IPv6 neighbour discovery, its multicast
-membership, and packet-too-big, without which an open connection would hang. What exceeds the rate is charged like
-everything else. Packet sockets (a DHCP client's first request) and ARP do not go through netfilter at all. Up,
+Never charged: TCP to and from the Qanat servers; and, within a rate, the agent's own questions to the DNS and their
+answers, known by a port that it holds (what is forwarded could claim the port, and is not looked at); IPv6 neighbour
+discovery, its multicast membership, and packet-too-big, without which an open connection would hang. What exceeds the rate is
+charged like everything else. Packet sockets (a DHCP client's first request) and ARP do not go through netfilter at all. Up,
 netfilter sees a datagram before it is cut into fragments or, with UDP_SEGMENT, into datagrams: their further headers
 (20 to 28 octets each) are not charged. A multicast packet of our own that the kernel loops back is charged as received.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Collection, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,9 +39,10 @@ from qanat.agents.terminal.gate import NOTHING, Carried, GateEvent, Reading, unc
 from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
+from qanat.wire.dns import ANSWER_MAX, QUESTION_MAX
 
 _LABEL: Final = "terminal"
-_COMMENT: Final = re.compile(r"qanat-gate/2 (\S+) (\d+) (\S+)")
+_COMMENT: Final = re.compile(r"qanat-gate/([23]) (\S+) (\d+) (\S+)")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 _RULESET: Final = """
@@ -59,11 +61,13 @@ table inet {table} {{
   map b_of {{ type iface_index : quota; }}
   set servers4 {{ type ipv4_addr . inet_service; }}
   set servers6 {{ type ipv6_addr . inet_service; }}
+  set asks_from {{ type inet_service; }}
   chain down {{
     type filter hook prerouting priority -450; policy accept;
     iifname != "{interface}" iif != @metered accept
     ip saddr . tcp sport @servers4 counter name signalling_down accept
     ip6 saddr . tcp sport @servers6 counter name signalling_down accept
+    udp sport 53 udp dport @asks_from meta length <= {answer} {asking} counter name signalling_down accept
     ip6 hoplimit 255 icmpv6 type {discovery} limit rate 100/second counter name upkeep_down accept
     ip6 hoplimit 1 icmpv6 type {membership} limit rate 100/second counter name upkeep_down accept
     icmp type destination-unreachable icmp code frag-needed limit rate 10/second counter name upkeep_down accept
@@ -81,10 +85,14 @@ table inet {table} {{
     quota name meta oif map @b_of counter name passed_up accept
     counter name refused_up drop
   }}
+  chain own {{
+    udp sport @asks_from udp dport 53 meta length <= {question} {asking} counter name signalling_up accept
+    goto up
+  }}
   chain output {{
     type filter hook output priority 1000; policy accept;
-    oifname "{interface}" goto up
-    oif @metered goto up
+    oifname "{interface}" goto own
+    oif @metered goto own
   }}
   chain forward {{
     type filter hook forward priority 1000; policy accept;
@@ -98,6 +106,10 @@ _SPLIT_LEAST: Final = 512 * 1024
 _KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _DISCOVERY: Final = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }"
 _MEMBERSHIP: Final = "{ mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
+_ASKING: Final = "limit rate 1/second burst 20 packets"
+"""Enough for every try of one question, and for whoever takes up the port of an agent that was killed next to nothing."""
+_HEADERS: Final = 40 + 8
+"""Octets of IPv6 and UDP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +120,21 @@ class Laid:
     index: int
     found: OffloadState
     """The interface's offloads before the gate changed them."""
+    lets_ask: bool
+    """Whether it lets the agent ask the DNS: tables that an earlier version laid go on without."""
 
 
 class KernelGate:
     """Adopts the gate that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
 
-    def __init__(self, interface: str, *, signalling: Iterable[Endpoint], carried: Carried | None = None) -> None:
+    def __init__(
+        self,
+        interface: str,
+        *,
+        signalling: Iterable[Endpoint],
+        asks_from: Collection[int] = (),
+        carried: Carried | None = None,
+    ) -> None:
         self._table = table_for(interface)
         self._built_on: tuple[Octets, Octets] | None = None
         with ExitStack() as sockets:
@@ -127,10 +148,12 @@ class KernelGate:
             self._offloads = make_countable(self._links, self._link)
             sockets.enter_context(closing(Routes())).refresh()
             self.allow_signalling(set(signalling))
+            self._let_ask(asks_from)
             self._climb = self._adopt_ladder()
             self._ladder = self._climb.ladder
             self._follow_interface()
             self._advance()
+            sockets.callback(self._ask_no_more)
             self._sockets = sockets.pop_all()
 
     @property
@@ -215,13 +238,16 @@ class KernelGate:
                 f"nftables table inet {self._table.name} was not laid by this version of Qanat: "
                 f"`nft delete table inet {self._table.name}` removes it, together with what it has counted"
             )
-        return Laid(meter=match[1], index=int(match[2]), found=OffloadState.parse(match[3]))
+        return Laid(
+            meter=match[2], index=int(match[3]), found=OffloadState.parse(match[4]), lets_ask=int(match[1]) >= 3
+        )
 
     def _lay(self, carried: Carried | None) -> Laid:
         self._refuse_another_names_gate()
         found = OffloadState.of(self._link)
-        laid = Laid(meter=carried.meter if carried else fresh_id("mtr"), index=self._link.index, found=found)
-        comment = f"qanat-gate/2 {laid.meter} {laid.index} {found}"
+        meter = carried.meter if carried else fresh_id("mtr")
+        laid = Laid(meter=meter, index=self._link.index, found=found, lets_ask=True)
+        comment = f"qanat-gate/3 {laid.meter} {laid.index} {found}"
         run_nft(
             _RULESET.format(
                 table=self._table.name,
@@ -229,6 +255,9 @@ class KernelGate:
                 interface=self._link.name,
                 discovery=_DISCOVERY,
                 membership=_MEMBERSHIP,
+                asking=_ASKING,
+                question=_HEADERS + QUESTION_MAX,
+                answer=_HEADERS + ANSWER_MAX,
                 counts=_counts(carried.reading if carried else Reading(passed=NOTHING)),
             )
         )
@@ -238,11 +267,20 @@ class KernelGate:
         """Behind the gate that this interface had before it was renamed nothing would ever pass."""
         for name, comment in self._nft.comments(self._table.family):
             match = _COMMENT.fullmatch(comment)
-            if match is not None and int(match[2]) == self._link.index:
+            if match is not None and int(match[3]) == self._link.index:
                 raise ForeignTable(
                     f"{self._link.name} had another name when nftables table inet {name} was laid for it: rename it "
                     f"back, or `nft delete table inet {name}` removes the table, together with what it has counted"
                 )
+
+    def _let_ask(self, ports: Collection[int]) -> None:
+        if self._laid.lets_ask:
+            self._nft.make_hold(self._table, "asks_from", {nft.port_key(port) for port in ports})
+
+    def _ask_no_more(self) -> None:
+        """From now on anybody may have the port."""
+        with suppress(KernelFault):  # another program deleted the table
+            self._let_ask(())
 
     def _adopt_ladder(self) -> Climb:
         """Find the rungs that stand, whichever interface index they are for."""
@@ -299,7 +337,7 @@ def table_for(interface: str) -> Table:
 def meter_in(comment: str) -> str | None:
     """Return the meter that a table's comment names; None when the table is not a gate of ours."""
     match = _COMMENT.fullmatch(comment)
-    return match[1] if match else None
+    return match[2] if match else None
 
 
 def _counts(reading: Reading) -> dict[str, Octets]:

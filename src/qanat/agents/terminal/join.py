@@ -89,12 +89,12 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     own = own_identities(state, reporter)
     leaving = _heeded()
     with claim("terminal", interface):
-        count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)])
+        count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)], log=log)
         try:
             admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
             count.open()
             log("online", trade=admitted.trade, octets=admitted.octets, **admitted.identities)
-            _stay(counter, admitted.trade, leaving, log)
+            _stay(counter, admitted.trade, leaving, count, log)
         finally:
             counted = count.finish()
     keep_count(state, TradeCount(trade=admitted.trade, up=counted.up, down=counted.down))
@@ -168,9 +168,10 @@ def _heeded() -> threading.Event:
     return leaving
 
 
-def _stay(counter: Counter, trade: str, leaving: threading.Event, log: Log) -> None:
+def _stay(counter: Counter, trade: str, leaving: threading.Event, count: OwnCount, log: Log) -> None:
     """Look how things stand until the base station says that it is over, or somebody wants to leave."""
     while not leaving.wait(LOOK_EVERY_S):
+        count.look()
         try:
             here = counter.here()
         except Fault as fault:

@@ -76,7 +76,13 @@ class Meter:
             self._was_credible = said.is_credible
         return said
 
+    def remove(self) -> None:
+        """Take the gate down, if there is one, and leave the interface as it was found."""
+        self._at_gate(lambda gate: gate.remove())
+        self.close()
+
     def close(self) -> None:
+        """Let go of the gate and leave it standing."""
         if self._witness is not None:
             self._witness.close()
             self._witness = None

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection
+from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
 from qanat.agents.channel import Server, ipv4_address
-from qanat.agents.kernel.link import UpDown
+from qanat.agents.kernel.link import Links, UpDown
+from qanat.agents.log import Log
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.meter import Meter
 from qanat.errors import Unreachable
 from qanat.units import Octets
 
@@ -24,26 +27,34 @@ _ENDLESS: Final = 1 << 60
 
 
 class OwnCount:
-    """Counts from when it is made until ``finish``; nothing passes before ``open``."""
+    """Counts from when it is made until ``finish``; nothing passes before ``open``. Raises what ``choose_gate`` raises.
 
-    def __init__(self, interface: str, *, free: Collection[Endpoint]) -> None:
-        self._gate = choose_gate(interface, signalling=free)
-        self._base = self._gate.reading().passed
+    ``look`` now and then: what another program does to the gate in between is made good by the interface's counters,
+    which know no difference between signalling and service.
+    """
 
-    def describe(self) -> str:
-        return self._gate.describe()
+    def __init__(self, interface: str, *, free: Collection[Endpoint], log: Log) -> None:
+        self._meter = Meter(lambda carried: choose_gate(interface, signalling=free, carried=carried), log)
+        with closing(Links()) as links:
+            self._meter.follow(links.find(interface))
+        self._base = self._newest = UpDown(Octets(0), Octets(0))
+        self._base = self.look()
 
     def open(self) -> None:
-        self._gate.raise_to(Octets(max(self._gate.ceiling, self._base.total + _ENDLESS)))
+        self._meter.raise_to(Octets(self._base.total + _ENDLESS))
 
-    def counted(self) -> UpDown:
-        passed = self._gate.reading().passed
-        return UpDown(Octets(passed.up - self._base.up), Octets(passed.down - self._base.down))
+    def look(self) -> UpDown:
+        """Return the running totals; of an interface that is gone, the last that were seen."""
+        reading = self._meter.reading()
+        if reading is not None:
+            self._newest = UpDown(reading.up, reading.down)
+        return self._newest
 
     def finish(self) -> UpDown:
-        counted = self.counted()
-        self._gate.remove()
-        return counted
+        """Return what was counted, and leave the interface as it was found."""
+        last = self.look()
+        self._meter.remove()
+        return UpDown(Octets(last.up - self._base.up), Octets(last.down - self._base.down))
 
 
 def interface_towards(server: Server) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 WHOLE = (".ci", "contrib", "docs", "src", "tests")
@@ -23,6 +28,28 @@ FILES = (
     "requirements-dev.txt",
     "setup.sh",
 )
+
+
+def test_whatever_our_programs_import_is_declared_and_has_its_reason() -> None:
+    """And not only brought along by something else, which may do without it one day."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {Requirement(text).name for text in project["dependencies"]}
+    given = {
+        name: {each.lower().replace("_", "-") for each in wholes} for name, wholes in packages_distributions().items()
+    }
+    imported = {name for path in (ROOT / "src/qanat").rglob("*.py") for name in _imports(path)}
+    others = imported - sys.stdlib_module_names - {"qanat"}
+    assert {name for name in others if not given[name] & declared} == set()
+    reasons = (ROOT / "docs/dependencies.md").read_text()
+    assert {name for name in declared if name not in reasons} == set()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.agents.operator import Operator
 
 from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake, remember
 from qanat.agents.holder import TERMINAL, Holder
-from qanat.agents.holding import Manner, Reading, Snapshot
+from qanat.agents.holding import Manner, Snapshot, Totals
 from qanat.clock import ManualClock
 from qanat.units import Instant, Millis, Octets
 from qanat.wire.agent import Interrogation, Problem, UsageReport
@@ -49,9 +49,9 @@ class World:
         self.holder = Holder(deepcopy(self.disk), manner=self.manner)
         self.do(self.holder.start(self.clock.now(), self.reading(), link=self.link_is_up))
 
-    def reading(self) -> Reading:
+    def reading(self) -> Totals:
         source = f"boot-{self.boot}"
-        return Reading(source=source, up=Octets(self.up), down=Octets(self.down), spent=Octets(self.spent))
+        return Totals(source=source, up=Octets(self.up), down=Octets(self.down), spent=Octets(self.spent))
 
     def crash(self) -> None:
         self.holder = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
-from qanat.agents.holding import Manner, Reading, headroom
+from qanat.agents.holding import Manner, Totals, headroom
 from qanat.agents.notebook import Notebook
 from qanat.units import SECOND, Instant, Millis, Octets
 
@@ -72,7 +72,7 @@ class Headway:
         self._spent, self._left_over = spent, Octets(max(known, spent - self._book.epoch.total))
         self._is_surprised = has_ended and len(self._ahead) < 2
 
-    def said_dry(self, reading: Reading | None) -> None:
+    def said_dry(self, reading: Totals | None) -> None:
         is_near = reading is not None and reading.total + GSO_OCTETS >= self.ceiling
         self.is_depleted = self.is_depleted or is_near
 

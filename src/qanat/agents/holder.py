@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
 from qanat.agents.headway import Headway
-from qanat.agents.holding import Manner, Reading, Session, Snapshot, hold, reserve
+from qanat.agents.holding import Manner, Session, Snapshot, Totals, hold, reserve
 from qanat.agents.notebook import Notebook
 from qanat.agents.outbox import Outbox
 from qanat.agents.patience import Patience
@@ -63,7 +63,7 @@ class Holder:
 
     # What happens to a holder
 
-    def start(self, now: Instant, reading: Reading | None, *, link: bool) -> list[Action]:
+    def start(self, now: Instant, reading: Totals | None, *, link: bool) -> list[Action]:
         """Begin, or resume after a crash: what passed meanwhile is in the reading if its source is still the same."""
         self._link = link
         self._headway.look(now)
@@ -72,14 +72,14 @@ class Holder:
             self.book.begin_epoch(reading)
         return self.tick(now, reading)
 
-    def tick(self, now: Instant, reading: Reading | None, *, depleted: bool = False) -> list[Action]:
+    def tick(self, now: Instant, reading: Totals | None, *, depleted: bool = False) -> list[Action]:
         """Look at the totals; ``depleted`` when the gate says that its ceiling was met."""
         self._take(now, reading)
         if depleted:
             self._headway.said_dry(reading)
         return self._settle(now)
 
-    def fenced(self, now: Instant, reading: Reading | None) -> list[Action]:
+    def fenced(self, now: Instant, reading: Totals | None) -> list[Action]:
         """The gate is shut and the reading final: it is kept, for the machine may be switched off before a question is due."""
         self._fencing = self._gate_open = False
         self._take(now, reading)
@@ -153,7 +153,7 @@ class Holder:
 
     # Metering
 
-    def _take(self, now: Instant, reading: Reading | None) -> None:
+    def _take(self, now: Instant, reading: Totals | None) -> None:
         span_ms = self._headway.look(now)
         if reading is not None and self.book.epoch.follows(reading):
             self._headway.grew(self.book.charge(reading), within_ms=span_ms)

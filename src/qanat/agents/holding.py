@@ -18,8 +18,8 @@ CHUNK_MIN: Final = Octets(1 << 20)
 CHUNK_MAX: Final = Octets(16 << 20)
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """The charge so far, as running totals of one *source*: one boot of the machine and one gate or interface."""
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What is charged so far, as running totals of one *source*: one boot of the machine and one gate or interface."""
 
     source: str
     up: Octets
@@ -44,7 +44,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> Octets:
         return Octets(self.up + self.down)
 
-    def follows(self, reading: Reading | None) -> bool:
+    def follows(self, reading: Totals | None) -> bool:
         """Tell whether the reading continues this epoch; if not, its totals say nothing about what passed since."""
         return reading is not None and (
             reading.source == self.source and reading.up >= self.up and reading.down >= self.down

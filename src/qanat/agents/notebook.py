@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from qanat.agents.actions import Acked, Action, Change, Commit, CurrentSession, Gone, Note, Pending, remember
-from qanat.agents.holding import Epoch, Held, Reading, Snapshot, attribute, close_at_reserved
+from qanat.agents.holding import Epoch, Held, Snapshot, Totals, attribute, close_at_reserved
 from qanat.units import Instant, Octets
 from qanat.wire.agent import UsageReport, UsageRow
 
@@ -68,7 +68,7 @@ class Notebook:
 
     # Metering
 
-    def charge(self, reading: Reading) -> Octets:
+    def charge(self, reading: Totals) -> Octets:
         """Attribute what passed since the mark. Without a live quota it stays for the next one. Return the growth."""
         up, down = Octets(reading.up - self.epoch.up), Octets(reading.down - self.epoch.down)
         if self.live and up + down:
@@ -88,7 +88,7 @@ class Notebook:
             self.put(close_at_reserved(held))
             self.note("quota closed at its reservation", quota=held.quota, octets=held.reserved)
 
-    def begin_epoch(self, reading: Reading | None) -> None:
+    def begin_epoch(self, reading: Totals | None) -> None:
         """Count from here: totals from before this reading belong to no quota that is held."""
         before = self.kept.epoch
         number = 0 if before is None else before.number

@@ -13,7 +13,7 @@ from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
-from qanat.agents.holding import Epoch, Reading
+from qanat.agents.holding import Epoch, Totals
 from qanat.simulation.disk import Disk
 from qanat.simulation.kernel import Kernel
 from qanat.simulation.letters import Letters
@@ -171,7 +171,7 @@ class Device:
         octets_per_s, packet = self._demand
         self.kernel.want(self._now, octets_per_s=octets_per_s if self.link else 0, packet=packet)
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> Totals:
         self.kernel.flow(self._now)
         self._passed_at_reading = self._around.truth.passed_by(self.name)
         return self.kernel.reading()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qanat.agents.holding import Reading
+from qanat.agents.holding import Totals
 from qanat.units import Instant, Octets
 
 
@@ -70,9 +70,9 @@ class Kernel:
         is_news, self._was_said = self._is_dry and not self._was_said, self._is_dry
         return is_news
 
-    def reading(self) -> Reading:
+    def reading(self) -> Totals:
         source = f"boot-{self._boot}/{self._interface}"
-        return Reading(source=source, up=Octets(self._up), down=Octets(self._down))
+        return Totals(source=source, up=Octets(self._up), down=Octets(self._down))
 
     def raise_to(self, ceiling: int) -> None:
         assert ceiling >= self._ceiling, f"a ceiling only rises: {ceiling} after {self._ceiling}"

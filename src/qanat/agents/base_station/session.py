@@ -17,7 +17,7 @@ from qanat.agents.base_station.idleness import Idleness
 from qanat.agents.base_station.metered import Metered
 from qanat.agents.base_station.slots import Slot, Visit
 from qanat.agents.holder import Holder
-from qanat.agents.holding import Manner, Reading, whole_quotas
+from qanat.agents.holding import Manner, Totals, whole_quotas
 from qanat.agents.kernel.ladder import Key
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.states import State
@@ -195,7 +195,7 @@ class Session:
         self._fence()
         return []
 
-    def _final(self) -> Reading:
+    def _final(self) -> Totals:
         counted = self.metered.fenced()
         self.metered.lower_to_exact()
         return self._reading(counted)
@@ -228,5 +228,5 @@ class Session:
         if not self.holder.book.has_usage_to_report and self.holder.outstanding is None:
             self._around.ended(self)
 
-    def _reading(self, counted: UpDown) -> Reading:
-        return Reading(source=self._source, up=counted.up, down=counted.down, spent=self.metered.spent)
+    def _reading(self, counted: UpDown) -> Totals:
+        return Totals(source=self._source, up=counted.up, down=counted.down, spent=self.metered.spent)

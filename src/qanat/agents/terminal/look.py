@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from qanat.agents.holding import Reading
+from qanat.agents.holding import Totals
 from qanat.agents.kernel.link import Links, NoSuchInterface, boot_id
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import Nft
@@ -15,12 +15,12 @@ from qanat.agents.terminal.kernel_gate import meter_in, table_for
 from qanat.errors import BadInput
 
 
-def readings(interface: str) -> list[Reading]:
+def readings(interface: str) -> list[Totals]:
     """Return what can be read here and now: of the gate that stands, if this process may, and of the interface."""
     return [found for found in (_of_gate(interface), _of_interface(interface)) if found is not None]
 
 
-def _of_gate(interface: str) -> Reading | None:
+def _of_gate(interface: str) -> Totals | None:
     try:
         table = table_for(interface)
         with closing(Nft()) as nft:
@@ -29,14 +29,14 @@ def _of_gate(interface: str) -> Reading | None:
         return None
     if meter is None:
         return None
-    return Reading(source=meter, up=counters["passed_up"].octets, down=counters["passed_down"].octets)
+    return Totals(source=meter, up=counters["passed_up"].octets, down=counters["passed_down"].octets)
 
 
-def _of_interface(interface: str) -> Reading | None:
+def _of_interface(interface: str) -> Totals | None:
     with closing(Links()) as links:
         try:
             link = links.find(interface)
             passed = links.octets(link)
         except NoSuchInterface:
             return None
-    return Reading(source=f"{boot_id()}/{link.index}", up=passed.up, down=passed.down)
+    return Totals(source=f"{boot_id()}/{link.index}", up=passed.up, down=passed.down)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from qanat.agents.holding import Reading
+from qanat.agents.holding import Totals
 from qanat.agents.kernel.lay import says_gone, until_it_stands
 from qanat.agents.kernel.link import Link, NoSuchInterface
 from qanat.agents.log import Log
 from qanat.agents.signalling import Endpoint
-from qanat.agents.terminal.gate import Carried, Gate, GateEvent
-from qanat.agents.terminal.gate import Reading as GateReading
+from qanat.agents.terminal.gate import Carried, Gate, GateEvent, Reading
 from qanat.agents.terminal.witness import Testimony, Witness
 from qanat.errors import Fault
 from qanat.units import Octets
@@ -46,7 +45,7 @@ class Meter:
         self.gate, self._witness = until_it_stands(lambda _: self._open(link))
         return True
 
-    def reading(self) -> Reading | None:
+    def reading(self) -> Totals | None:
         """Return the charge so far; None when there is nothing to read it from."""
         return self._charge(lambda gate: self._witness.read(gate) if self._witness else gate.reading())
 
@@ -58,7 +57,7 @@ class Meter:
         """Let octets pass up to here. Where nothing can stop the traffic, more may have passed by now."""
         self._at_gate(lambda gate: gate.raise_to(Octets(max(ceiling, gate.ceiling))))
 
-    def shut(self) -> Reading | None:
+    def shut(self) -> Totals | None:
         return self._charge(lambda gate: gate.close())
 
     def allow_signalling(self, servers: Collection[Endpoint]) -> None:
@@ -90,11 +89,11 @@ class Meter:
             self.gate.detach()
             self.gate = None
 
-    def _charge(self, read: Callable[[Gate], GateReading]) -> Reading | None:
+    def _charge(self, read: Callable[[Gate], Reading]) -> Totals | None:
         found = self._at_gate(read)
         if found is None or self.gate is None:
             return None
-        return Reading(source=self.gate.meter, up=found.passed.up, down=found.passed.down)
+        return Totals(source=self.gate.meter, up=found.passed.up, down=found.passed.down)
 
     def _at_gate(self, action: Callable[[Gate], T]) -> T | None:
         """Do it; None without a gate or interface. A gate that was deleted is laid again, and again if need be."""

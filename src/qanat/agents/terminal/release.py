@@ -13,15 +13,14 @@ from qanat.agents.actions import Action, Commit, Shut
 from qanat.agents.channel import read_server
 from qanat.agents.claim import claim
 from qanat.agents.holder import Holder
-from qanat.agents.holding import Reading
+from qanat.agents.holding import Totals
 from qanat.agents.journal import Journal
 from qanat.agents.log import Log
 from qanat.agents.signalling import endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.choose_gate import choose_gate
-from qanat.agents.terminal.gate import Gate
-from qanat.agents.terminal.gate import Reading as GateReading
+from qanat.agents.terminal.gate import Gate, Reading
 from qanat.clock import Clock
 from qanat.units import Octets
 
@@ -48,5 +47,5 @@ def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Oc
         return holder.book.unreported
 
 
-def _charge(gate: Gate, reading: GateReading) -> Reading:
-    return Reading(source=gate.meter, up=reading.passed.up, down=reading.passed.down)
+def _charge(gate: Gate, reading: Reading) -> Totals:
+    return Totals(source=gate.meter, up=reading.passed.up, down=reading.passed.down)

@@ -100,3 +100,10 @@ def _pattern(value: ast.expr) -> str:
     if isinstance(value, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in value.values)
     return str(value.value) if isinstance(value, ast.Constant) else ""
+
+
+def test_counts_have_their_thousands_apart_in_both_languages() -> None:
+    facts: dict[str, int | str] = {"subscriber": "wanda", "available": 0, "reserved": 39_998_876}
+    refused = Refused(Refusal.CREDIT_LIMIT_REACHED, facts)
+    assert "0 octets are available to wanda, 39,998,876 are reserved" in refused.sentence
+    assert "39,998,876" in refused.sentence_zh

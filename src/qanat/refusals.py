@@ -141,7 +141,14 @@ class Refused:
 
 
 class _Facts(dict[str, int | str]):
-    """Facts that a caller left out are shown as a dash: a refusal must never fail to say itself."""
+    """Facts as a sentence says them, counts with their thousands apart.
+
+    What a caller left out is shown as a dash: a refusal must never fail to say itself.
+    """
+
+    def __getitem__(self, key: str) -> int | str:
+        fact = super().__getitem__(key)
+        return f"{fact:,}" if isinstance(fact, int) else fact
 
     def __missing__(self, key: str) -> str:
         return "–"

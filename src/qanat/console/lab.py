@@ -85,7 +85,7 @@ def _show(stands: Standing, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"stands": True, **msgspec.to_builtins(stands)}).decode())
         return
-    files = ", ".join(f"{name} ({octets} octets)" for name, octets in stands.files.items())
+    files = ", ".join(f"{name} ({octets:,} octets)" for name, octets in stands.files.items())
     click.echo(
         f"The lab stands, {stands.place.value}. Hosts: {', '.join(HOSTS)}.\n"
         f"  server        {stands.server}, administrator's token in {stands.token_file}\n"

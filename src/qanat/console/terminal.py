@@ -162,7 +162,7 @@ def release(*, interface: str | None, as_json: bool, state: Path | None) -> None
     if as_json:
         click.echo(msgspec.json.encode({"interface": name, "unreported": left}).decode())
     else:
-        click.echo(f"{name} is open and no longer metered; {left} octets wait to be reported.")
+        click.echo(f"{name} is open and no longer metered; {left:,} octets wait to be reported.")
 
 
 @terminal.command()

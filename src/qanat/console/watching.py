@@ -193,7 +193,7 @@ def audit(client: Client) -> Json:
     """Recompute every balance from the entries; exit 1 when the books do not add up."""
     verdict = client.get("/v1/audit")
     word = "Balanced" if verdict["balanced"] else "NOT balanced"
-    say(f"{word}: {verdict['accounts']} accounts, {verdict['entries']} entries.")
+    say(f"{word}: {verdict['accounts']:,} accounts, {verdict['entries']:,} entries.")
     for problem in verdict["problems"]:
         say(f"  {problem}")
     return verdict

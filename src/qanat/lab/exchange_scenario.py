@@ -141,7 +141,9 @@ class ExchangeScenario:
         film.abandon()
         refusal = self._exchange.here(GUEST)["refusal"]
         self._say(f"The terminal is told ({refusal['reason']}): {refusal['sentence']} {refusal['cure']}")
-        self._say(f"The gate shut at {size(ended['octets'])}; {self._exchange.reserved('alice')} octets stay reserved.")
+        self._say(
+            f"The gate shut at {size(ended['octets'])}; {self._exchange.reserved('alice'):,} octets stay reserved."
+        )
         why = self._type("why", self._trade)
         self._say(f"It is on record: {', '.join(one['reason'] for one in why['refusals'])}.")
 

@@ -145,7 +145,7 @@ class Scenario:
         self._say(f"Refused ({refusal['reason']}): {refusal['sentence']}")
         self._say(f"Cure: {refusal['cure']}")
         self._say(
-            f"Used {size(balance['used'])} of {size(self._bought)}: {self._bought - balance['used']} octets are left, "
+            f"Used {size(balance['used'])} of {size(self._bought)}: {self._bought - balance['used']:,} octets are left, "
             f"less than a packet, and none is owed. The download waits at {size(stood)}."
         )
         if self._film.is_complete:

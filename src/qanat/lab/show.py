@@ -126,7 +126,7 @@ def _audit(screen: Screen, stage: Stage) -> bool:
     screen.typed("audit")
     audit = stage.qanat("audit")
     screen.say(
-        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['accounts']} accounts, {audit['entries']} entries."
+        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['accounts']:,} accounts, {audit['entries']:,} entries."
     )
     for problem in audit["problems"]:
         screen.say(problem)

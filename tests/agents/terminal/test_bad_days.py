@@ -407,7 +407,7 @@ def test_a_difference_between_gate_and_interface_is_logged_and_shown(
         shown = subprocess.run(
             words, env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True, timeout=PATIENCE_S
         )
-    assert "200000 octets apart: more than" in shown.stdout
+    assert "200,000 octets apart: more than" in shown.stdout
 
 
 def test_after_a_kill_what_passed_is_charged_exactly_though_the_link_is_away_when_the_agent_is_back(

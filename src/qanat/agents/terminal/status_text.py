@@ -37,7 +37,7 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
             f"quota         {format_size(quota.left)} left of {format_size(quota.octets)},"
             f" until {_moment(quota.valid_until)}{last}"
         )
-    yield f"unreported    {format_size(status.unreported)} ({status.unreported} octets), {status.journal_rows} rows"
+    yield f"unreported    {format_size(status.unreported)} ({status.unreported:,} octets), {status.journal_rows:,} rows"
     if status.reported_at is not None:
         yield f"last report   {_moment(status.reported_at)} over {status.channel}"
     if status.gate:
@@ -49,10 +49,10 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
 
 
 def _compared(said: Testimony) -> str:
-    verdict = "" if said.is_credible else f": more than the {said.tolerance} that go unseen"
+    verdict = "" if said.is_credible else f": more than the {said.tolerance:,} that go unseen"
     return (
         f"the interface counted {format_size(said.interface)}, the gate {format_size(said.gate)}:"
-        f" {abs(said.apart)} octets apart{verdict}"
+        f" {abs(said.apart):,} octets apart{verdict}"
     )
 
 

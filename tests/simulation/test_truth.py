@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from qanat.agents.holding import CHUNK_MAX
+from qanat.charging.credit_control import CLOSED_KEPT
 from qanat.clock import ManualClock
 from qanat.ids import Owner
 from qanat.ledger import book
@@ -118,6 +119,16 @@ def test_a_quota_granted_twice_is_found() -> None:
     scene = Scene()
     with pytest.raises(Discrepancy, match="granted twice"):
         scene.truth.granted("t", answer("q", 1000, valid_until=1))
+
+
+def test_a_question_that_was_forgotten_is_granted_anew_unless_its_quota_was_used() -> None:
+    a_day_later = replace(answer("q", 1000, valid_until=1), server_time=Instant(CLOSED_KEPT))
+    Scene().truth.granted("t", a_day_later)
+    scene = Scene()
+    scene.passes(1)
+    scene.truth.heard("t", report(1))
+    with pytest.raises(Discrepancy, match="granted twice"):
+        scene.truth.granted("t", a_day_later)
 
 
 def test_a_question_that_comes_again_and_is_granted_nothing_is_found() -> None:

@@ -101,22 +101,27 @@ class Truth:
     # At the server's door
 
     def granted(self, terminal: str, answer: InterrogationAnswer) -> None:
+        answers = self._answers.setdefault(answer.session, {})
+        earlier = answers.setdefault(answer.number, answer)
+        if answer.server_time >= earlier.server_time + CLOSED_KEPT:
+            self._forgotten(earlier)
+            earlier = answers[answer.number] = answer
         for grant in answer.quotas:
             before = self._granted.setdefault(grant.quota, grant)
             if before is grant:
                 self._granted_to[terminal] += grant.octets
             elif before != grant:
                 raise Discrepancy(f"quota {grant.quota} was granted twice: {before}, then {grant}", terminal=terminal)
-        self._check_repeat(terminal, answer)
-
-    def _check_repeat(self, terminal: str, answer: InterrogationAnswer) -> None:
-        """A question that comes again within a day is granted the same, if it was one of its session's last few."""
-        answers = self._answers.setdefault(answer.session, {})
-        earlier = answers.setdefault(answer.number, answer)
-        is_kept = answer.number > max(answers) - ANSWERS_KEPT and answer.server_time < earlier.server_time + CLOSED_KEPT
+        is_kept = answer.number > max(answers) - ANSWERS_KEPT
         if earlier.quotas and is_kept and answer.quotas != earlier.quotas:
             told = f"question {answer.number} of {answer.session} came again and was granted {answer.quotas}"
             raise Discrepancy(f"{told}, where it was granted {earlier.quotas}", terminal=terminal)
+
+    def _forgotten(self, answer: InterrogationAnswer) -> None:
+        """The question came again after a day: who never had the answer may be granted anew under the same name."""
+        for grant in answer.quotas:
+            if not self._used_of[grant.quota]:
+                self._granted.pop(grant.quota, None)
 
     def heard(self, terminal: str, report: UsageReport) -> None:
         """The server durably took these rows."""

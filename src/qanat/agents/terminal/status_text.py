@@ -21,7 +21,8 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
         unsure = "  (unless it was bound since: the server did not answer)" if status.server_silent else ""
         yield f"binding code  {status.binding_code}{unsure}"
     if status.available is not None:
-        yield f"available     {format_size(status.available)} in {len(status.plans or [])} plans"
+        plans = len(status.plans or [])
+        yield f"available     {format_size(status.available)} in {plans} plan{'' if plans == 1 else 's'}"
     for plan in status.plans or []:
         yield (
             f"plan          {plan.plan or 'top-up'}: {format_size(plan.available)} left of {format_size(plan.octets)},"

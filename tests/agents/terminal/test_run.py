@@ -189,7 +189,7 @@ def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server
     download(world, 3_000_000)
     agent.kill()
     truth = passed(world)
-    assert f"{truth} octets wait to be reported" in release(world, state)
+    assert f"{truth:,} octets wait to be reported" in release(world, state)
     server.fail_next = 0
     again = Running(world, state)
     again.wait_for("usage reported")

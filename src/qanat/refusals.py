@@ -140,6 +140,10 @@ class Refused:
         return closed_up(WORDS[self.reason].cure_zh.format_map(_ChineseFacts(self.facts)))
 
 
+_NAMING: Final = frozenset({"created_s", "now_s", "number"})
+"""Facts whose integer names a moment or a request, and counts nothing."""
+
+
 class _Facts(dict[str, int | str]):
     """Facts as a sentence says them, counts with their thousands apart.
 
@@ -148,7 +152,7 @@ class _Facts(dict[str, int | str]):
 
     def __getitem__(self, key: str) -> int | str:
         fact = super().__getitem__(key)
-        return f"{fact:,}" if isinstance(fact, int) else fact
+        return f"{fact:,}" if isinstance(fact, int) and key not in _NAMING else fact
 
     def __missing__(self, key: str) -> str:
         return "–"

@@ -7,7 +7,7 @@ from typing import Final
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """C0 and C1: no part of what people read."""
-_STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_STEERS: Final = re.compile(CONTROL.pattern + r"|[\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """What moves a terminal's cursor or turns its lines around: those, and the marks of Unicode's annex 9."""
 
 

@@ -27,8 +27,15 @@ class Shell:
 
     def qanat(self, *arguments: str, status: int = 0, python: tuple[str, ...] = ()) -> str:
         """Run a command and return what it printed; on failure, what it said."""
-        ended = subprocess.run(
-            [sys.executable, *python, "-m", "qanat.console.main", *arguments],
+        ended = self.run(sys.executable, *python, "-m", "qanat.console.main", *arguments)
+        assert ended.returncode == status, (arguments, ended.stdout, ended.stderr)
+        assert "Traceback" not in ended.stderr
+        return ended.stdout if status == 0 else ended.stdout + ended.stderr
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run any command here to its end."""
+        return subprocess.run(
+            command,
             cwd=self.directory,
             env=self.environment,
             capture_output=True,
@@ -36,9 +43,6 @@ class Shell:
             timeout=PATIENCE_S,
             check=False,
         )
-        assert ended.returncode == status, (arguments, ended.stdout, ended.stderr)
-        assert "Traceback" not in ended.stderr
-        return ended.stdout if status == 0 else ended.stdout + ended.stderr
 
     def begin(self, *arguments: str, behind: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Begin a command that goes on until it is stopped; what it prints can be read."""

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 from tests.console.running import Shell
-from tests.patience import PATIENCE_S
 
 _PRESSED = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
 
@@ -14,13 +12,5 @@ _PRESSED = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
 def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_word(shell: Shell, library: str) -> None:
     """Whoever loads the library hears of Ctrl-C at that moment."""
     (shell.directory / f"{library}.py").write_text(_PRESSED)
-    ended = subprocess.run(
-        [sys.executable, "-m", "qanat", "serve"],
-        cwd=shell.directory,
-        env=shell.environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    ended = shell.run(sys.executable, "-m", "qanat", "serve")
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

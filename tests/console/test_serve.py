@@ -191,18 +191,8 @@ def test_a_database_that_can_only_be_read_is_told_at_the_start(shell: Shell) -> 
         assert server.stop()[0] == 0
     serve = f"{sys.executable} -m qanat serve --http 127.0.0.1:0"
     for kept in ("data/qanat.db", "data"):
-        ended = subprocess.run(
-            [
-                *("unshare", "--mount", "sh", "-ec"),
-                f"mount --bind {kept} {kept}; mount -o remount,bind,ro {kept}; exec {serve}",
-            ],
-            cwd=shell.directory,
-            env=shell.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        remounted = f"mount --bind {kept} {kept}; mount -o remount,bind,ro {kept}; exec {serve}"
+        ended = shell.run("unshare", "--mount", "sh", "-ec", remounted)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert "qanat.db: " in ended.stderr
         assert "Look at the disk" in ended.stderr

@@ -17,15 +17,7 @@ _CLOSED = "Bad file descriptor"
 
 def _with(shell: Shell, streams: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command with its streams as a shell makes them: ``>/dev/full``, ``<&-``."""
-    return subprocess.run(
-        ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "qanat", *words],
-        cwd=shell.directory,
-        env=shell.environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    return shell.run("sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "qanat", *words)
 
 
 @pytest.mark.usefixtures("server")

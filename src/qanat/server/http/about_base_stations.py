@@ -21,7 +21,7 @@ from qanat.registry.base_stations import (
     reach_base_station,
     revoke_base_station,
 )
-from qanat.registry.codes import issue_code
+from qanat.registry.codes import EnrolmentCode, issue_code
 from qanat.registry.subscribers import Subscriber
 from qanat.server.http.bodies import CodeRequest
 from qanat.server.http.effects import AnyCaller, Limit, StaffCaller, Subject, effect, view
@@ -31,7 +31,7 @@ from qanat.server.http.views.base_stations import BaseStationList, BaseStationVi
 from qanat.server.http.views.terminals import CodeView
 from qanat.server.listing import listed, of_operator
 from qanat.system import fresh_code
-from qanat.units import HOUR, Millis, format_instant
+from qanat.units import HOUR, Millis
 
 router = APIRouter()
 _both: Final = partial(both, router)
@@ -44,18 +44,11 @@ async def issue_base_station_code(name: Subject, body: CodeRequest, request: Req
     code = fresh_code()
     hours = body.hours or services_of(request).settings.agents.code_hours
 
-    def decide(work: Work, one: Subscriber) -> CodeView | Refused:
+    def decide(work: Work, one: Subscriber) -> EnrolmentCode | Refused:
         valid = Millis(hours * HOUR)
-        issued = issue_code(
-            work, code=code, operator=one.operator, subscriber=one.id, valid=valid, device="base station"
-        )
-        if isinstance(issued, Refused):
-            return issued
-        return CodeView(
-            code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
-        )
+        return issue_code(work, code=code, operator=one.operator, subscriber=one.id, valid=valid, device="base station")
 
-    return await effect(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
+    return await effect(request, acting_for(caller, name, decide), show=partial(CodeView.of, code), caller=caller)
 
 
 @_both("GET", "/base-stations", BaseStationList, tag=_TAG)

@@ -14,7 +14,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import operators, plans, sims
 from qanat.registry.access import Caller, Staff, caller_may_serve, dismiss, hire
-from qanat.registry.codes import issue_code
+from qanat.registry.codes import EnrolmentCode, issue_code
 from qanat.registry.names import plan_owner, subscriber_owner
 from qanat.registry.sims import Added, NewProfile, SimProfile
 from qanat.server.http.bodies import (
@@ -43,7 +43,7 @@ from qanat.server.http.views.plans import PlanList, PlanView
 from qanat.server.http.views.terminals import CodeView, PoolView, SimList, SimView
 from qanat.server.listing import listed, of_operator
 from qanat.system import fresh_code
-from qanat.units import HOUR, Millis, MinorUnits, Octets, format_instant
+from qanat.units import HOUR, Millis, MinorUnits, Octets
 
 router = APIRouter()
 _CHUNK: Final = 25
@@ -170,16 +170,11 @@ async def issue_unbound_code(body: OperatorCodeRequest, request: Request, caller
     code = fresh_code()
     hours = body.hours or services_of(request).settings.agents.code_hours
 
-    def decision(work: Work) -> CodeView | Refused:
+    def decision(work: Work) -> EnrolmentCode | Refused:
         barred = not_theirs(caller, body.operator) or _missing(work, body.operator)
-        if barred:
-            return barred
-        issued = issue_code(work, code=code, operator=body.operator, subscriber="", valid=Millis(hours * HOUR))
-        if isinstance(issued, Refused):
-            return issued
-        return CodeView(code=code, operator=body.operator, subscriber="", expires_at=format_instant(issued.expires_at))
+        return barred or issue_code(work, code=code, operator=body.operator, subscriber="", valid=Millis(hours * HOUR))
 
-    return await effect(request, decision, show=lambda shown: shown, caller=caller)
+    return await effect(request, decision, show=partial(CodeView.of, code), caller=caller)
 
 
 @router.post("/v1/sims", status_code=201, response_model=PoolView, tags=["cloud SIMs"])

@@ -15,7 +15,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.registry import terminals, wallets
 from qanat.registry.access import set_password
-from qanat.registry.codes import issue_code
+from qanat.registry.codes import EnrolmentCode, issue_code
 from qanat.registry.names import subscriber_owner
 from qanat.registry.refused import RefusedRequest, refused_owner
 from qanat.registry.subscribers import Status, Subscriber, create_subscriber, set_status
@@ -155,15 +155,10 @@ async def issue(name: Subject, body: CodeRequest, request: Request, caller: AnyC
     code = fresh_code()
     hours = body.hours or services_of(request).settings.agents.code_hours
 
-    def decide(work: Work, one: Subscriber) -> CodeView | Refused:
-        issued = issue_code(work, code=code, operator=one.operator, subscriber=one.id, valid=Millis(hours * HOUR))
-        if isinstance(issued, Refused):
-            return issued
-        return CodeView(
-            code=code, operator=one.operator, subscriber=one.id, expires_at=format_instant(issued.expires_at)
-        )
+    def decide(work: Work, one: Subscriber) -> EnrolmentCode | Refused:
+        return issue_code(work, code=code, operator=one.operator, subscriber=one.id, valid=Millis(hours * HOUR))
 
-    return await effect(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
+    return await effect(request, acting_for(caller, name, decide), show=partial(CodeView.of, code), caller=caller)
 
 
 @_both("POST", "/terminals", TerminalView, tag="terminals")

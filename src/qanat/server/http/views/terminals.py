@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from qanat.registry.codes import EnrolmentCode
 from qanat.registry.sims import Pool, SimProfile
 from qanat.registry.terminals import Terminal
 from qanat.server.http.views.common import Listed
@@ -45,6 +46,11 @@ class CodeView(BaseModel):
     operator: str
     subscriber: str
     expires_at: str
+
+    @classmethod
+    def of(cls, code: str, issued: EnrolmentCode) -> CodeView:
+        expires_at = format_instant(issued.expires_at)
+        return cls(code=code, operator=issued.operator, subscriber=issued.subscriber, expires_at=expires_at)
 
 
 class SimView(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from qanat.registry.operators import HOME
 from qanat.server.web.api import Turned
 from qanat.server.web.pages import Again, redirect
 from qanat.server.web.visit import Visit
@@ -32,4 +33,4 @@ def only(**fields: Any) -> dict[str, Any]:
 def own_operator(visit: Visit) -> str:
     """Return the operator that a member of staff works for; an administrator begins with the one of the first start."""
     assert visit.caller is not None, "the page is for staff"
-    return visit.caller.operator or "home"
+    return visit.caller.operator or HOME

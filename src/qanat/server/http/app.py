@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from qanat.errors import BadInput, Fault, StoreFault
+from qanat.errors import BadInput, Fault, StoreFault, Unwritten
 from qanat.server.http import (
     about_base_stations,
     clearing,
@@ -207,6 +207,13 @@ async def _fault(request: Request, fault: Fault) -> Response:
     )
 
 
+async def _unwritten(request: Request, fault: Unwritten) -> Response:
+    services_of(request).metrics.faults.labels(type(fault).__name__).inc()
+    _log.error("fault", fault=str(fault), path=request.url.path)
+    cure = "Make room on the disk, or give the folder to the server's user; then repeat the request, which goes on."
+    return problem(503, f"{fault}.", reason="file_unwritten", cure=cure)
+
+
 async def _overloaded(_: Request, __: TooManyNonces) -> Response:
     return problem(
         503,
@@ -231,6 +238,7 @@ _HANDLERS: Final[dict[type[Exception], Callable[[Request, Any], Awaitable[Respon
     HTTPException: _http_error,
     StoreFault: _fault,
     Fault: _fault,
+    Unwritten: _unwritten,
     TooManyNonces: _overloaded,
     Exception: _mistake,
 }

@@ -39,7 +39,7 @@ class Round:
 class Projector:
     pause_s = 2.0
     """A row costs as much to write as an entry, or twice that: the longer the pause, the fewer there are."""
-    chunk = 64
+    chunk = 128
     """Rows that are written at once, or more where a round is large: the next batch waits for them."""
 
     def __init__(self, log: Log) -> None:

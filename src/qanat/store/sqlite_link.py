@@ -11,12 +11,10 @@ from qanat.store.port import Taken
 
 STATEMENTS_KEPT: Final = 512
 """Prepared; one for each size of batch that there was."""
-PAGES_IN_LOG: Final = 8000
-"""32 MiB: a log that holds more is brought into the file."""
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
-    f"wal_autocheckpoint={PAGES_IN_LOG}",
+    "wal_autocheckpoint=8000",
     "cache_size=-65536",
     "temp_store=MEMORY",
 )

@@ -28,7 +28,7 @@ from qanat.errors import Fault
 from qanat.ids import Shard
 from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.sqlite_checkpoints import Checkpoints
-from qanat.store.sqlite_link import PAGES_IN_LOG, connect, faults
+from qanat.store.sqlite_link import connect, faults
 from qanat.system import tune
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -39,8 +39,6 @@ _STEPS: Final = (256, 64, 16, 4, 1)
 """How many rows a statement takes: few sizes, so that each is prepared once."""
 _ONE_INSERT: Final = _STEPS[0]
 """Entries that one statement appends at most."""
-_LONG_LOG: Final = 4 * PAGES_IN_LOG
-"""So long it gets only if no pass found a moment without a commit; then a commit brings it into the file itself."""
 _KEEP_PLACE: Final = (
     " ON CONFLICT (shard, owner, kind, id) DO UPDATE SET body = excluded.body "
     "WHERE label = excluded.label AND due IS excluded.due"
@@ -94,13 +92,13 @@ class Writer:
     def do(self, job: Job) -> Outcome:
         """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
-            self._connection = self._connection or self._open()
+            self._connection = self._connection or connect(self._path, self._busy_ms)
+            self._checkpoints = self._checkpoints or Checkpoints(connect(self._path, self._busy_ms))
             with faults(self._path):
                 self._do(self._connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
-        if self._checkpoints is not None:
-            self._checkpoints.written(_pages(job))
+        self._checkpoints.written(_pages(job))
         return _DONE
 
     def close(self) -> None:
@@ -108,12 +106,6 @@ class Writer:
             self._checkpoints.close()
         if self._connection is not None:
             self._connection.close()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = connect(self._path, self._busy_ms)
-        connection.execute(f"PRAGMA wal_autocheckpoint={_LONG_LOG}")
-        self._checkpoints = Checkpoints(connect(self._path, self._busy_ms))
-        return connection
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
         if not job.entries:

@@ -349,9 +349,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.NAME_TAKEN: Words(
         "{thing} exists already.",
-        "Choose another name, or use the one that exists.",
+        "Choose another name or number, or use the one that exists.",
         "{thing} 已存在。",
-        "请换一个名称，或使用已有的。",
+        "请换一个名称或号码，或使用已有的。",
     ),
     Refusal.UNKNOWN_OPERATOR: Words(
         "There is no operator {operator}.",

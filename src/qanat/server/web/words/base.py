@@ -72,7 +72,7 @@ CHINESE: Final[dict[str, str]] = {
     "Letters, digits and . _ - @, as in alice or alice@example.org.": (
         "字母、数字和 . _ - @，例如 alice 或 alice@example.org。"
     ),
-    "A name has letters, digits and . _ - @, and begins with a letter or digit.": (
+    "A name has letters (a to z), digits and . _ - @, and begins with a letter or digit.": (
         "名称由字母、数字和 . _ - @ 组成，以字母或数字开头。"
     ),
     "What others call you": "别人怎么称呼您",

@@ -14,6 +14,7 @@ import msgspec
 
 from qanat.bench.figures import Figures
 from qanat.bench.machine import describe
+from qanat.console.lazy import Group
 from qanat.console.parameters import Number
 from qanat.errors import Fault
 
@@ -38,7 +39,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed, with the method and the machine beside the figures."""
 

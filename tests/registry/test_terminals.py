@@ -44,6 +44,7 @@ def test_a_terminal_enrolled_with_a_subscribers_code_is_bound_and_lent_a_cloud_s
     world.code("CODE-1", subscriber="alice")
     terminal = done(world.enrol("code-1", key=1))
     assert (terminal.subscriber, terminal.imsi) == ("alice", "001010000000001")
+    assert (terminal.hardware, terminal.serial) == ("lab", "serial-1")
     assert is_iccid(terminal.iccid)
     assert _free(world) == 2
     assert [one.id for one in world.do(lambda work: terminals_of(work, "alice"))] == [terminal.id]

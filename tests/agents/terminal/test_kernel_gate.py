@@ -230,6 +230,16 @@ def test_a_fenced_gate_opens_again_from_what_has_passed(world: World) -> None:
             assert 0 <= base + 3 * MIB - gate.reading().passed.total < 1500
 
 
+def test_a_gate_that_nothing_passed_before_it_was_fenced_opens_again_to_the_same_ceiling(world: World) -> None:
+    with opened(world.terminal) as gate, datagrams(world.terminal, world.internet, FAR) as (near, _):
+        for _ in range(2):
+            gate.raise_to(Octets(MIB))
+            base = gate.close().passed.total
+        gate.raise_to(Octets(base + MIB))
+        near.send(bytes(972))
+        assert gate.reading().passed.up == 1000
+
+
 def test_both_rungs_dry_then_reopened(world: World) -> None:
     with opened(world.terminal) as gate:
         gate.raise_to(Octets(MIB))

@@ -189,6 +189,7 @@ class KernelGate:
 
     def close(self) -> Reading:
         self._climb.fence()
+        self._built_on = None
         wait_for_packets_in_flight()
         final = self.reading()
         self._ladder.ceiling = final.passed.total

@@ -24,7 +24,8 @@ from qanat.agents.kernel.lay import ForeignTable
 from qanat.agents.kernel.link import Links, NoSuchInterface, UpDown
 from qanat.agents.kernel.nft import Nft, TableGone
 from qanat.agents.terminal.gate import GateEvent, Reading
-from qanat.agents.terminal.kernel_gate import KernelGate, table_for
+from qanat.agents.terminal.gate_table import table_for
+from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.errors import BadInput
 from qanat.units import Octets
 

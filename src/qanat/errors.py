@@ -18,6 +18,10 @@ class Outdated(StoreFault):
     """A later version of Qanat has taken the database over: nothing is written until this one is updated."""
 
 
+class Unwritten(Fault):
+    """A file could not be written; the message names it, and why. When that is mended repeating goes on with it."""
+
+
 class Unreachable(Fault):
     """A peer could not be reached over any channel. Repeating is safe."""
 

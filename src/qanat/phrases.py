@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Final
 
-WORDED: Final = frozenset({"accepted", "audience", "kind", "needed", "service", "thing", "unit"})
+WORDED: Final = frozenset({"accepted", "audience", "issuer", "kind", "needed", "service", "thing", "unit"})
 """Facts that are words, or have words around a name; of all others each is a name or a number."""
 PHRASES: Final[dict[str, str]] = {
     # things with their names
@@ -16,6 +16,7 @@ PHRASES: Final[dict[str, str]] = {
     "Operator {}": "运营商 {}",
     "Plan {}": "套餐 {}",
     "Serial number {}": "序列号 {}",
+    "Subscriber {}": "用户 {}",
     "Terminal {}": "终端 {}",
     "The code {}": "识别码 {}",
     "The name {}": "名称 {}",

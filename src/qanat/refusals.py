@@ -252,9 +252,9 @@ WORDS: Final[dict[Refusal, Words]] = {
         "如未被注销，可用 `qanat {command} run` 继续使用 {device}。如要重新注册，请用 --state 指定空文件夹。",
     ),
     Refusal.TOO_MANY_CODES: Words(
-        "{subscriber} has {codes} codes that wait to be used, the most there may be.",
+        "{issuer} has {codes} codes that wait to be used, the most there may be.",
         "Enrol with those first, or wait until some have run out.",
-        "{subscriber} 有 {codes} 个尚未使用的注册码，已达上限。",
+        "{issuer} 有 {codes} 个尚未使用的注册码，已达上限。",
         "请先用它们注册，或等其中一些过期。",
     ),
     Refusal.UNKNOWN_BINDING_CODE: Words(
@@ -295,9 +295,10 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.SUBSCRIBER_NOT_NAMED: Words(
         "{who} is staff and owns nothing: a subscriber must be named.",
-        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`.",
+        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`; "
+        "for everybody's disputes, `--all`.",
         "{who} 是工作人员，名下没有任何东西：须指明用户。",
-        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`。",
+        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`；查看全部争议请用 `--all`。",
     ),
     Refusal.UNKNOWN_PLAN: Words(
         "There is no plan {plan} on sale.",
@@ -349,9 +350,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.NAME_TAKEN: Words(
         "{thing} exists already.",
-        "Choose another name, or use the one that exists.",
+        "Choose another name or number, or use the one that exists.",
         "{thing} 已存在。",
-        "请换一个名称，或使用已有的。",
+        "请换一个名称或号码，或使用已有的。",
     ),
     Refusal.UNKNOWN_OPERATOR: Words(
         "There is no operator {operator}.",

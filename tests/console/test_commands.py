@@ -164,9 +164,8 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
+def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(shell: Shell) -> None:
+    for words, said in (
         (("refusals", "--reason", "unknown_sesion"), "'unknown_sesion' is no reason; the nearest are unknown_session,"),
         (("refusals", "--reason", "nosuch"), "'nosuch' is no reason; the nearest are"),
         (("changes", "--after", "nonsense"), "'nonsense' is no place in the log"),
@@ -175,12 +174,8 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
         (("station", "list", "--mine", "--after", "x"), "leave --after out"),
         (("trades", "--mine", "--limit", "5"), "leave --limit out"),
         (("disputes", "--after", "x"), "leave --after out"),
-    ],
-)
-def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(
-    shell: Shell, words: tuple[str, ...], said: str
-) -> None:
-    assert said in shell.qanat(*words, status=2)
+    ):
+        assert said in shell.qanat(*words, status=2), words
 
 
 def test_what_the_machine_does_to_a_command_is_said_in_a_sentence(shell: Shell) -> None:
@@ -212,7 +207,21 @@ def test_output_that_finds_no_room_is_a_failure_in_one_sentence(shell: Shell) ->
 
 
 def test_the_help_cuts_no_sentence_short(shell: Shell) -> None:
-    assert "..." not in shell.qanat("--help").partition("\n")[2]
+    for group in ((), ("terminal",), ("sim",), ("bench",)):
+        assert "..." not in shell.qanat(*group, "--help").partition("\n")[2]
+
+
+def test_whoever_misspells_a_command_is_told_what_may_have_been_meant(shell: Shell) -> None:
+    assert "Did you mean 'subscriber'?" in shell.qanat("subscirber", status=2)
+    assert "Did you mean 'status'?" in shell.qanat("terminal", "stats", status=2)
+
+
+def test_what_a_library_says_stands_in_our_sentence_without_a_full_stop_of_its_own(shell: Shell) -> None:
+    shell.environment["QANAT_URL"] = "nowhere"
+    assert "protocol)." in shell.qanat("balance", status=1)
+    assert "none.token can't be read: No such file or directory." in shell.qanat(
+        "balance", "--token-file", "none.token", status=1
+    )
 
 
 @pytest.mark.usefixtures("server")
@@ -234,6 +243,9 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("plan", "create", "x", "--octets", "0", "--valid-days", "1", "--price", "0"), "at least one octet"),
         (("plan", "create", "a b", "--octets", "1", "--valid-days", "1", "--price", "0"), "no name"),
         (("subscriber", "create", "../x"), "no name"),
+        (("subscriber", "create", "王小明"), "letters (a to z)"),
+        (("search", " "), "the beginning of a name"),
+        (("peer", "accept", "gw.test", "--profile", "open6gs"), "'open5gs'"),
         (("operator", "create", ""), "no name"),
         (("pay-in", "--subscriber", "a", "--amount", "0"), "'0' is nothing: at least 0.01"),
         (("pay-in", "--subscriber", "a", "--amount", "1", "--currency", "euro"), "'euro' is no currency"),

@@ -65,3 +65,9 @@ def test_identity_codes_base_stations_trades_disputes_and_settlement_can_be_look
     assert "alice owes bob 0.00 EUR; 1.00 EUR were to be paid." in refused
     assert _json(shell, "settle", "--period", "2026-10", "--close")["closed_at"]
     assert "period_closed" in shell.qanat("settle", "--period", "2026-10", "--close", status=1)
+
+
+@pytest.mark.usefixtures("server")
+def test_staff_that_asks_for_its_own_disputes_is_told_how_to_see_everybodys(shell: Shell) -> None:
+    assert "for everybody's disputes, `--all`" in shell.qanat("disputes", status=1)
+    assert shell.qanat("disputes", "--all") == "No dispute.\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from tests.exchange.world import World, online, refused
+from msgspec.structs import replace
+from tests.exchange.world import Gateway, World, online, refused
 
 from qanat.exchange.orders import (
     CIRCLES_MOST,
@@ -20,9 +21,12 @@ from qanat.exchange.orders import (
     passcode_page,
     stop_demand,
 )
+from qanat.exchange.trades import Visit
+from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import subscriber_owner
 from qanat.units import DAY, HOUR, Millis, Octets, later
+from qanat.wire.base_station import Admission, Admitted, Wish
 
 
 def wanted(world: World, number: int, *, hours: int | None = None) -> DemandOrder:
@@ -97,3 +101,38 @@ def test_a_subscriber_has_so_many_circles_and_gives_those_other_members(world: W
     assert refused(barred) is Refusal.TOO_MANY_CIRCLES
     changed = world.done(partial(make_circle, subscriber=alice, name="c0", members=("bella",)))
     assert changed.members == ("bella",)
+
+
+def test_a_demand_order_that_was_served_leaves_no_visit_behind(world: World) -> None:
+    world.buy("alice", 5_000, days=90)
+    world.offer("alice")
+    order = world.done(partial(open_demand, order=wanted(world, 1)))
+    admitted = world.ask(Admission(passcode="PASS-1", wish=Wish(supplier=world.code("alice"))))
+    assert isinstance(admitted, Admitted)
+    gateway = Gateway(world, admitted)
+    gateway.pass_(10)
+    gateway.finish()
+    world.decide(partial(stop_demand, order=order))
+    assert world.desk.get(Visit, order.owner, order.id) is not None
+    world.clock.advance(KEPT)
+    world.sweep()
+    assert world.desk.all(Visit, order.owner) == []
+
+
+def test_orders_that_an_earlier_version_stopped_are_forgotten_too(world: World) -> None:
+    """It gave them no due; something else of the owner's is."""
+    supply, demand = world.offer("alice"), world.done(partial(open_demand, order=wanted(world, 1)))
+    for order in (supply, demand):
+        world.decide(partial(_stopped_before, order=order))
+    world.buy("alice", 5, days=1)
+    world.buy("bob", 5, days=1)
+    for _ in range(2):
+        world.clock.advance(KEPT)
+        world.sweep()
+    assert world.desk.all(SupplyOrder, supply.owner) == []
+    assert world.desk.all(DemandOrder, demand.owner) == []
+
+
+def _stopped_before(work: Work, order: SupplyOrder | DemandOrder) -> None:
+    work.put(replace(order, stopped_at=work.now, due=None))
+    work.act = "order stopped"

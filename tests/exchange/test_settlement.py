@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import csv
 import hashlib
+import os
+import resource
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.exchange.world import World, online, refused
 
 from qanat.clock import ManualClock
+from qanat.errors import Unwritten
 from qanat.exchange.clearing import CARRIED, ClearingRecord, after, clearing_owner, close_period, open_period
 from qanat.exchange.settlement import FIELDS, Clearing, Position, line, moved, net, preserves
 from qanat.ledger.work import Work
@@ -140,6 +145,31 @@ def many(count: int) -> list[ClearingRecord]:
         )
         for number in range(count)
     ]
+
+
+def test_a_disk_that_is_full_leaves_no_half_file_and_the_repeat_goes_on(tmp_path: Path) -> None:
+    """Under a bound that the system sets for one file, as a disk sets one for all."""
+
+    async def test(store: Store) -> Settled | Refused:
+        await fill(store, many(100))
+        with biggest_file(octets=4096), pytest.raises(Unwritten, match=f"{tmp_path} can't be written: File too large"):
+            await settle(store, PERIOD, close=True, directory=tmp_path)
+        assert os.listdir(tmp_path) == []
+        return await settle(store, PERIOD, close=True, directory=tmp_path)
+
+    settled = run(test)
+    assert isinstance(settled, Settled)
+    assert {one.name for one in tmp_path.iterdir()} == {f"{operator}-{PERIOD}.csv" for operator in OPERATORS}
+
+
+@contextmanager
+def biggest_file(*, octets: int) -> Iterator[None]:
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def test_operators_files_have_no_gap_and_prove_themselves(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_terminal_enrolled_with_a_subscribers_code_is_bound_and_lent_a_cloud_s
     world.code("CODE-1", subscriber="alice")
     terminal = done(world.enrol("code-1", key=1))
     assert (terminal.subscriber, terminal.imsi) == ("alice", "001010000000001")
+    assert (terminal.hardware, terminal.serial) == ("lab", "serial-1")
     assert is_iccid(terminal.iccid)
     assert _free(world) == 2
     assert [one.id for one in world.do(lambda work: terminals_of(work, "alice"))] == [terminal.id]
@@ -86,6 +87,22 @@ def test_a_subscriber_has_so_many_codes_that_wait_and_one_more_when_one_is_used_
     world.clock.advance(HOUR)
     world.do(lambda work: sweep(work, alice.owner))
     assert world.do(lambda work: work.all(WaitingCodes, alice.owner)) == []
+
+
+def test_an_operator_has_so_many_codes_for_nobody_yet_that_wait(world: World) -> None:
+    world.sims(1)
+    world.subscriber("alice")
+    for number in range(CODES_MOST):
+        world.code(f"CODE-{number}")
+    issue = partial(issue_code, operator=HOME, subscriber="", valid=HOUR)
+    barred = world.do(partial(issue, code="ONE-MORE"))
+    assert reason(barred) is Refusal.TOO_MANY_CODES
+    assert isinstance(barred, Refused)
+    assert barred.sentence == "Operator home has 256 codes that wait to be used, the most there may be."
+    assert "运营商 home" in barred.sentence_zh
+    world.code("HERS", subscriber="alice")
+    done(world.enrol("CODE-0", key=1))
+    done(world.do(partial(issue, code="ONE-MORE")))
 
 
 def test_a_forged_or_expired_code_enrols_nothing(world: World) -> None:

@@ -10,8 +10,12 @@ import pytest
 from tests.patience import PATIENCE_S
 from tests.server.live import Device, Live, interrogation, live_server
 
+from qanat.server.gy.quirks import PROFILES
+from qanat.server.http.spelling import WORDS
 from qanat.server.settings import Settings
 from qanat.units import MAX_PUBLIC_OCTETS, MINUTE
+
+ENROLMENT = {"code": "abcd", "hardware": "x", "serial": "x", "version": "1"}
 
 
 def _problem(answer: Any, status: int, reason: str) -> dict[str, Any]:
@@ -89,6 +93,49 @@ def test_what_is_wrong_with_a_signature_is_said_once_and_with_a_cure(live: Live)
     unsigned = _problem(live.post("/v1/agent/usage", {}, token=""), 422, "bad_input")
     assert unsigned["detail"] == "Signature-Input is missing or not in the profile that Qanat uses."
     assert unsigned["cure"]
+
+
+def test_every_spelling_that_the_interface_names_has_its_words(live: Live) -> None:
+    """Of people's and of devices' fields and of paths: each stands in the OpenAPI document."""
+    patterns = set[str]()
+    read = [live.get("/openapi.json").json()]
+    while read:
+        one = read.pop()
+        patterns |= {one["pattern"]} if isinstance(one, dict) and isinstance(one.get("pattern"), str) else set()
+        read += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    assert patterns == WORDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "said"),
+    [
+        ("/v1/agent/usage", "journal", "Expected letters, digits and . _ : @ - only, a letter or a digit first."),
+        ("/v1/terminals", "hardware", "Expected no control characters."),
+        ("/v1/base-stations", "serial", "Expected letters, digits and . _ : - only."),
+    ],
+)
+def test_a_device_is_told_in_words_what_a_text_looks_like(live: Live, path: str, field: str, said: str) -> None:
+    device = _enrolled(live)
+    report = {"journal": "j", "floor": 0, "rows": []}
+    body = {**(report if "agent" in path else {**ENROLMENT, "public_key": device.public_key}), field: "a\nb"}
+    answer = device.send("POST", path, body, key_id="" if "agent" in path else device.public_key)
+    assert _problem(answer, 422, "bad_input")["detail"] == f"{field}: {said}"
+
+
+def test_people_are_told_in_words_what_a_text_looks_like(live: Live) -> None:
+    said = {
+        live.post(path, body).json()["detail"]
+        for path, body in (
+            ("/v1/subscribers", {"name": "a b"}),
+            ("/v1/peers", {"origin_host": "x.test", "profile": "lax"}),
+            ("/v1/settlements/2023-1/closing", {}),
+        )
+    }
+    assert said == {
+        'name: Expected 1 to 64 letters, digits and . _ @ -, a letter or a digit first, not "a b".',
+        f'profile: Expected one of {", ".join(PROFILES)}, not "lax".',
+        'period: Expected a year and a month, as in 2026-11, not "2023-1".',
+    }
 
 
 @pytest.mark.parametrize(

@@ -241,3 +241,22 @@ def test_a_month_that_is_not_closed_leaves_no_folder_behind(market: Market, tmp_
     assert not (tmp_path / "settlements").exists()
     market.live.done("/v1/settlements/2023-11/closing")
     assert [one.name for one in (tmp_path / "settlements").iterdir()] == ["2023-11"]
+
+
+def test_a_month_whose_files_meet_a_disk_that_takes_nothing_is_closed_by_the_repeat(
+    market: Market, tmp_path: Path
+) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
+    (tmp_path / "settlements").write_text("in the way")
+    failed = market.live.post("/v1/settlements/2023-11/closing", key="k")
+    said = failed.json()
+    assert (failed.status_code, said["reason"]) == (503, "file_unwritten")
+    assert str(tmp_path / "settlements" / "2023-11") in said["detail"]
+    assert "repeat" in said["cure"]
+    (tmp_path / "settlements").unlink()
+    closed = market.live.post("/v1/settlements/2023-11/closing", key="k")
+    assert (closed.status_code, closed.json()["files"]) == (201, ["north", "south", "west"])
+    assert len([*(tmp_path / "settlements" / "2023-11").iterdir()]) == 3

@@ -48,6 +48,29 @@ def test_a_subscriber_signs_up_enrols_a_terminal_buys_and_goes_online(live: Live
     assert live.get("/v1/audit").json()["balanced"] is True
 
 
+def test_a_terminal_is_told_what_was_bought_with_its_validity_and_draws_on_it_in_the_order_it_is_told(
+    live: Live,
+) -> None:
+    live.done("/v1/sims", {"count": 1})
+    alice = live.sign_in("alice")
+    for name, days, priority in (("late", 9, 100), ("soon", 1, 100), ("first", 30, 1)):
+        terms = {"octets": 1_000_000, "valid_days": days, "price": 0, "priority": priority}
+        live.done("/v1/plans", {"name": name, **terms})
+        live.done("/v1/me/purchases", {"plan": name}, token=alice)
+    device = Device(live)
+    device.enrol(live.done("/v1/me/codes", {}, token=alice)["code"])
+    told = device.send("GET", "/v1/agent/terminal").json()["plans"]
+    day = 86_400_000
+    assert [(one["plan"], one["available"], one["expires_at"] - live.clock.now()) for one in told] == [
+        ("first", 1_000_000, 30 * day),
+        ("soon", 1_000_000, 1 * day),
+        ("late", 1_000_000, 9 * day),
+    ]
+    device.send("POST", "/v1/agent/interrogations", interrogation("s1", 0, "first", wants=400_000))
+    told = device.send("GET", "/v1/agent/terminal").json()["plans"]
+    assert [one["available"] for one in told] == [600_000, 1_000_000, 1_000_000]
+
+
 def test_a_terminal_of_the_operator_is_bound_later_with_the_code_it_shows(live: Live) -> None:
     live.done("/v1/sims", {"count": 1})
     code = live.done("/v1/codes", {})["code"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
@@ -125,6 +126,21 @@ def test_one_person_watches_in_ten_places_and_keeps_nobody_out(live: Live) -> No
         assert events(live, 1)
         assert live.get("/v1/pulse", token=sue).status_code == 200
     assert any(events(live, 1, token=sue) for _ in range(50)), "those that were closed made room"
+
+
+def test_who_begins_to_watch_many_times_at_once_watches_no_more_than_ten_times(live: Live) -> None:
+    sue = hired(live, "sue")
+    host, _, port = live.url.removeprefix("http://").partition(":")
+    asked = f"GET /v1/pulse/stream HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {sue}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        doors = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+            for _ in range(3 * WATCHERS_EACH)
+        ]
+        for door in doors:
+            door.sendall(asked)
+        said = Counter(door.recv(12) for door in doors)
+    assert said == {b"HTTP/1.1 200": WATCHERS_EACH, b"HTTP/1.1 429": 2 * WATCHERS_EACH}
 
 
 def test_one_field_finds_subscribers_and_devices_by_whatever_is_known_of_them(live: Live) -> None:

@@ -27,7 +27,7 @@ def entry(owner: str, balance: int, count: int = 1) -> Entry:
 async def write(projector: SharedProjector, log: Log, seq: int) -> None:
     shard = log.shard_of(Owner("subscriber/alice"))
     while projector.waiting:
-        await projector.write_chunk({shard: seq}, entries=1, now_s=0)
+        await projector.write_chunk({shard: seq}, now_s=0)
 
 
 def test_rows_that_another_server_brought_further_are_left_alone() -> None:
@@ -70,10 +70,26 @@ def test_rows_are_said_to_have_come_as_far_as_they_have_and_no_further() -> None
         heads = {log.shard_of(owner): 1 for owner in owners}
         projector = Projector(log)
         projector.take([entry(owner, 5, count=200) for owner in owners])
-        await projector.write_chunk(heads, entries=1, now_s=0)
-        assert (projector.rows_written, reached(log)) == (400, {})
-        await projector.write_chunk(heads, entries=1, now_s=0)
-        assert (projector.rows_written, reached(log)) == (600, heads)
+        for rows, known in ((200, {}), (400, {}), (600, {}), (600, heads)):
+            await projector.write_chunk(heads, now_s=0)
+            assert (projector.rows_written, reached(log)) == (rows, known)
+
+    run(story)
+
+
+def test_a_round_is_written_between_so_many_batches_however_many_rows_it_holds() -> None:
+    """Otherwise rows that come quicker than they are written would wait longer and longer."""
+
+    async def story() -> None:
+        log = MemoryLog()
+        for owners in (100, 20_000):
+            projector = Projector(log)
+            projector.take([entry(f"subscriber/s{number}", 5) for number in range(owners)])
+            chunks = 0
+            while projector.waiting:
+                await projector.write_chunk({}, now_s=0)
+                chunks += 1
+            assert (projector.rows_written, chunks <= 65) == (owners, True)
 
     run(story)
 
@@ -99,7 +115,7 @@ def test_what_came_while_rows_could_not_be_written_is_written_with_them() -> Non
         log.meanwhile = lambda: projector.take([entry(alice, 7)])
         for _ in range(2):
             projector.fault = None
-            await projector.write_chunk({log.shard_of(alice): 2}, entries=1, now_s=0)
+            await projector.write_chunk({log.shard_of(alice): 2}, now_s=0)
         assert not projector.waiting
         assert sorted(account.balance for account in await log.load([alice]) if isinstance(account, Account)) == [5, 7]
 

@@ -28,6 +28,7 @@ TIMEOUT_S: Final = 5.0
 ANSWER_WITHIN_S: Final = 30.0
 """From a question to the last octet of its answer, however steadily they drip."""
 BODY_MAX: Final = 1 << 20
+_WRITTEN: Final = "write http://HOST:PORT or https://HOST, and an IPv6 address in brackets, as in http://[::1]:8080"
 FAILURES: Final = (OSError, http.client.HTTPException)
 """What a conversation may end in."""
 _GET_ADDRESS: Final = 0x8915  # SIOCGIFADDR
@@ -90,13 +91,13 @@ class Reply:
 
 def read_server(url: str) -> Server:
     """Read ``http://HOST[:PORT]`` or ``https://…``. Raises BadInput."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise BadInput(f"{url!r}: {error}", field="server") from error
+        raise BadInput(f"{url!r}: {error}; {_WRITTEN}", field="server") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise BadInput(f"{url!r} is no server: write http://HOST:PORT or https://HOST", field="server")
+        raise BadInput(f"{url!r} is no server: {_WRITTEN}", field="server")
     return Server(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80))
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from qanat.bench.figures import Figures
 from qanat.bench.machine import describe
+from qanat.console.lazy import Group
 from qanat.console.parameters import Number
 from qanat.errors import Fault
 
@@ -38,7 +39,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed, with the method and the machine beside the figures."""
 
@@ -239,7 +240,7 @@ def terminal(seconds: float, as_json: bool) -> None:
             f"{measured.cpu_percent} % of a core\n"
             f"at {measured.mbit_per_s} Mbit/s over {measured.seconds} s, a report every {measured.report_interval_s} s; "
             f"octets conserved: {_yes(measured.conserved)}\n"
-            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+            f"{machine}"
         )
     if not measured.conserved:
         click.get_current_context().exit(1)
@@ -347,7 +348,7 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
             f"{_more(measured)}"
             f"durable: {_yes(measured.durable)} (each commit synced, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
             f"octets conserved: {_yes(measured.conserved)}\n"
-            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+            f"{machine}"
         )
     if not measured.conserved:
         click.get_current_context().exit(1)

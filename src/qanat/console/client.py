@@ -106,10 +106,15 @@ class Client:
     def _nobody(self, error: Exception) -> click.ClickException:
         if isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol | httpx2.InvalidURL):
             return click.ClickException(
-                f"No server answers at {self._url} ({error}).\n"
+                f"No server answers at {self._url} ({_clause(error)}).\n"
                 "Start one with `qanat serve --data data`, or name another with --url or QANAT_URL."
             )
-        return click.ClickException(f"{self._url} did not answer: {error}. Try again.")
+        return click.ClickException(f"{self._url} did not answer: {_clause(error)}. Try again.")
+
+
+def _clause(error: Exception) -> str:
+    """Return what a library says, to stand within a sentence of ours."""
+    return str(error).rstrip(".")
 
 
 def _failure(answer: httpx2.Response) -> click.ClickException:
@@ -131,7 +136,7 @@ def path_of(subscriber: str | None, rest: str = "") -> str:
 def segment(name: str) -> str:
     """Refuse a name that would change the path it is put into."""
     if not name or any(letter in "/?#%\\" or letter.isspace() for letter in name):
-        raise click.UsageError(f"{name!r} is no name: letters, digits and . _ - @ only.")
+        raise click.UsageError(f"{name!r} is no name: letters (a to z), digits and . _ - @ only.")
     return name
 
 
@@ -172,9 +177,8 @@ def _token(file: Path | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         if file is None:
             return ""
-        raise click.ClickException(
-            f"{file} can't be read: {error}. The server keeps one in DIR/admin.token."
-        ) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise click.ClickException(f"{file} can't be read: {why}. The server keeps one in DIR/admin.token.") from error
 
 
 def _printable(token: str, where: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from qanat.console.lazy import Group
 from qanat.errors import BadInput, Fault
 from qanat.store.address import file_at
 
@@ -68,7 +69,7 @@ def restore(copy: str, data: str, database: str | None, as_json: bool) -> None:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def database() -> None:
     """Move the database, or lay it out over machines."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
+from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE, refuse_pieces
 from qanat.console.private import shown_once
 from qanat.console.tables import moment, money, say, say_more, show, size
@@ -31,7 +32,7 @@ def identity(client: Client, subscriber: str | None, revoke: bool) -> Json:
 # -- supply
 
 
-@click.group()
+@click.group(cls=Group)
 def supply() -> None:
     """What you are willing to supply. Without an order nothing is ever taken."""
 
@@ -111,7 +112,7 @@ def circle(client: Client, name: str, members: tuple[str, ...], subscriber: str 
 # -- demand
 
 
-@click.group()
+@click.group(cls=Group)
 def demand() -> None:
     """Go online on somebody else's traffic, with a passcode for a device that has no agent."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from qanat.console.lazy import Group
 from qanat.errors import Fault
 from qanat.lab import private, standing
 from qanat.lab.private import Place
@@ -16,7 +17,7 @@ from qanat.lab.standing import Standing
 from qanat.lab.topology import HOSTS
 
 
-@click.group()
+@click.group(cls=Group)
 def lab() -> None:
     """A small world of network namespaces to try things in.
 

@@ -84,12 +84,7 @@ class Chapters(LazyGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, chapter in CHAPTERS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, self._help(ctx, name)) for name in chapter])
-
-    def _help(self, ctx: click.Context, name: str) -> str:
-        command = self.get_command(ctx, name)
-        assert command is not None, f"{name} is in a chapter"
-        return command.get_short_help_str(120)
+                formatter.write_dl([(name, self.sentence(ctx, name)) for name in chapter])
 
 
 def _said(error: Fault | OSError, unprintable: Set[int]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, remote, segment
+from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
 from qanat.console.passwords import Password
 from qanat.console.tables import amount, moment, money, say, say_more, show
 
 
-@click.group()
+@click.group(cls=Group)
 def operator() -> None:
     """Operators, who own plans, subscribers and cloud SIMs."""
 
@@ -77,7 +78,7 @@ def _list_staff(client: Client, operator_name: str, after: str) -> Json:
     return found
 
 
-@click.group()
+@click.group(cls=Group)
 def plan() -> None:
     """Plans on sale."""
 
@@ -141,7 +142,7 @@ def withdraw_plan(client: Client, name: str) -> Json:
     return made
 
 
-@click.group()
+@click.group(cls=Group)
 def sim() -> None:
     """The pool of cloud SIMs."""
 

@@ -74,7 +74,15 @@ def _password(text: str) -> str:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name: 1 to 64 letters, digits and . _ - @, the first a letter or digit")
+        raise ValueError(
+            f"{text!r} is no name: 1 to 64 letters (a to z), digits and . _ - @, the first a letter or digit"
+        )
+    return text
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise ValueError("there is nothing to look for: type the beginning of a name or a number, or an identity code")
     return text
 
 
@@ -98,6 +106,7 @@ CURRENCY: Final = Read[str]("currency", _currency)
 PASSWORD: Final = Read[str]("password", _password)
 NAME: Final = Read[str]("name", _name)
 LABEL: Final = Read[str]("text", _label)
+WORDS: Final = Read[str]("words", _words)
 MONTH: Final = Read[str]("month", _month)
 
 AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on behind this, as the piece before said.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, remote, segment
+from qanat.console.lazy import Group
 from qanat.console.tables import lately, say, show
+from qanat.server.gy.quirks import DEFAULT, PROFILES
 
 
-@click.group()
+@click.group(cls=Group)
 def peer() -> None:
     """Diameter peers: gateways that charge over Gy."""
 
@@ -42,7 +44,9 @@ def list_peers(client: Client) -> Json:
 
 @peer.command("accept")
 @click.argument("origin_host")
-@click.option("--profile", default="strict", show_default=True, help="How it behaves: strict, open5gs, magma or whole.")
+@click.option(
+    "--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="How it behaves."
+)
 @remote
 def accept(client: Client, origin_host: str, profile: str) -> Json:
     """Let a peer in, by its Origin-Host; `*.` in front accepts a whole realm."""

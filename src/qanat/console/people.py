@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
+from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, NAME, PAID, PASSWORD, SIZE
 from qanat.console.passwords import Password, ask
 from qanat.console.private import private, shown_once
@@ -15,7 +16,7 @@ from qanat.console.tables import amount, moment, money, say, say_more, show, siz
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 
 
-@click.group()
+@click.group(cls=Group)
 def subscriber() -> None:
     """Subscribers, who own terminals and pay."""
 

@@ -60,5 +60,6 @@ def _write_files(client: Client, path: str, period: str, directory: Path, operat
             say(f"Wrote {file}.")
     except OSError as error:
         raise click.ClickException(
-            f"{error.filename or directory} can't be written: {error.strerror}.\nRepeat it with another --csv."
+            f"{error.filename or directory} can't be written: {error.strerror}.\n"
+            f"What is closed stays so: run `qanat settle --period {period} --csv DIRECTORY` with another one."
         ) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from qanat.console.device_options import or_exit, state_option, to_run
+from qanat.console.lazy import Group
 from qanat.console.parameters import LABEL
 from qanat.printed import plain
 
@@ -22,7 +23,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _state_option = state_option("the base station's key, identity and journal")
 
 
-@click.group()
+@click.group(cls=Group)
 def station() -> None:
     """The base station: admits demanders, meters and enforces each grant in the kernel, reports."""
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from qanat.console.device_options import or_exit, state_option, to_run
-from qanat.console.lazy import absent
+from qanat.console.lazy import Group, absent
 from qanat.errors import Fault
 from qanat.printed import plain, plain_lines
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _state_option = state_option("the terminal's key, identity and usage journal")
 
 
-@click.group()
+@click.group(cls=Group)
 def terminal() -> None:
     """The device with the cloud SIM: registers, holds quotas, meters, reports."""
 

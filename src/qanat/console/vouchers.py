@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
+from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
 from qanat.console.private import holds_something, private, shown_once
 from qanat.console.tables import moment, money, say, say_more, show, size
@@ -17,7 +18,7 @@ from qanat.console.tables import moment, money, say, say_more, show, size
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
 
-@click.group()
+@click.group(cls=Group)
 def voucher() -> None:
     """Vouchers: codes sold on paper, each good once."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, refuse_pieces, refuse_typed, typed
+from qanat.console.parameters import AFTER, WORDS, refuse_pieces, refuse_typed, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
 
 
@@ -133,7 +133,7 @@ def _granted(step: Json) -> str:
 
 
 @click.command()
-@click.argument("words")
+@click.argument("words", type=WORDS)
 @remote
 def search(client: Client, words: str) -> Json:
     """Find subscribers by the beginning of a name, IMSI or number, and anything by its identity code or id."""
@@ -154,6 +154,9 @@ def search(client: Client, words: str) -> Json:
 def reservations(client: Client, limit: int) -> Json:
     """List octets reserved in live sessions, those of the longest silent holders first."""
     found = client.get("/v1/reservations", limit=limit)
+    if not found["reservations"]:
+        say("Nothing is reserved.")
+        return found
     say(f"{size(found['octets'])} are reserved.")
     show(
         ("silent for", "quotas", "octets"),
@@ -166,7 +169,7 @@ def reservations(client: Client, limit: int) -> Json:
         for one in found["reservations"]
     ]
     columns = ("silent for", "subscriber", "session", "octets", "released at (UTC)")
-    show(columns, rows, empty="Nothing is reserved.", spare=["released at (UTC)"])
+    show(columns, rows, empty="", spare=["released at (UTC)"])
     return found
 
 

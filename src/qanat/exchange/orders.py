@@ -117,14 +117,23 @@ def open_supply(work: Work, order: SupplyOrder) -> SupplyOrder | Refused:
     return order
 
 
-def sweep_order(work: Work, order: SupplyOrder | DemandOrder, *, is_needed: bool) -> None:
-    """Take an order whose time is over off the list; later forget it, unless a trade needs it still."""
+def sweep_order(work: Work, order: SupplyOrder | DemandOrder, *, is_needed: bool) -> bool:
+    """Take an order whose time is over off the list; later forget it, unless a trade needs it still. Tells if it did."""
     ended_at = order.stopped_at or order.until
     assert ended_at is not None, f"order {order.id} is due and has no end"
     if is_needed or work.now < later(ended_at, KEPT):
         work.put(replace(order, stopped_at=ended_at, due=later(work.now, KEPT)))
-    else:
-        _forget(work, order)
+        return False
+    _forget(work, order)
+    return True
+
+
+def date_stopped(work: Work, owner: Owner) -> None:
+    """Have orders forgotten, too, that a version stopped which forgot none."""
+    orders: list[SupplyOrder | DemandOrder] = [*work.all(SupplyOrder, owner), *work.all(DemandOrder, owner)]
+    for order in orders:
+        if order.stopped_at is not None and order.due is None:
+            work.put(replace(order, due=later(order.stopped_at, KEPT)))
 
 
 def stop_supply(work: Work, order: SupplyOrder) -> SupplyOrder:

@@ -169,6 +169,13 @@ def trade_at(work: Work, base_station: str, id: str) -> Trade | None:
     return find_trade(work, link.supplier, id) if link else None
 
 
+def forget_visit(work: Work, demand: DemandOrder) -> None:
+    """Forget where a demand order was served, with the order."""
+    visit = work.get(Visit, demand.owner, demand.id)
+    if visit is not None:
+        work.drop(visit)
+
+
 def trade_of(work: Work, visit: Visit) -> Trade | None:
     return find_trade(work, visit.supplier, visit.trade)
 

@@ -10,9 +10,17 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
+from qanat.ids import Owner
 from qanat.ledger.work import Record, Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import holder_of, name_of, public_key_owner, secret_owner, subscriber_owner
+from qanat.registry.names import (
+    holder_of,
+    name_of,
+    operator_owner,
+    public_key_owner,
+    secret_owner,
+    subscriber_owner,
+)
 from qanat.registry.spelling import plain
 from qanat.units import DAY, Instant, Millis, format_instant, later
 
@@ -20,7 +28,7 @@ REMEMBERED: Final = Millis(7 * DAY)
 """A code that ran out or was used is named as such for so long; then it is as unknown as one never issued."""
 
 CODES_MOST: Final = 256
-"""Of one subscriber that wait to be used."""
+"""Of one subscriber, or of one operator for nobody yet, that wait to be used."""
 
 Device = Literal["terminal", "base station"]
 COMMAND: Final[dict[Device, str]] = {"terminal": "terminal", "base station": "station"}
@@ -39,7 +47,7 @@ class EnrolmentCode(Record, frozen=True, kw_only=True):
 
 
 class WaitingCodes(Record, frozen=True, kw_only=True):
-    """On the subscriber's page: when its codes expire that were not used yet."""
+    """On the page of the subscriber, or else of the operator: when its codes expire that were not used yet."""
 
     expire_at: tuple[Instant, ...]
 
@@ -47,13 +55,13 @@ class WaitingCodes(Record, frozen=True, kw_only=True):
 def issue_code(
     work: Work, *, code: str, operator: str, subscriber: str, valid: Millis, device: Device = "terminal"
 ) -> EnrolmentCode | Refused:
-    """Issue a code; a subscriber may have so many that wait to be used."""
-    expires_at = later(work.now, valid)
-    if subscriber:
-        waiting = _waiting(work, subscriber)
-        if len(waiting) >= CODES_MOST:
-            return Refused(Refusal.TOO_MANY_CODES, {"subscriber": subscriber, "codes": len(waiting)})
-        _wait(work, subscriber, [*waiting, expires_at])
+    """Issue a code; a subscriber may have so many that wait to be used, and so may an operator for nobody yet."""
+    expires_at, issuer = later(work.now, valid), _issuer(subscriber, operator)
+    waiting = _waiting(work, issuer)
+    if len(waiting) >= CODES_MOST:
+        named = f"Subscriber {subscriber}" if subscriber else f"Operator {operator}"
+        return Refused(Refusal.TOO_MANY_CODES, {"issuer": named, "codes": len(waiting)})
+    _wait(work, issuer, [*waiting, expires_at])
     issued = EnrolmentCode(
         owner=secret_owner("code", plain(code)),
         id="code",
@@ -85,10 +93,11 @@ def usable_code(work: Work, code: str, *, public_key: str, device: Device = "ter
 
 def use_code(work: Work, issued: EnrolmentCode, *, public_key: str, terminal: str) -> None:
     work.put(replace(issued, used_by=public_key, terminal=terminal))
-    waiting = _waiting(work, issued.subscriber) if issued.subscriber else []
+    issuer = _issuer(issued.subscriber, issued.operator)
+    waiting = _waiting(work, issuer)
     if issued.expires_at in waiting:
         waiting.remove(issued.expires_at)
-        _wait(work, issued.subscriber, waiting)
+        _wait(work, issuer, waiting)
 
 
 def enrolled_already(work: Work, public_key: str) -> Refused | None:
@@ -100,14 +109,19 @@ def enrolled_already(work: Work, public_key: str) -> Refused | None:
     return Refused(Refusal.KEY_ENROLLED, {"device": name_of(holder), "command": command})
 
 
-def _waiting(work: Work, subscriber: str) -> list[Instant]:
-    held = work.get(WaitingCodes, subscriber_owner(subscriber), "codes")
+def _issuer(subscriber: str, operator: str) -> Owner:
+    """Return on whose page it is counted that a code waits."""
+    return subscriber_owner(subscriber) if subscriber else operator_owner(operator)
+
+
+def _waiting(work: Work, issuer: Owner) -> list[Instant]:
+    held = work.get(WaitingCodes, issuer, "codes")
     return [at for at in held.expire_at if at > work.now] if held else []
 
 
-def _wait(work: Work, subscriber: str, expire_at: list[Instant]) -> None:
-    due, owner = max(expire_at, default=None), subscriber_owner(subscriber)
-    waiting = WaitingCodes(owner=owner, id="codes", expire_at=tuple(expire_at), due=due)
+def _wait(work: Work, issuer: Owner, expire_at: list[Instant]) -> None:
+    due = max(expire_at, default=None)
+    waiting = WaitingCodes(owner=issuer, id="codes", expire_at=tuple(expire_at), due=due)
     if expire_at:
         work.put(waiting)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from qanat.ledger.work import Work
-from qanat.registry.access import Caller, Staff, give_token, hire
+from qanat.registry.access import Caller, Staff, give_token, hire, password_hash_of
 from qanat.registry.names import staff_owner
 from qanat.registry.operators import HOME, create_operator, find_operator
 from qanat.server.passwords import Passwords
@@ -18,11 +18,17 @@ from qanat.system import fresh_id, fresh_token
 
 ADMINISTRATOR: Final = "admin"
 SIGN_IN_FILE: Final = "admin.password"
+_CURE: Final = "sign in with it, change it, then delete the file"
 
 
 async def prepare(store: Store, passwords: Passwords, data: Path) -> None:
-    """Make what must exist. Repeating does nothing; a token file that was lost is made anew."""
-    if not await store.decide(_known):
+    """Make what must exist. Repeating makes nothing; a token file that was lost is made anew.
+
+    A password that is still in its file is announced again: a start that was killed may not have come to say it.
+    """
+    if await store.decide(_known):
+        await _remind(store, passwords, data / SIGN_IN_FILE)
+    else:
         await _first(store, passwords, data / SIGN_IN_FILE)
     await _keep_token_file(store, data / "admin.token")
 
@@ -40,17 +46,29 @@ async def _first(store: Store, passwords: Passwords, file: Path) -> None:
         _tell(password, file)
 
 
+async def _remind(store: Store, passwords: Passwords, file: Path) -> None:
+    """Say where the password is, as long as it is good; of drafts that were left only that can be the one."""
+    hashed = await store.decide(lambda work: password_hash_of(work, ADMINISTRATOR))
+    for left in (file, *file.parent.glob(f"{file.name}-*")):
+        if left.is_file() and await passwords.fits(left.read_text().strip(), hashed):
+            left.replace(file)
+            with suppress(OSError):
+                _say(f"The password of administrator {ADMINISTRATOR!r} is still in {file}: {_CURE}")
+        elif left != file:
+            left.unlink()
+
+
 def _tell(password: str, file: Path) -> None:
     """Say the password to a person at a terminal. A journal is read by others: there only its file is named."""
     if sys.stderr.isatty():
-        _say(f"administrator {ADMINISTRATOR!r} has the password {password} (shown this once)")
+        _say(f"First start: administrator {ADMINISTRATOR!r} has the password {password} (shown this once)")
         file.unlink()
     else:
-        _say(f"the password of administrator {ADMINISTRATOR!r} is in {file}; change it, then delete the file")
+        _say(f"First start: the password of administrator {ADMINISTRATOR!r} is in {file}; {_CURE}")
 
 
 def _say(sentence: str) -> None:
-    print(f"First start: {sentence}.", file=sys.stderr, flush=True)
+    print(f"{sentence}.", file=sys.stderr, flush=True)
 
 
 def _known(work: Work) -> bool:

@@ -103,7 +103,8 @@ async def serve(
         if isinstance(gateways := listening.get("gy"), GyListener):
             services.metrics.watch_gateways(gateways.front)
         await templates
-        await prepare(store, services.passwords, data)  # at last: a password is said once, by a start that succeeds
+        if place.worker == 0:  # the others are started when it is ready
+            await prepare(store, services.passwords, data)  # at last: a password is said by a start that succeeds
         tune()
         announce(" ".join(["ready", *addresses]))
         _log.info("ready", addresses=addresses)

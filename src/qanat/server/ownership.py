@@ -53,6 +53,11 @@ class Ownership:
         return operator
 
 
+def operators_in(work: Work, owners: Iterable[str]) -> dict[str, str]:
+    """Return the operator of each, in a decision."""
+    return {owner: _operator_of(work, owner) for owner in owners}
+
+
 def _operator_of(work: Work, owner: str) -> str:
     kind, name = owner.partition("/")[0], name_of(owner)
     if kind == "operator":  # a member of its staff, as refusals name one

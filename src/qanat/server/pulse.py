@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
@@ -78,18 +79,23 @@ class Pulse:
         """Tell whether this person watches as often as anybody may."""
         return self._watchers[who] >= WATCHERS_EACH
 
-    async def beats(self, who: str) -> AsyncIterator[Beat]:
-        """Yield a beat at once and then every other second, until the server stops."""
+    @contextmanager
+    def watched_by(self, who: str) -> Iterator[None]:
+        """Count this person as watching."""
         self._watchers[who] += 1
         try:
-            yield await self.look()
-            while not self._closed:
-                beat = await asyncio.shield(self._awaited())
-                if beat is None:
-                    return
-                yield beat
+            yield
         finally:
             self._watchers -= Counter([who])
+
+    async def beats(self) -> AsyncIterator[Beat]:
+        """Yield a beat at once and then every other second, until the server stops; for who is counted as watching."""
+        yield await self.look()
+        while not self._closed:
+            beat = await asyncio.shield(self._awaited())
+            if beat is None:
+                return
+            yield beat
 
     async def look(self, *, by_operator: bool = True) -> Beat:
         """Look now; all sums in one where nobody needs to know whose they are. Raises StoreFault."""

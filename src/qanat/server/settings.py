@@ -192,7 +192,7 @@ _Given = tuple[str, str, str]
 """A setting's path, its value, and where it comes from, in words."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
 _MISSHAPEN: Final = "Expected `str` matching regex "
-_PORT: Final = re.compile(r"[0-9]{1,5}")
+_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+(?:%\w+)?)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})")
 SECTIONS: Final[dict[str, type[Section]]] = {
     name: hint
     for name, hint in get_type_hints(Settings).items()
@@ -264,12 +264,14 @@ def as_toml() -> str:
 
 def host_port(text: str, *, field: str = "") -> tuple[str, int]:
     """Split ``127.0.0.1:8080`` or ``[::1]:8080``. Raises BadInput."""
-    host, _, port = text.rpartition(":")
-    if not host or not _PORT.fullmatch(port) or int(port) > 65_535:
+    read = _ADDRESS.fullmatch(text)
+    if read is None or int(read["port"]) > 65_535:
         raise BadInput(
-            f"{text!r} is no HOST:PORT: write a host, a colon and a port up to 65535, as in 127.0.0.1:8080", field=field
+            f"{text!r} is no HOST:PORT: write a host, a colon and a port up to 65535, as in 127.0.0.1:8080 or, "
+            "with an IPv6 address in brackets, [::1]:8080",
+            field=field,
         )
-    return host.strip("[]"), int(port)
+    return read["v6"] or read["host"], int(read["port"])
 
 
 def _read(file: Path) -> Tree:

@@ -10,8 +10,8 @@ import asyncio
 import dataclasses
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,14 @@ from typing import TextIO
 
 from msgspec.structs import replace
 
+from qanat.errors import Unwritten
 from qanat.exchange.clearing import ClearingRecord, Period, close_period, closed_period, fence
 from qanat.exchange.settlement import FIELDS, Clearing, line, trailer
 from qanat.ids import EVERY_SHARD, SHARDS
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
 from qanat.store.store import Store
-from qanat.system import sync_directory
+from qanat.system import fresh_id, sync_directory
 
 _AT_ONCE = 1000
 _FENCED_AT_ONCE = 32
@@ -47,10 +48,16 @@ class Settled:
 
 
 class OperatorFile:
-    """One operator's records, numbered without a gap; the last line proves the others."""
+    """One operator's records, numbered without a gap; the last line proves the others.
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
+    It has its name only when it is whole: nobody is handed half a file, and two who close at once don't share one.
+    """
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self._path = path
+        self._part = path.with_suffix(f".{fresh_id('part')}")
+        stack.callback(self._part.unlink, missing_ok=True)
+        self._file: TextIO = stack.enter_context(self._part.open("w", encoding="utf-8", newline=""))
         self._digest = hashlib.sha256()
         self._records = 0
         self._write(",".join(FIELDS) + "\n")
@@ -64,6 +71,7 @@ class OperatorFile:
         self._write(trailer(records=self._records, digest=self._digest.hexdigest()))
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._part.rename(self._path)
 
     def _write(self, text: str) -> None:
         self._digest.update(text.encode())
@@ -82,7 +90,7 @@ async def settle(
 
     Without ``close`` it is a preview, which changes nothing. Refused when it is to be closed and was closed before, or
     has not begun; computing a closed period again gives the same figures. ``note`` writes down that it was closed, in
-    the same decision. Raises StoreFault: repeating is safe.
+    the same decision. Raises StoreFault, Unwritten: repeating is safe.
     """
     settled = await draw_up(store, period, close=close, directory=directory, note=note)
     if isinstance(settled, Refused) or not close:
@@ -102,25 +110,33 @@ async def draw_up(
         return closed
     if close:
         await _fence(store, period)
-    if directory is not None:
-        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-    clearing = Clearing()
-    with ExitStack() as stack:
-        files: dict[str, OperatorFile] = {}
-        async for record in records_of(store, period):
-            text = line(record)
-            clearing.add(record, text)
-            for operator in record.operators() if directory else ():
-                if operator not in files:
-                    assert directory is not None
-                    path = directory / f"{operator}-{period}.csv"
-                    files[operator] = OperatorFile(stack.enter_context(path.open("w", encoding="utf-8", newline="")))
-                files[operator].add(text)
-        for file in files.values():
-            file.finish()
-    if directory is not None:
-        sync_directory(directory)
+    clearing, files = Clearing(), dict[str, OperatorFile]()
+    with _writing(directory):
+        if directory is not None:
+            await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            async for record in records_of(store, period):
+                text = line(record)
+                clearing.add(record, text)
+                for operator in record.operators() if directory else ():
+                    if operator not in files:
+                        assert directory is not None
+                        files[operator] = OperatorFile(directory / f"{operator}-{period}.csv", stack)
+                    files[operator].add(text)
+            for file in files.values():
+                file.finish()
+        if directory is not None:
+            sync_directory(directory)
     return Settled(period=period, closed=closed, clearing=clearing, files=tuple(sorted(files)))
+
+
+@contextmanager
+def _writing(directory: Path | None) -> Iterator[None]:
+    """Raises Unwritten where the disk does not take a file."""
+    try:
+        yield
+    except OSError as error:
+        raise Unwritten(f"{error.filename or directory} can't be written: {error.strerror}") from error
 
 
 def seal(work: Work, settled: Settled) -> Settled:

@@ -15,7 +15,7 @@ from qanat.charging.metering import JournalMark, forget_quotas, tell_counted
 from qanat.charging.session import Session, State
 from qanat.exchange import trades
 from qanat.exchange.booking import book_trade
-from qanat.exchange.orders import DemandOrder, SupplyOrder, sweep_order
+from qanat.exchange.orders import DemandOrder, SupplyOrder, date_stopped, sweep_order
 from qanat.exchange.trades import Event, Trade
 from qanat.ids import Owner
 from qanat.ledger.work import Work
@@ -29,6 +29,7 @@ def sweep(work: Work, owner: Owner) -> int:
         session = work.get(Session, owner, trade.id)
         if trade.running and session is not None and session.state is State.CLOSED:
             book_trade(work, trades.end(work, trade, Event.EXPIRED))
+    date_stopped(work, owner)
     return swept
 
 
@@ -58,7 +59,8 @@ def _sweep_supply(work: Work, order: SupplyOrder) -> None:
 
 
 def _sweep_demand(work: Work, order: DemandOrder) -> None:
-    sweep_order(work, order, is_needed=trades.is_served(work, order))
+    if sweep_order(work, order, is_needed=trades.is_served(work, order)):
+        trades.forget_visit(work, order)
 
 
 _SWEEPERS: Final[charging.Sweepers] = {

@@ -237,11 +237,10 @@ class Lane:
         loop = asyncio.get_running_loop()
         self._projector.fault = None
         while self._has_work() or self._projector.is_time(loop.time()):
-            fresh = len((self._committing or self._gathering).rows)
             if self._has_work():
                 await self._commit_or_lose()
             if self._projector.is_time(loop.time()):
-                await self._projector.write_chunk(self._durable, entries=fresh, now_s=loop.time())
+                await self._projector.write_chunk(self._durable, now_s=loop.time())
                 self.figures.rows_projected = self._projector.rows_written
                 if self._chunk_written is not None:
                     self._chunk_written.set_result(None)

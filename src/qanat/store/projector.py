@@ -20,9 +20,8 @@ from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 
-_CHUNK: Final = 256
-_ROWS_AN_ENTRY: Final = 4
-"""An entry seldom changes more records than this: a chunk of so many rows an entry keeps up with any load."""
+_CHUNKS: Final = 64
+"""A round is written between so many batches at most: then rows keep up with any load."""
 
 
 @dataclass(slots=True)
@@ -31,6 +30,8 @@ class Round:
 
     images: Images = field(default_factory=dict)
     heads: dict[Shard, int] = field(default_factory=dict)
+    chunk: int = 0
+    """Rows that are written at once."""
     pieces: Iterator[list[RecordRow]] = iter(())
     """What is still to be written; a piece is not divided."""
 
@@ -38,6 +39,8 @@ class Round:
 class Projector:
     pause_s = 2.0
     """A row costs as much to write as an entry, or twice that: the longer the pause, the fewer there are."""
+    chunk = 128
+    """Rows that are written at once, or more where a round is large: the next batch waits for them."""
 
     def __init__(self, log: Log) -> None:
         self.rows_written = 0
@@ -82,16 +85,17 @@ class Projector:
         due = self._round.images or (self._waiting and now_s >= self.next_round_at)
         return bool(due) and self.fault is None
 
-    async def write_chunk(self, heads: dict[Shard, int], *, entries: int, now_s: float) -> None:
+    async def write_chunk(self, heads: dict[Shard, int], *, now_s: float) -> None:
         """Write the next rows of the round; with its last, how far the rows have come.
 
-        ``heads`` are the last durable seqs, ``entries`` how many the last batch held.
+        ``heads`` are the last durable seqs.
         """
         if not self._round.images:
-            self._round = Round(self._waiting, dict(heads), self._pieces(self._waiting))
+            chunk = max(self.chunk, self.lag // _CHUNKS)
+            self._round = Round(self._waiting, dict(heads), chunk, self._pieces(self._waiting))
             self._waiting = {}
         try:
-            rows, last = self._next_chunk(max(_CHUNK, entries * _ROWS_AN_ENTRY))
+            rows, last = self._next_chunk()
             await self._log.project(rows, self._reached(rows, last=last))
         except Exception as error:
             self.fault = as_fault(error)
@@ -104,12 +108,12 @@ class Projector:
             self._round = Round()
             self.next_round_at = now_s + self.pause_s
 
-    def _next_chunk(self, size: int) -> tuple[list[RecordRow], bool]:
+    def _next_chunk(self) -> tuple[list[RecordRow], bool]:
         """Return the next rows of the round, and whether they are its last."""
         rows: list[RecordRow] = []
         for piece in self._round.pieces:
             rows += piece
-            if len(rows) >= size:
+            if len(rows) >= self._round.chunk:
                 return rows, False
         return rows, True
 
@@ -140,6 +144,8 @@ class SharedProjector(Projector):
 
     pause_s = 0.7
     """Others read these rows, and know no newer ones."""
+    chunk = 256
+    """Each takes a round trip, and whoever lists waits for all."""
 
     def forget(self, shards: Collection[Shard]) -> None:
         """Let go of these shards' images: the rows have come further without us."""

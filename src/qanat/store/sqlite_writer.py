@@ -1,7 +1,10 @@
-"""What writes to a SQLite file: a process that does one job after another, each in one durable commit.
+"""What writes to a SQLite file: a process that does one job after another, each in one commit.
 
-Rows are written many with a statement. It is started by the scribe, hears from it over its standard input, which is a
-socket, answers every job in order, and ends when the scribe does, by whatever cause.
+Entries are durable when their job is done. Rows wait for no disk: they stand behind their entries in the same log, so what a
+power cut takes of them is made again from these. Rows are written many with a statement.
+
+The process is started by the scribe, hears from it over its standard input, which is a socket, answers every job in order,
+and ends when the scribe does, by whatever cause.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BufferedReader
 from operator import attrgetter
@@ -24,6 +27,7 @@ import msgspec
 from qanat.errors import Fault
 from qanat.ids import Shard
 from qanat.store.port import EntryRow, RecordRow, Taken
+from qanat.store.sqlite_checkpoints import Checkpoints
 from qanat.store.sqlite_link import connect, faults
 from qanat.system import tune
 
@@ -59,7 +63,7 @@ class Job(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """How a job ended; without a fault it is durable."""
+    """How a job ended; without a fault its entries are durable."""
 
     fault: str = ""
     taken: bool = False
@@ -83,25 +87,33 @@ class Writer:
         self._busy_ms = busy_ms
         self._server = server
         self._connection: sqlite3.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
 
     def do(self, job: Job) -> Outcome:
         """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
             self._connection = self._connection or connect(self._path, self._busy_ms)
+            self._checkpoints = self._checkpoints or Checkpoints(connect(self._path, self._busy_ms))
             with faults(self._path):
                 self._do(self._connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
+        self._checkpoints.written(_pages(job))
         return _DONE
 
     def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         if self._connection is not None:
             self._connection.close()
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
-        if job.rows or job.watermarks or len(job.entries) > _ONE_INSERT:
+        if not job.entries:
+            with unsynced(connection):
+                _in_one(connection, lambda: self._write_if_wanted(connection, job))
+        elif job.rows or job.watermarks or len(job.entries) > _ONE_INSERT:
             _in_one(connection, lambda: self._write_if_wanted(connection, job))
-        elif job.entries:  # one statement is a transaction of its own
+        else:  # one statement is a transaction of its own
             connection.execute(_insert_many(len(job.entries)), _flat(job.entries))
 
     def _write_if_wanted(self, connection: sqlite3.Connection, job: Job) -> None:
@@ -117,6 +129,21 @@ def _is_gone(peer: socket.socket) -> bool:
     asked = select.poll()
     asked.register(peer, 0)  # a closed end is told of unasked
     return bool(asked.poll(0))
+
+
+@contextmanager
+def unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let a commit wait for no disk; the next one that does takes it along."""
+    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous=FULL")
+
+
+def _pages(job: Job) -> int:
+    """Return about how many pages a job writes: those of the tables' ends and indexes, three entries in one, a row in each."""
+    return 2 + len(job.entries) // 3 + len(job.rows)
 
 
 def _in_one(connection: sqlite3.Connection, write: Callable[[], None]) -> None:

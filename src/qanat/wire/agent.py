@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Meta
 
 from qanat.units import MAX_PUBLIC_OCTETS, Instant
+from qanat.wire.spelling import NAME, NOTE, SERIAL
 
 Amount = Annotated[int, Meta(ge=0, le=MAX_PUBLIC_OCTETS)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$(?!\n)")]
-Note = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=NAME)]
+Note = Annotated[str, Meta(max_length=256, pattern=NOTE)]
 """For people to read: no control characters."""
 
 
@@ -125,7 +126,7 @@ class Enrolment(Message, frozen=True, kw_only=True):
     """Raw Ed25519 public key, base64."""
     hardware: Note
     """Make and model, as the terminal knows them."""
-    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
+    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=SERIAL)]
     """IMEI or another serial number of the device."""
     version: Note
 

@@ -23,10 +23,11 @@ from qanat.errors import BadInput
 from qanat.units import Instant
 from qanat.wire.agent import Amount, Message, Name, Note
 from qanat.wire.signature import public_key
+from qanat.wire.spelling import CURRENCY, SERIAL, in_words
 
 Code = Annotated[str, Meta(min_length=1, max_length=32)]
 """An identity code as a person wrote it."""
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
+Currency = Annotated[str, Meta(pattern=CURRENCY)]
 Role = Literal["demander", "supplier", "base_station", "supplier_terminal", "terminal"]
 """In what part somebody or something is in a trade; ``terminal`` is the demander's."""
 
@@ -38,7 +39,7 @@ class BaseStationEnrolment(Message, frozen=True, kw_only=True):
     public_key: Annotated[str, Meta(min_length=44, max_length=44)]
     """Raw Ed25519 public key, base64."""
     hardware: Note
-    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
+    serial: Annotated[str, Meta(min_length=1, max_length=64, pattern=SERIAL)]
     version: Note
     place: Note = ""
     """Where it stands, for people."""
@@ -155,7 +156,9 @@ def read_presentation(signed: SignedPresentation) -> Presentation:
     try:
         return msgspec.json.decode(signed.text, type=Presentation)
     except msgspec.DecodeError as error:
-        raise BadInput(f"the presentation is not in its form: {error}", field="presentation.text") from error
+        raise BadInput(
+            f"the presentation is not in its form: {in_words(str(error))}", field="presentation.text"
+        ) from error
 
 
 def is_signed_by(signed: SignedPresentation, key: str) -> bool:

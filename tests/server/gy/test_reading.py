@@ -34,7 +34,7 @@ def test_an_ordinary_update_ends_the_quota_before_and_asks_for_the_next() -> Non
     assert said.event is Event.INTERMEDIATE
     assert said.uses == (Use(octets=Octets(320), rating_group=1, ends=True),)
     assert said.asks == (Ask(rating_group=1, wanted=Octets(1_000)),)
-    assert [count for _, count in said.awaiting] == [1]
+    assert [end - begin for _, begin, end in said.awaiting] == [1]
 
 
 @given(st.lists(st.tuples(COUNT, COUNT, COUNT), max_size=4))
@@ -56,7 +56,7 @@ def test_every_unit_asked_for_is_an_ask_of_its_own() -> None:
         ("units", 3),
         ("octets", None),
     ]
-    assert [count for _, count in said.awaiting] == [3, 1]
+    assert [end - begin for _, begin, end in said.awaiting] == [3, 1]
 
 
 def test_more_than_can_be_counted_is_asked_for_as_the_most_that_can() -> None:
@@ -75,7 +75,7 @@ def test_what_a_gateway_always_requests_is_no_more_than_a_hint_but_in_an_event_i
 
 def test_who_asks_for_money_only_asks_for_nothing_that_is_sold_here() -> None:
     said = read(asked(Mscc(requested=Units(money=b""))), STRICT)
-    assert (said.asks, [count for _, count in said.awaiting]) == ((), [0])
+    assert (said.asks, [end - begin for _, begin, end in said.awaiting]) == ((), [0])
 
 
 def test_a_final_request_asks_for_nothing_and_no_service_waits() -> None:

@@ -11,7 +11,9 @@ from jinja2 import Environment
 from jinja2.nodes import Call, Const, Name
 
 from qanat.server.web.language import CHINESE, speak
-from qanat.server.web.menu import MENUS
+from qanat.server.web.menu import MENUS, SUBSCRIBER, here
+from qanat.server.web.words import base, operators, people
+from qanat.server.web.words.one import ONE
 
 _WEB = Path(str(files("qanat.server.web")))
 _PLACE = re.compile(r"{(\w+)}")
@@ -55,6 +57,29 @@ def _field_names() -> set[str]:
 def test_a_translation_has_the_places_of_its_sentence() -> None:
     for sentence, chinese in CHINESE.items():
         assert sorted(_PLACE.findall(sentence)) == sorted(_PLACE.findall(chinese)), sentence
+
+
+def test_a_sentence_stands_in_one_list_and_so_means_one_thing_on_both_faces() -> None:
+    """A plan that cost nothing was offered in Chinese as idle: a free SIM is, and the later list had the word."""
+    lists = [base.CHINESE, people.CHINESE, operators.CHINESE]
+    assert sorted(sentence for sentence in CHINESE if sum(sentence in words for words in lists) > 1) == []
+
+
+def test_one_of_a_thing_is_said_of_one() -> None:
+    counted = {sentence for sentence in CHINESE if re.search(r"{n} [a-z]{3,}", sentence)}
+    assert counted - {"{n} left", "{n} min", "{n} min ago"} == ONE.keys()
+    assert speak("en")("for {n} days", n=1) == "for 1 day"
+    assert speak("en")("for {n} days", n=30) == "for 30 days"
+    assert speak("zh")("for {n} days", n=1) == "1 天有效"
+
+
+def test_a_page_belongs_to_the_entry_it_is_reached_from_wherever_its_address_is() -> None:
+    assert here(SUBSCRIBER, "/me") == "/me"
+    assert here(SUBSCRIBER, "/me/left") == "/me"
+    assert here(SUBSCRIBER, "/me/plans/day") == "/me/plans"
+    assert here(SUBSCRIBER, "/me/vouchers") == "/me/plans"
+    assert here(SUBSCRIBER, "/me/base-stations/bst-1") == "/me/terminals"
+    assert here(SUBSCRIBER, "/elsewhere") == ""
 
 
 def test_places_in_a_sentence_are_filled_in() -> None:

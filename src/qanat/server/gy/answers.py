@@ -5,7 +5,6 @@ The order of AVPs is that of the message class; what is at command level and wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from qanat.charging.events import Action
 from qanat.charging.quota import Policy
-from qanat.charging.session import Answer, Event, Grant
+from qanat.charging.session import Answer, Grant
 from qanat.refusals import Refused
 from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.reading import Said
@@ -22,13 +21,14 @@ from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
 from qanat.wire.diameter.values import (
+    CcRequestType,
     CcSessionFailover,
     CheckBalanceResult,
     CreditControlFailureHandling,
 )
 
 _MAX_U32: Final = 2**32 - 1
-_FIRST: Final = Event.FIRST
+_INITIAL: Final = CcRequestType.INITIAL
 _SUCCESS: Final = ResultCode.SUCCESS
 
 
@@ -49,8 +49,9 @@ def granted(
     house: House, quirks: Quirks, request: CreditControlRequest, said: Said, told: Answer
 ) -> CreditControlAnswer:
     """Tell each service what it got."""
-    is_first = said.event is _FIRST
-    services = [_service(house, quirks, service, grants, told.at) for service, grants in _shares(said, told)]
+    services: tuple[Mscc, ...] = ()
+    for service, begin, end in said.awaiting:
+        services += (_service(house, quirks, service, told.grants[begin:end], told.at),)
     answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
@@ -62,20 +63,12 @@ def granted(
         auth_application_id=CREDIT_CONTROL,
         cc_request_type=request.cc_request_type,
         cc_request_number=request.cc_request_number,
-        services=tuple(services),
-        cc_session_failover=house.session_failover if is_first else None,
-        failure_handling=house.failure_handling if is_first else None,
+        services=services,
         proxy_infos=request.proxy_infos,
     )
+    if request.cc_request_type is _INITIAL:
+        answer = replace(answer, cc_session_failover=house.session_failover, failure_handling=house.failure_handling)
     return answer if request.services or not services else _at_command_level(answer, services[0])
-
-
-def _shares(said: Said, told: Answer) -> Iterator[tuple[Mscc, tuple[Grant, ...]]]:
-    """Give every service the grants that answer its own asks."""
-    place = 0
-    for service, asks in said.awaiting:
-        yield service, told.grants[place : place + asks]
-        place += asks
 
 
 def _at_command_level(answer: CreditControlAnswer, service: Mscc) -> CreditControlAnswer:
@@ -160,12 +153,12 @@ def event_answer(
     debited = action is Action.DEBIT
     services = tuple(
         Mscc(
-            granted=_debited(grants[0]) if debited and grants else None,
+            granted=_debited(told.grants[begin]) if debited and begin < end else None,
             service_ids=service.service_ids,
             rating_group=service.rating_group,
-            result_code=_SUCCESS if grants else _why_not(service, grants),
+            result_code=_SUCCESS if begin < end else _why_not(service, ()),
         )
-        for service, grants in _shares(said, told)
+        for service, begin, end in said.awaiting
         if told.grants and request.services
     )
     return CreditControlAnswer(

@@ -8,7 +8,7 @@ an early no. What is decided after all is found again by the repeat.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -94,7 +94,7 @@ class Front:
         self._chance = chance
         self._connections: set[Connection] = set()
         self._most = connections_within(self.settings.connections)
-        self._under_way: OrderedDict[Asked, Connection] = OrderedDict()
+        self._under_way: dict[Asked, Connection] = {}
         """By age, each with where its answer goes."""
         self._stuck = False
         self._alarms: list[tuple[Instant, int, Connection]] = []
@@ -121,10 +121,10 @@ class Front:
             self._hear(connection, request)
         asked = Asked(self, connection, request, self._loop.time(), connection.quirks)
         self._under_way[asked] = connection
-        if translate.names_nobody(request):
-            self.start(self._find_first(asked))
-        else:
+        if request.subscription_ids or request.subscribers:
             self._store.submit(asked, asked)
+        else:
+            self.start(self._find_first(asked))
 
     def _hear(self, connection: Connection, request: CreditControlRequest) -> None:
         """Note who speaks on a connection now. Behind a relay it is the gateway that has quirks, where we know it."""
@@ -171,7 +171,7 @@ class Front:
 
     def _turn_late_away(self) -> None:
         limit = self._loop.time() - self.settings.answer_within_s
-        while self._under_way and (asked := next(iter(self._under_way))).since < limit:
+        for asked in [asked for asked in self._under_way if asked.since < limit]:
             self._stuck = True
             del self._under_way[asked]
             self._refuse(asked.connection, asked.request, ResultCode.TOO_BUSY, "the database takes too long")

@@ -6,7 +6,6 @@ sends at command level (RFC 8506 §5.1: a single service) is read as one service
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, get_args
 
 from msgspec import Struct
@@ -34,7 +33,6 @@ _RETURNS: Final = frozenset(
     {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
 )
 """Reasons with which a gateway gives its quota up (TS 32.299 §7.2.175)."""
-_NOTHING: Final[tuple[Ask, ...]] = ()
 
 
 class Said(Struct, frozen=True, gc=False):
@@ -43,25 +41,27 @@ class Said(Struct, frozen=True, gc=False):
     event: Event
     uses: tuple[Use, ...]
     asks: tuple[Ask, ...]
-    awaiting: tuple[tuple[Mscc, int], ...]
-    """The services that are told what they get, each with how many of the asks are its own."""
+    awaiting: tuple[tuple[Mscc, int, int], ...]
+    """The services that are told what they get, each with where its own asks begin and end among all."""
 
 
 def read(request: CreditControlRequest, quirks: Quirks) -> Said:
     event = _EVENTS[request.cc_request_type]
     as_hints = quirks.asks_are_hints and event is not _ONCE
-    uses: list[Use] = []
-    asks: list[Ask] = []
-    awaiting: list[tuple[Mscc, int]] = []
+    uses: tuple[Use, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    awaiting: tuple[tuple[Mscc, int, int], ...] = ()
     for service in services_of(request):
-        wanted = _NOTHING if event is _FINAL else _asks(service, as_hints=as_hints)
+        wanted: tuple[Ask, ...] = ()
+        if event is not _FINAL:
+            wanted = _asks(service, as_hints=as_hints)
+            begin = len(asks)
+            asks += wanted
+            awaiting += ((service, begin, len(asks)),)
         if service.used or (wanted and event is _INTERMEDIATE):
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
-            uses += _uses(service, ends=bool(wanted) or _gives_up(service))
-        if event is not _FINAL:
-            asks += wanted
-            awaiting.append((service, len(wanted)))
-    return Said(event, tuple(uses), tuple(asks), tuple(awaiting))
+            uses += _uses(service, ends=True if wanted else _gives_up(service))
+    return Said(event, uses, asks, awaiting)
 
 
 def most_used(uses: tuple[Use, ...]) -> int:
@@ -84,50 +84,50 @@ def octets_used(request: CreditControlRequest) -> int:
     return sum([units.octets or 0 for service in services_of(request) for units in service.used])
 
 
-def _uses(service: Mscc, *, ends: bool) -> list[Use]:
+def _uses(service: Mscc, *, ends: bool) -> tuple[Use, ...]:
     """Return what was used of each unit, other units first; several Used-Service-Unit count together (PEERS.md)."""
     octets = seconds = specific = 0
     for units in service.used:
         octets += units.octets or 0
         seconds += units.time_s or 0
         specific += units.service_specific or 0
-    uses, group = [], service.rating_group
-    if seconds:
-        uses.append(Use(octets=Octets(seconds), rating_group=group, unit="seconds"))
+    group = service.rating_group
+    uses: tuple[Use, ...] = (Use(octets=Octets(octets), rating_group=group, ends=ends),)
     if specific:
-        uses.append(Use(octets=Octets(specific), rating_group=group, unit="units"))
-    uses.append(Use(octets=Octets(octets), rating_group=group, ends=ends))
+        uses = (Use(octets=Octets(specific), rating_group=group, unit="units"), *uses)
+    if seconds:
+        uses = (Use(octets=Octets(seconds), rating_group=group, unit="seconds"), *uses)
     return uses
 
 
-def _asks(service: Mscc, *, as_hints: bool) -> Sequence[Ask]:
+def _asks(service: Mscc, *, as_hints: bool) -> tuple[Ask, ...]:
     """Return the units asked for: octets where it is left open; none where only money is asked for.
 
     How many is for the server to choose where what is requested is no more than a hint.
     """
     requested = service.requested
     if requested is None:
-        return _NOTHING
+        return ()
     if requested.time_s is None and requested.service_specific is None:
         if requested.money is not None and requested.octets is None:
-            return _NOTHING
-        wanted = _wanted(requested.octets, as_hint=as_hints)
+            return ()
+        wanted = None if as_hints else _wanted(requested.octets)
         return (Ask(rating_group=service.rating_group, wanted=wanted),)
     named: dict[Unit, int | None] = {
         "octets": requested.octets,
         "seconds": requested.time_s,
         "units": requested.service_specific,
     }
-    return [
-        Ask(rating_group=service.rating_group, wanted=_wanted(amount, as_hint=as_hints), unit=unit)
+    return tuple(
+        Ask(rating_group=service.rating_group, wanted=None if as_hints else _wanted(amount), unit=unit)
         for unit, amount in named.items()
         if amount is not None
-    ]
+    )
 
 
-def _wanted(amount: int | None, *, as_hint: bool) -> Octets | None:
+def _wanted(amount: int | None) -> Octets | None:
     """Return how much is asked for, as far as it can be counted; None leaves it to the server."""
-    return None if as_hint or not amount else Octets(min(amount, MAX_OCTETS))
+    return Octets(min(amount, MAX_OCTETS)) if amount else None
 
 
 def _gives_up(service: Mscc) -> bool:

@@ -5,6 +5,7 @@ What a request says is ``reading``; what the gateway is told, ``answers``; here 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Final
 from zlib import crc32
 
@@ -37,10 +38,8 @@ _ACTIONS: Final = {
     RequestedAction.CHECK_BALANCE: Action.CHECK,
 }
 _encode: Final = msgspec.msgpack.Encoder().encode
-
-
-def names_nobody(request: CreditControlRequest) -> bool:
-    return not (request.subscription_ids or request.subscribers)
+_octets: Final = attrgetter("octets")
+_refusal: Final = attrgetter("refusal")
 
 
 def answer(
@@ -58,7 +57,7 @@ def answer(
     if said.event is _ONCE:
         return _event(work, house, request, said, asked)
     told = interrogate(work, house.policy, asked)
-    if told.refusal is not None or [grant for grant in told.grants if grant.refusal is not None]:
+    if told.refusal is not None or any(map(_refusal, told.grants)):
         _remember_refusals(work, asked, told)
         whole = _whole_refusal(quirks, request, told)
         if whole is not None:
@@ -116,7 +115,7 @@ def _interrogation(request: CreditControlRequest, said: Said, subscriber: Subscr
 
 def _implausible(work: Work, owner: Owner, uses: tuple[Use, ...]) -> Refused | None:
     """Refuse usage that nobody can have: what is used of a unit in all stays below 2**63."""
-    together = sum([use.octets for use in uses])
+    together = sum(map(_octets, uses))
     if not together or together <= (limit := countable(work, owner)):
         return None
     most = most_used(uses)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from qanat.errors import BadInput, Fault, StoreFault
+from qanat.errors import BadInput, Fault, StoreFault, Unwritten
 from qanat.server.http import (
     about_base_stations,
     clearing,
@@ -36,8 +36,10 @@ from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.shield import Shield
 from qanat.server.http.signed import TooManyNonces
+from qanat.server.http.spelling import WORDS
 from qanat.server.together import figures_of_all
 from qanat.server.web.app import with_console
+from qanat.wire.spelling import in_words
 
 _log: Final = structlog.get_logger("http")
 _SOON_S: Final = 2.0
@@ -148,7 +150,7 @@ async def _invalid_body(request: Request, error: RequestValidationError) -> Resp
     field = ".".join(str(part) for part in where[1:]) or str(where[0])
     return problem(
         422,
-        f"{field}: {first['msg'].removeprefix('Value error, ')}{_quoted(first, field)}.",
+        f"{field}: {_message(first)}{_quoted(first, field)}.",
         reason="bad_input",
         cure=_CORRECT,
         field=field,
@@ -156,7 +158,7 @@ async def _invalid_body(request: Request, error: RequestValidationError) -> Resp
 
 
 async def _invalid_message(_: Request, error: msgspec.ValidationError) -> Response:
-    message, _sep, path = str(error).partition(" - at `$")
+    message, _sep, path = in_words(str(error)).partition(" - at `$")
     field = path.removeprefix(".").removesuffix("`") or "body"
     return problem(422, f"{field}: {message}.", reason="bad_input", cure=_CORRECT, field=field)
 
@@ -168,6 +170,12 @@ async def _not_json(_: Request, error: msgspec.DecodeError) -> Response:
 def _no_json(error: str) -> Response:
     cure = "Send one whole JSON object (RFC 8259)."
     return problem(400, f"The body is not JSON: {error}.", reason="not_json", cure=cure, field="body")
+
+
+def _message(error: dict[str, Any]) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return f"Expected {WORDS[error['ctx']['pattern']]}"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _quoted(error: dict[str, Any], field: str) -> str:
@@ -207,6 +215,13 @@ async def _fault(request: Request, fault: Fault) -> Response:
     )
 
 
+async def _unwritten(request: Request, fault: Unwritten) -> Response:
+    services_of(request).metrics.faults.labels(type(fault).__name__).inc()
+    _log.error("fault", fault=str(fault), path=request.url.path)
+    cure = "Make room on the disk, or give the folder to the server's user; then repeat the request, which goes on."
+    return problem(503, f"{fault}.", reason="file_unwritten", cure=cure)
+
+
 async def _overloaded(_: Request, __: TooManyNonces) -> Response:
     return problem(
         503,
@@ -231,6 +246,7 @@ _HANDLERS: Final[dict[type[Exception], Callable[[Request, Any], Awaitable[Respon
     HTTPException: _http_error,
     StoreFault: _fault,
     Fault: _fault,
+    Unwritten: _unwritten,
     TooManyNonces: _overloaded,
     Exception: _mistake,
 }

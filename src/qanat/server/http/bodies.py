@@ -19,7 +19,8 @@ from qanat.ids import is_imsi, is_msisdn
 from qanat.printed import CONTROL
 from qanat.registry.names import NAME
 from qanat.registry.peers import ORIGIN_HOST
-from qanat.server.gy.quirks import DEFAULT, PROFILES
+from qanat.server.gy.quirks import DEFAULT
+from qanat.server.http.spelling import CURRENCY, PERIOD, PROFILE, STATUS
 from qanat.units import MAX_PUBLIC_OCTETS, Unit
 
 
@@ -51,7 +52,7 @@ SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_00
 SomeUnits = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)]
 Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[990])]
 Days = Annotated[int, Field(ge=1, le=36_500, examples=[30])]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY), Field(description="ISO 4217", examples=["EUR"])]
 ImsiText = Annotated[str, AfterValidator(_imsi), Field(examples=["001010000000001"])]
 MsisdnText = Annotated[str, AfterValidator(_msisdn), Field(examples=["4915123456789"])]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=256)]
@@ -132,7 +133,7 @@ class NewPassword(Body):
 
 
 class StatusChange(Body):
-    status: Annotated[str, StringConstraints(pattern="^(active|suspended)$")]
+    status: Annotated[str, StringConstraints(pattern=STATUS)]
 
 
 class PayIn(Body):
@@ -174,7 +175,7 @@ class VoucherCode(Body):
 
 class NewPeer(Body):
     origin_host: Annotated[str, StringConstraints(pattern=ORIGIN_HOST), Field(examples=["smf.open5gs.test"])]
-    profile: Annotated[str, StringConstraints(pattern=f"^({'|'.join(PROFILES)})$")] = DEFAULT
+    profile: Annotated[str, StringConstraints(pattern=PROFILE)] = DEFAULT
 
 
 class CodeRequest(Body):
@@ -204,7 +205,7 @@ class SimImport(Body):
     csv: Annotated[str, Field(examples=["iccid,imsi\n8900100000000000001,001010000000001\n"])]
 
 
-Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Field(examples=["2026-11"])]
+Period = Annotated[str, StringConstraints(pattern=PERIOD), Field(examples=["2026-11"])]
 WhenText = Annotated[
     int | None, Field(ge=1, le=876_000, description="Hours from now, a hundred years at most; None is without end.")
 ]

@@ -27,6 +27,7 @@ from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
 from qanat.server.listing import listed
+from qanat.server.ownership import operators_in
 from qanat.server.settling import draw_up, seal, settle
 from qanat.server.trading import deliver
 
@@ -59,7 +60,8 @@ async def list_disputes(request: Request, caller: StaffCaller, after: str = "", 
         return lambda one: one.owner == subscriber_owner(one.supplier) and not theirs.isdisjoint(one.concerned)
 
     found, more = await listed(services_of(request).store, Dispute, seen=seen, after=after, limit=limit)
-    return DisputeList(disputes=[DisputeView.of(one) for one in found], next=more)
+    operators = await services_of(request).ownership.operators_of(owner for one in found for owner in one.concerned)
+    return DisputeList(disputes=[DisputeView.of(one, operators) for one in found], next=more)
 
 
 @router.post(
@@ -71,7 +73,7 @@ async def list_disputes(request: Request, caller: StaffCaller, after: str = "", 
 async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Request, caller: StaffCaller) -> Response:
     """Note once how a dispute was settled; staff of the supplier's or of the demander's operator may. All concerned see it."""
 
-    def decide(work: Work) -> Dispute | Refused:
+    def decide(work: Work) -> DisputeView | Refused:
         found = work.get(Dispute, subscriber_owner(name), dispute)
         sides = [reach(work, caller, side) for side in ((found.supplier, found.demander) if found else (name,))]
         barred = [side for side in sides if isinstance(side, Refused)]
@@ -79,9 +81,12 @@ async def note_dispute(name: str, dispute: str, body: DisputeNote, request: Requ
             return barred[0]
         if found is None:
             return Refused(Refusal.NOT_FOUND, {"thing": f"dispute {dispute}"})
-        return settle_dispute(work, found, note=body.note)
+        settled = settle_dispute(work, found, note=body.note)
+        return (
+            settled if isinstance(settled, Refused) else DisputeView.of(settled, operators_in(work, settled.concerned))
+        )
 
-    answer = await effect(request, decide, show=DisputeView.of, caller=caller)
+    answer = await effect(request, decide, show=lambda shown: shown, caller=caller)
     if answer.status_code < 300:
         with suppress(StoreFault):  # it is settled; the sweeper tells the others
             await deliver(services_of(request).store, subscriber_owner(name))

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from qanat.registry.access import Caller, caller_may_serve
 from qanat.server.http.effects import StaffCaller
@@ -71,34 +72,47 @@ async def now(request: Request, caller: StaffCaller) -> PulseView:
 @router.get("/v1/pulse/stream", response_class=StreamingResponse, tags=["sessions"])
 async def stream(request: Request, caller: StaffCaller) -> Response:
     """Stream the same every other second as server-sent events, until signed out."""
-    pulse = services_of(request).pulse
+    return _Watching(request, caller, services_of(request).pulse)
+
+
+class _Watching(StreamingResponse):
+    """Looks for a place among the watchers and takes it in one step, when it is sent; gives it back however that ends."""
+
+    def __init__(self, request: Request, caller: Caller, pulse: Pulse) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(_events(request, caller, pulse), media_type="text/event-stream", headers=headers)
+        self._who, self._pulse = caller.who, pulse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turned_away = _turned_away(self._pulse, self._who)
+        if turned_away is not None:
+            await turned_away(scope, receive, send)
+            return
+        with self._pulse.watched_by(self._who):
+            await super().__call__(scope, receive, send)
+
+
+def _turned_away(pulse: Pulse, who: str) -> Response | None:
     again = {"retry-after": "60"}
-    if pulse.watches_enough(caller.who):
-        detail, cure = (
-            f"{caller.who} is watching {WATCHERS_EACH} times already.",
-            "Close one, or ask /v1/pulse now and then.",
-        )
+    if pulse.watches_enough(who):
+        detail = f"{who} is watching {WATCHERS_EACH} times already."
+        cure = "Close one, or ask /v1/pulse now and then."
         return problem(429, detail, reason="watching_already", cure=cure, headers=again)
     if pulse.full:
         cure = "Try again in a minute, or ask /v1/pulse now and then."
         return problem(503, f"{WATCHERS} are watching already.", reason="overloaded", cure=cure, headers=again)
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_events(request, caller, pulse), media_type="text/event-stream", headers=headers)
+    return None
 
 
 async def _events(request: Request, caller: Caller, pulse: Pulse) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     first = True
-    beats = pulse.beats(caller.who)
-    try:
-        async for beat in beats:
-            try:
-                await who_asks(request)
-            except Denied:
-                yield "event: end\ndata: {}\n\n"
-                return
-            shown = PulseView.beside(beat, caller, pulse=pulse if first else None)
-            first = False
-            yield f"event: pulse\ndata: {shown.model_dump_json()}\n\n"
-    finally:
-        await beats.aclose()  # type: ignore[attr-defined]  # a generator of ours
+    async for beat in pulse.beats():
+        try:
+            await who_asks(request)
+        except Denied:
+            yield "event: end\ndata: {}\n\n"
+            return
+        shown = PulseView.beside(beat, caller, pulse=pulse if first else None)
+        first = False
+        yield f"event: pulse\ndata: {shown.model_dump_json()}\n\n"

@@ -47,6 +47,7 @@ from qanat.server.http.views.trades import (
     TradesView,
     TradeView,
 )
+from qanat.server.ownership import operators_in
 from qanat.system import fresh_code, fresh_id
 from qanat.units import HOUR, Instant, Millis, MinorUnits, Octets, later
 
@@ -229,13 +230,12 @@ async def pay(name: Subject, body: Payment, request: Request, caller: AnyCaller)
 @_both("GET", "/disputes", DisputeList, tag=_TAG)
 async def list_own_disputes(name: Subject, request: Request, caller: AnyCaller) -> Response:
     """List the disputes about a subscriber's trades, on either side."""
-    decision = acting_for(caller, name, lambda work, one: work.all(Dispute, one.owner))
-    return await view(
-        request,
-        decision,
-        show=lambda found: DisputeList(disputes=[DisputeView.of(one) for one in found]),
-        caller=caller,
-    )
+
+    def decide(work: Work, one: Subscriber) -> DisputeList:
+        found = work.all(Dispute, one.owner)
+        return DisputeList(disputes=[DisputeView.of(each, operators_in(work, each.concerned)) for each in found])
+
+    return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)
 
 
 def _supply(work: Work, one: Subscriber, body: NewSupply, id: str) -> SupplyOrder:

@@ -88,7 +88,7 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
         sessions=[SessionView.of(one) for one in sessions],
         steps=[step for one in sessions for step in StepView.of(one)],
         balances=[await services.store.decide(partial(_balance, name=name)) for name in names],
-        refusals=_newest_first(refusals),
+        refusals=[RefusalView.of(one) for one in _newest_first(refusals)],
     )
 
 
@@ -102,7 +102,9 @@ async def list_refusals(
     found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
     theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
     asked = [one for one in found if reason in ("", one.reason) and who in ("", one.who)]
-    return RefusalList(refusals=_newest_first([one for one in asked if theirs.intersection(one.concerned)])[:limit])
+    shown = _newest_first([one for one in asked if theirs.intersection(one.concerned)])[:limit]
+    operators = await services.ownership.operators_of({one.who for one in shown})
+    return RefusalList(refusals=[RefusalView.of(one, operator=operators[one.who]) for one in shown])
 
 
 @router.get("/v1/unmatched", tags=["sessions"])
@@ -149,5 +151,5 @@ def _balance(work: Work, name: str) -> BalanceView:
     return BalanceView.of(name, balance_of(work, subscriber))
 
 
-def _newest_first(refused: list[RefusedRequest]) -> list[RefusalView]:
-    return [RefusalView.of(one) for one in sorted(refused, key=lambda one: one.at, reverse=True)]
+def _newest_first(refused: list[RefusedRequest]) -> list[RefusedRequest]:
+    return sorted(refused, key=lambda one: one.at, reverse=True)

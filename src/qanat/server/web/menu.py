@@ -18,16 +18,18 @@ class Entry:
     """A name in ``templates/icons.html``."""
     main: bool = False
     """On a phone the main ones stand at the thumb, at most four; the others behind *More*."""
+    also: tuple[str, ...] = ()
+    """Where else its pages and forms are."""
 
 
 SUBSCRIBER: Final = (
     Entry(path="/me", label="Overview", icon="drop", main=True),
-    Entry(path="/me/lend", label="Lend", icon="out", main=True),
-    Entry(path="/me/borrow", label="Borrow", icon="in", main=True),
-    Entry(path="/me/plans", label="Plans", icon="tag", main=True),
+    Entry(path="/me/lend", label="Lend", icon="out", main=True, also=("/me/circles",)),
+    Entry(path="/me/borrow", label="Borrow", icon="in", main=True, also=("/me/identity",)),
+    Entry(path="/me/plans", label="Plans", icon="tag", main=True, also=("/me/vouchers",)),
     Entry(path="/me/usage", label="Usage", icon="bars"),
-    Entry(path="/me/terminals", label="Terminals", icon="phone"),
-    Entry(path="/me/statement", label="Statement", icon="scales"),
+    Entry(path="/me/terminals", label="Terminals", icon="phone", also=("/me/base-stations",)),
+    Entry(path="/me/statement", label="Statement", icon="scales", also=("/me/payments",)),
     Entry(path="/me/refusals", label="Refusals", icon="stop"),
     Entry(path="/me/account", label="Account", icon="people"),
 )
@@ -105,5 +107,10 @@ CURED_AT: Final[dict[str, str]] = {reason.value: path for path, reasons in _CURE
 
 def here(entries: tuple[Entry, ...], path: str) -> str:
     """Return the path of the entry that a page belongs to: the longest that begins it."""
-    under = [entry.path for entry in entries if path == entry.path or path.startswith(entry.path + "/")]
-    return max(under, key=len, default="")
+    under = {
+        place: entry.path
+        for entry in entries
+        for place in (entry.path, *entry.also)
+        if f"{path}/".startswith(f"{place}/")
+    }
+    return under[max(under, key=len)] if under else ""

@@ -182,6 +182,7 @@ def _context(visit: Visit) -> dict[str, Any]:
         "path": path,
         "back": _back(visit, here(entries, path)),
         "cured_at": partial(cured_at, visit),
+        "may_serve": visit.may_serve,
         "filled": partial(_filled, visit),
         "octets": partial(figures.octets, say=visit.say),
         "figure": partial(figures.figure, say=visit.say),

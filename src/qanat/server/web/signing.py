@@ -19,7 +19,7 @@ from qanat.server.web.pages import Page, ask_again, explain, redirect, render
 from qanat.server.web.visit import LOOKS, Visit, as_visitor, give, remember
 
 _WHAT_FITS: Final = passwords.WHAT_FITS | {
-    "name": later("A name has letters, digits and . _ - @, and begins with a letter or digit."),
+    "name": later("A name has letters (a to z), digits and . _ - @, and begins with a letter or digit."),
     "display_name": later("What others call you has at most 200 characters, and no control characters."),
 }
 

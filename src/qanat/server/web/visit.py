@@ -77,6 +77,10 @@ class Visit:
             return False
         return self.caller.role == role or (role == "operator" and self.caller.role == "administrator")
 
+    def may_serve(self, operator: str) -> bool:
+        """Tell whether a link or a form that concerns somebody of this operator leads anywhere."""
+        return self.caller is not None and (self.caller.role == "administrator" or self.caller.operator == operator)
+
 
 async def begin(request: Request) -> Visit:
     """Return who is looking. Raises Turned for a fault of the store."""

@@ -39,14 +39,12 @@ class Decoder:
 
     def decode(self, octets: bytes) -> Message:
         """Read one whole message. Raises Malformed with what to answer."""
-        alike = self._layouts.get(_key(octets))
-        if alike is not None:
-            try:
-                for pieces, fixed, unpack, build in alike:
-                    if pieces(octets) == fixed:
-                        return build(*unpack(octets))
-            except (UnicodeDecodeError, StructError):
-                pass  # the walk says what is wrong with it
+        try:
+            for pieces, fixed, unpack, build in self._layouts.get(_key(octets), ()):
+                if pieces(octets) == fixed:
+                    return build(*unpack(octets))
+        except (UnicodeDecodeError, StructError):
+            pass  # the walk says what is wrong with it
         return self._read_new(octets)
 
     def _read_new(self, octets: bytes) -> Message:

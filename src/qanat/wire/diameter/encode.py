@@ -115,11 +115,8 @@ _SESSION_ID: Final = BY_NAME["Session-Id"]
 _SERVICES: Final = BY_NAME["Multiple-Services-Credit-Control"]
 _NUMBER_HEADER: Final = BY_NAME["CC-Request-Number"].header(4)
 _ANSWER_FIELDS: Final = CreditControlAnswer.__struct_fields__
-assert _ANSWER_FIELDS[:4] == ("flags", "hop_by_hop", "end_to_end", "session_id"), "encode_answer counts on these places"
+assert _ANSWER_FIELDS[3:4] == ("session_id",), "encode_answer counts on these places"
 assert _ANSWER_FIELDS[9:11] == ("cc_request_number", "services"), "encode_answer counts on these places"
-assert _ANSWER_FIELDS[-3:] == ("error_message", "failed_avps", "proxy_infos"), "encode_answer counts on these places"
-_NOTHING_OF_ITS_OWN: Final = (None, (), ())
-"""Why a request was refused and what relays wrote on it seldom come again, and can be long: that is not remembered."""
 
 
 class _Form(NamedTuple):
@@ -137,12 +134,15 @@ class _Form(NamedTuple):
 
 def encode_answer(answer: CreditControlAnswer) -> bytes:
     """Return the octets of the answer to a credit-control request. Raises as ``encode`` does."""
-    fields = astuple(answer)
-    if fields[-3:] != _NOTHING_OF_ITS_OWN:
+    if answer.error_message is not None or answer.failed_avps or answer.proxy_infos:
+        # Why a request was refused and what relays wrote on it seldom come again, and can be long: that is not remembered.
         return encode_as(answer, command=CreditControlAnswer.command, application=CREDIT_CONTROL)
-    name, services = fields[3].encode(), b"".join(map(_service, fields[10]))
-    pack, header, session_header, middle, after = _form(len(name), len(services), fields[0], fields[4:9], fields[11:])
-    return pack(header, fields[1], fields[2], session_header, name, middle, fields[9], services, after)
+    fields, name, services = astuple(answer), answer.session_id.encode(), b"".join(map(_service, answer.services))
+    pack, header, session_header, middle, after = _form(
+        len(name), len(services), answer.flags, fields[4:9], fields[11:]
+    )
+    number = answer.cc_request_number
+    return pack(header, answer.hop_by_hop, answer.end_to_end, session_header, name, middle, number, services, after)
 
 
 @lru_cache(maxsize=8192)

@@ -36,17 +36,16 @@ class Framer:
             return []
         pending = bytes(self._pending) + octets if self._pending else octets
         messages: list[bytes] = []
-        start, end, stop = 0, len(pending), HEADER_OCTETS
-        while end - start >= HEADER_OCTETS:
+        start, stop, end = 0, HEADER_OCTETS, len(pending)
+        while stop <= end:  # first a header's octets, then with its length the whole message's
             (word,) = _word(pending, start)
             if word not in BEGINNINGS:
                 self.fault, self.torn = fault_of(word), pending[start : start + HEADER_OCTETS]
                 start = end
                 break
             stop = start + (word & 0xFFFFFF)
-            if stop > end:
-                break
-            messages.append(pending[start:stop])
-            start, stop = stop, stop + HEADER_OCTETS
+            if stop <= end:
+                messages.append(pending[start:stop])
+                start, stop = stop, stop + HEADER_OCTETS
         self._pending, self._missing = bytearray(pending[start:]), stop - end
         return messages

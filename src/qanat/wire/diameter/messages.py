@@ -101,8 +101,8 @@ class CreditControlRequest(Message, frozen=True, gc=False):
     @property
     def subscribers(self) -> tuple[SubscriptionId, ...]:
         """Every name the request gives the subscriber, the command's own first."""
-        inside = self.service_information.subscription_ids if self.service_information else ()
-        return self.subscription_ids + inside
+        inside = self.service_information
+        return self.subscription_ids if inside is None else self.subscription_ids + inside.subscription_ids
 
 
 class CreditControlAnswer(Message, frozen=True, gc=False):

@@ -58,6 +58,8 @@ class SessionView(BaseModel):
 
 class RefusalView(BaseModel):
     who: str
+    operator: str = ""
+    """Of who was refused; told in the list that staff asks for."""
     by: str
     """The device that asked, where it asked for somebody else."""
     session: str
@@ -72,10 +74,11 @@ class RefusalView(BaseModel):
     times: int
 
     @classmethod
-    def of(cls, refused: RefusedRequest) -> RefusalView:
+    def of(cls, refused: RefusedRequest, *, operator: str = "") -> RefusalView:
         again = Refused(Refusal(refused.reason), refused.facts)
         return cls(
             who=refused.who,
+            operator=operator,
             by=refused.by,
             session=refused.session,
             reason=refused.reason,

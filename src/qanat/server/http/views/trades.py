@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel
 
 from qanat.exchange.disputes import Dispute
 from qanat.exchange.obligations import Statement
 from qanat.exchange.obtained import TradeShare
 from qanat.exchange.trades import Trade
+from qanat.registry.names import subscriber_owner
 from qanat.server.http.views.common import Listed, when
 from qanat.server.http.views.orders import PriceView
 from qanat.units import format_instant
@@ -141,7 +144,10 @@ class DisputeView(BaseModel):
     trade: str
     about: str
     supplier: str
+    supplier_operator: str
+    """Its staff and the demander's operator's may settle it."""
     demander: str
+    demander_operator: str
     base_station: str
     ledger: int
     by_base_station: int
@@ -151,13 +157,16 @@ class DisputeView(BaseModel):
     note: str
 
     @classmethod
-    def of(cls, dispute: Dispute) -> DisputeView:
+    def of(cls, dispute: Dispute, operators: Mapping[str, str]) -> DisputeView:
+        """``operators`` are at least those of the two sides, by owner."""
         return cls(
             dispute=dispute.id,
             trade=dispute.trade,
             about=dispute.about,
             supplier=dispute.supplier,
+            supplier_operator=operators[subscriber_owner(dispute.supplier)],
             demander=dispute.demander,
+            demander_operator=operators[subscriber_owner(dispute.demander)],
             base_station=dispute.base_station,
             ledger=dispute.ledger,
             by_base_station=dispute.by_base_station,

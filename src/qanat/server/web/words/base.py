@@ -72,7 +72,7 @@ CHINESE: Final[dict[str, str]] = {
     "Letters, digits and . _ - @, as in alice or alice@example.org.": (
         "字母、数字和 . _ - @，例如 alice 或 alice@example.org。"
     ),
-    "A name has letters, digits and . _ - @, and begins with a letter or digit.": (
+    "A name has letters (a to z), digits and . _ - @, and begins with a letter or digit.": (
         "名称由字母、数字和 . _ - @ 组成，以字母或数字开头。"
     ),
     "What others call you": "别人怎么称呼您",
@@ -105,4 +105,31 @@ CHINESE: Final[dict[str, str]] = {
     "To the beginning": "回到首页",
     "The server made a mistake; it is logged.": "服务器出错了，已经记录。",
     "Try again; if it happens again, tell the operator the time.": "请再试一次；如果仍然出错，请把时间告诉运营商。",
+    # what both faces call things
+    "active": "正常",
+    "Base station": "基站",
+    "Base stations": "基站",
+    "Disputes": "争议",
+    "enrolled": "已登记",
+    "for {n} days": "{n} 天有效",
+    "How it was settled": "如何解决",
+    "identity code": "身份识别码",
+    "Ledger": "账本",
+    "lent": "已借出",
+    "not settled": "未解决",
+    "Number": "号码",
+    "Operator": "运营商",
+    "Owed": "欠量",
+    "Price": "价格",
+    "revoked": "已吊销",
+    "Say how much.": "请说明多少。",
+    "settled": "已解决",
+    "Terminal": "终端",
+    "Used": "已用",
+    "Wallet": "钱包",
+    "What is left": "剩余流量",
+    "Write it as 10 or 9.90.": "请写成 10 或 9.90。",
+    "Write it as 500MB, 1.5GB or 2GiB.": "请写成 500MB、1.5GB 或 2GiB。",
+    "{text} is no amount of money.": "{text} 不是金额。",
+    "{text} is no amount of traffic.": "{text} 不是流量数额。",
 }

@@ -8,11 +8,8 @@ CHINESE: Final[dict[str, str]] = {
     # overview
     "Hello, {name}": "您好，{name}",
     "Buy traffic": "购买流量",
-    "What is left": "剩余流量",
     "Used so far": "累计已用",
     "Set aside for what runs now": "正在使用的预留",
-    "Wallet": "钱包",
-    "Owed": "欠用",
     "used after everything was used up; the next plan pays it first.": "用尽之后继续使用的流量，下一个套餐先行抵付。",
     "In order of use": "按使用顺序",
     "Top-up": "赠送流量",
@@ -21,7 +18,6 @@ CHINESE: Final[dict[str, str]] = {
     "There is nothing to use. Buy a plan, and it is here at once.": "没有可用流量。购买套餐后立即到账。",
     "Running now": "正在使用",
     "online": "在线",
-    "lent": "借出",
     "to {name}": "给 {name}",
     "What you can do next": "接下来可以",
     "Buy a plan, or redeem a voucher.": "购买套餐，或兑换充值券。",
@@ -38,17 +34,15 @@ CHINESE: Final[dict[str, str]] = {
     "Bought from your wallet, ready at once. What is not used by its end is gone, so the one that ends first is used "
     "first.": "用钱包购买，立即可用。到期未用完的作废，所以先到期的先用。",
     "empty": "空",
-    "for {n} days": "{n} 天有效",
+    "free of charge": "免费",
     "{n} days": "{n} 天",
     "{n} left": "剩 {n} 份",
-    "free": "免费",
     "Buy": "购买",
     "Buy {plan}": "购买 {plan}",
     "Buy for {price}": "支付 {price}",
     "Take it": "领取",
     "Not now": "暂不",
     "Good for": "有效期",
-    "Price": "价格",
     "Wallet now": "钱包现有",
     "Wallet afterwards": "购买后剩",
     "Your wallet holds too little. Pay in at your operator, or redeem a voucher.": (
@@ -77,14 +71,10 @@ CHINESE: Final[dict[str, str]] = {
     ),
     "Binding code": "绑定码",
     "Bind": "绑定",
-    "Base stations": "基站",
-    "Base station": "基站",
     "New base station": "新基站",
     "A base station is a Linux gateway that lets people near you use what others lend.": (
         "基站是一台 Linux 网关，让附近的人使用别人借出的流量。"
     ),
-    "identity code": "身份识别码",
-    "Terminal": "终端",
     "Hardware": "硬件",
     "Serial number": "序列号",
     "Version": "版本",
@@ -99,8 +89,8 @@ CHINESE: Final[dict[str, str]] = {
     ),
     "End it for ever": "永久停用",
     "All terminals": "全部终端",
-    "This code is shown once and is good for one device, until {moment} UTC.": (
-        "此码只显示一次，仅供一台设备使用，有效期至 {moment} UTC。"
+    "This code is shown once and is good for one device, until {at}.": (
+        "此码只显示一次，仅供一台设备使用，有效期至 {at}。"
     ),
     "Enrolment code": "登记码",
     "Copy": "复制",
@@ -108,9 +98,6 @@ CHINESE: Final[dict[str, str]] = {
     "On the device": "在设备上",
     "Type this in; name the interface that is to be metered.": "输入下面的命令，写明要计量的网络接口。",
     "Type this in; name the place as people call it.": "输入下面的命令，写明地点的俗称。",
-    "active": "可用",
-    "enrolled": "已登记",
-    "revoked": "已停用",
     # usage
     "Every octet in the hour in which it was booked, what you lent among it. Days are UTC.": (
         "每个字节计入入账的那一小时，包括您借出的流量。日期为 UTC。"
@@ -121,9 +108,8 @@ CHINESE: Final[dict[str, str]] = {
     "By the hour, two days": "按小时，两天",
     "By the day, one month": "按天，一个月",
     "Span": "跨度",
-    "Days": "天",
-    "Hours": "小时",
-    "Used": "已用",
+    "By day": "按天",
+    "By hour": "按小时",
     "The figures": "数字",
     "Hour (UTC)": "小时（UTC）",
     "Day (UTC)": "日期（UTC）",
@@ -239,15 +225,8 @@ CHINESE: Final[dict[str, str]] = {
     "The wallet holds {amount}.": "钱包现有 {amount}。",
     "It is paid.": "已支付。",
     "There is nothing between you and anybody yet.": "您与别人之间还没有往来。",
-    "Disputes": "争议",
     "Where base station, terminal and ledger counted differently.": "基站、终端与账本计数不一致之处。",
-    "settled": "已解决",
-    "open": "未解决",
-    "Ledger": "账本",
-    "How it was settled": "如何解决",
     # account
-    "Operator": "运营商",
-    "Number": "号码",
     "Here since": "注册时间",
     "New password": "新密码",
     "Current password": "当前密码",
@@ -256,11 +235,6 @@ CHINESE: Final[dict[str, str]] = {
     # refusals
     "What was refused to you in the last week, and what helps.": "最近一周对您的拒绝，以及解决办法。",
     # what is written into fields
-    "Say how much.": "请说明数量。",
-    "{text} is no amount of traffic.": "{text} 不是流量数量。",
-    "Write it as 500MB, 1.5GB or 2GiB.": "请写成 500MB、1.5GB 或 2GiB。",
-    "{text} is no amount of money.": "{text} 不是金额。",
-    "Write it as 10 or 9.90.": "请写成 10 或 9.90。",
     # names of fields, for a form that is sent again
     "octets": "流量",
     "other": "其他数量",

@@ -1,0 +1,129 @@
+"""SQLite's log is brought into the file beside the writing, and what a power cut takes of it was acknowledged to nobody."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.patience import PATIENCE_S
+from tests.store.deciding import fund
+from tests.store.logs import run
+
+from qanat.clock import ManualClock
+from qanat.store.migrate import migrate_sqlite
+from qanat.store.sqlite import SqliteLog
+from qanat.store.sqlite_checkpoints import Checkpoints
+from qanat.store.sqlite_link import connect
+from qanat.store.sqlite_writer import unsynced
+from qanat.store.store import Store
+
+_FRAME = 24 + 4096
+"""A page in the log, behind what it says of itself."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    migrate_sqlite(tmp_path / "q.db")
+    return tmp_path / "q.db"
+
+
+@pytest.fixture
+def link(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect(path, 1000)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        yield connection
+
+
+def append(link: sqlite3.Connection, seq: int) -> None:
+    link.execute("INSERT INTO entry VALUES (0, ?, 0, 'tried', ?)", (seq, "x" * 3000))
+
+
+def in_the_file(path: Path, copy: Path) -> int:
+    """Return how many entries the file holds without its log."""
+    shutil.copy(path, copy)
+    with closing(sqlite3.connect(copy)) as alone:
+        found: int = alone.execute("SELECT count(*) FROM entry").fetchone()[0]
+        return found
+
+
+def append_until_some_are_in_the_file(
+    path: Path, link: sqlite3.Connection, checkpoints: Checkpoints, first: int
+) -> int:
+    """Return the last that was appended."""
+    for seq in range(first, 100 * PATIENCE_S):
+        append(link, seq)
+        checkpoints.written(1)
+        if in_the_file(path, path.with_name("copy.db")):
+            return seq
+    raise AssertionError("no pass was made")
+
+
+def test_a_long_log_is_brought_into_the_file_beside_the_writing(path: Path, link: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(connect(path, 1000), much=10)
+    assert append_until_some_are_in_the_file(path, link, checkpoints, 1) >= 10
+    checkpoints.close()
+
+
+def test_a_short_log_is_left_alone(path: Path, link: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(connect(path, 1000), much=10)
+    append(link, 1)
+    checkpoints.written(9)
+    checkpoints.close()
+    assert in_the_file(path, path.with_name("copy.db")) == 0
+
+
+def test_what_a_reader_still_looks_at_is_brought_in_once_it_has_gone(path: Path, link: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(connect(path, 1000), much=1)
+    with closing(connect(path, 1000)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (0,)
+        append(link, 1)
+        checkpoints.written(1)
+        assert in_the_file(path, path.with_name("copy.db")) == 0
+    append_until_some_are_in_the_file(path, link, checkpoints, 2)
+    checkpoints.close()
+
+
+def test_a_commit_that_waits_for_no_disk_is_an_exception_also_where_it_fails(link: sqlite3.Connection) -> None:
+    def synchronous() -> int:
+        found: int = link.execute("PRAGMA synchronous").fetchone()[0]
+        return found
+
+    assert synchronous() == 2
+    with unsynced(link):
+        assert synchronous() == 1
+    assert synchronous() == 2
+    with pytest.raises(sqlite3.OperationalError), unsynced(link):
+        link.execute("no statement")
+    assert synchronous() == 2
+
+
+def test_a_power_cut_leaves_what_was_acknowledged_and_rows_that_follow_from_it(tmp_path: Path) -> None:
+    """The log is cut at every page. Rows' commits are not synced: they may be lost, with all that stands behind them."""
+
+    async def story() -> None:
+        path, cut = tmp_path / "q.db", tmp_path / "cut.db"
+        store = await Store(SqliteLog(path), ManualClock()).open()
+        log = path.with_name("q.db-wal")
+        acknowledged = [(log.stat().st_size, 0)]
+        for number in range(6):
+            await store.decide(fund(f"s{number}", 10))
+            acknowledged.append((log.stat().st_size, number + 1))
+            assert (await store.audit()).problems == []  # and the rows are written
+        octets = log.read_bytes()
+        for length in range(32, len(octets) + 1, _FRAME):
+            shutil.copy(path, cut)
+            cut.with_name("cut.db-shm").unlink(missing_ok=True)
+            cut.with_name("cut.db-wal").write_bytes(octets[:length])
+            after = await Store(SqliteLog(cut), ManualClock()).open()
+            verdict = await after.audit()
+            assert verdict.problems == []
+            assert verdict.entries >= max(entries for size, entries in acknowledged if size <= length)
+            await after.close()
+        await store.close()
+
+    run(story)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 
@@ -22,6 +23,11 @@ for asked_to_stop in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTE
         signal.getsignal(asked_to_stop) is signal.SIG_IGN
     ):  # in the background of a shell; what we start would inherit it
         signal.signal(asked_to_stop, signal.SIG_DFL)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as processors: for a third of its time a test waits, for timers, disks and programs."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

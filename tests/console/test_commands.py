@@ -164,9 +164,8 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
+def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(shell: Shell) -> None:
+    for words, said in (
         (("refusals", "--reason", "unknown_sesion"), "'unknown_sesion' is no reason; the nearest are unknown_session,"),
         (("refusals", "--reason", "nosuch"), "'nosuch' is no reason; the nearest are"),
         (("changes", "--after", "nonsense"), "'nonsense' is no place in the log"),
@@ -175,12 +174,8 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
         (("station", "list", "--mine", "--after", "x"), "leave --after out"),
         (("trades", "--mine", "--limit", "5"), "leave --limit out"),
         (("disputes", "--after", "x"), "leave --after out"),
-    ],
-)
-def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(
-    shell: Shell, words: tuple[str, ...], said: str
-) -> None:
-    assert said in shell.qanat(*words, status=2)
+    ):
+        assert said in shell.qanat(*words, status=2), words
 
 
 def test_what_the_machine_does_to_a_command_is_said_in_a_sentence(shell: Shell) -> None:

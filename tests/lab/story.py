@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 from playwright.sync_api import Browser, BrowserType, sync_playwright
-from tests.server.web.browser import FLAGS, LOOKS, Look, Visitor, window
+from tests.server.web.browser import FLAGS, LOOKS, Look, Visitor, browser_program, window
 
 from qanat.lab import private
 from qanat.lab.exchange_report import TradeCounts
@@ -185,8 +185,9 @@ def _left(person: Visitor) -> int:
 @contextmanager
 def browser_in(host: Host, chromium: BrowserType, folder: Path) -> Iterator[Browser]:
     """Start a browser whose network is a host's."""
-    program = folder / f"{host.name}-chromium"
-    program.write_text(f'#!/bin/sh\nexec {" ".join(host.command("chromium"))} "$@"\n')
+    found, program = browser_program(), folder / f"{host.name}-chromium"
+    assert found is not None
+    program.write_text(f'#!/bin/sh\nexec {" ".join(host.command(found))} "$@"\n')
     program.chmod(0o700)
     browser = chromium.launch(executable_path=program, args=FLAGS)
     yield browser

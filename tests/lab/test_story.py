@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from tests.lab.place import any_place, processes_that_know, run_inside
+from tests.server.web.browser import browser_program
 
 from qanat.lab.exchange_report import TradeCounts
 
@@ -30,7 +30,7 @@ def test_people_sign_up_lend_borrow_stop_and_read_what_was_offset_all_in_browser
     tmp_path: Path, lender: str, borrower: str
 ) -> None:
     """Three browsers in namespaces, the real server and base station: a photo, a film that is stopped, and a photo back."""
-    if shutil.which("chromium") is None:
+    if browser_program() is None:
         pytest.skip("chromium is missing: `./setup.sh test` installs it")
     done = run_inside(any_place(), "tests.lab.story", str(tmp_path), lender, borrower)
     assert done.returncode == 0, done.stderr

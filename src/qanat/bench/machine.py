@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from qanat.ledger import work
 from qanat.store import sqlite_writer
 
 _SYNCS: Final = 400
@@ -21,15 +22,22 @@ _WRITES: Final = sqlite_writer.__name__.encode()
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     python: str
+    compiled: bool
+    """Whether the hot path is (decision 26)."""
     kernel: str
     fsyncs_per_s: int
     """4 KiB appended and synced, one after another, in the folder that is measured."""
+
+    def __str__(self) -> str:
+        compiled = ", hot path compiled" if self.compiled else ""
+        return f"{self.cores} cores, Linux {self.kernel}, Python {self.python}{compiled}"
 
 
 def describe(folder: Path) -> Machine:
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         python=platform.python_version(),
+        compiled=not str(work.__file__).endswith(".py"),
         kernel=platform.release(),
         fsyncs_per_s=_fsync_rate(folder),
     )

@@ -240,7 +240,7 @@ def terminal(seconds: float, as_json: bool) -> None:
             f"{measured.cpu_percent} % of a core\n"
             f"at {measured.mbit_per_s} Mbit/s over {measured.seconds} s, a report every {measured.report_interval_s} s; "
             f"octets conserved: {_yes(measured.conserved)}\n"
-            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+            f"{machine}"
         )
     if not measured.conserved:
         click.get_current_context().exit(1)
@@ -348,7 +348,7 @@ def _print(measured: Figures, folder: Path, *, as_json: bool) -> None:
             f"{_more(measured)}"
             f"durable: {_yes(measured.durable)} (each commit synced, {machine.fsyncs_per_s:,} fsyncs/s on this disk); "
             f"octets conserved: {_yes(measured.conserved)}\n"
-            f"{machine.cores} cores, Linux {machine.kernel}, Python {machine.python}"
+            f"{machine}"
         )
     if not measured.conserved:
         click.get_current_context().exit(1)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from qanat.clock import Clock
@@ -30,11 +29,13 @@ _REPLAYED: Final = 256
 """A shard that others took further than this is not followed entry by entry, if the rows have come further too."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Raised:
     """What a decision raised: it may rest on pages that others have changed, so it is told as late as a result."""
 
-    error: Exception
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class SharedLane(Lane):

@@ -43,6 +43,16 @@ def passed(world: World) -> int:
     )
 
 
+def said_by(world: World, state: Path, command: str, *, ends: int = 0, before: tuple[str, ...] = ()) -> str:
+    """What a ``qanat terminal`` command says on the terminal."""
+    words = [*before, sys.executable, "-m", "qanat.console.main", "terminal", command, "--state", str(state)]
+    with world.terminal.inside():
+        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        done = subprocess.run(words, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == ends, done.stderr
+    return done.stdout + done.stderr
+
+
 def status(world: World, state: Path) -> dict[str, Any]:
     """What ``qanat terminal status`` shows on the terminal."""
     command = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state), "--json"]

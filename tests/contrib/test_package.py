@@ -123,3 +123,36 @@ def test_a_unit_starts_a_command_that_there_is_and_has_little_left_to_it(unit: P
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert unit.name not in done.stderr, done.stderr
+
+
+NETWORK = "After=network-pre.target\nBefore=network.target\nWants=network.target"
+WAITS_FOR_IT = "After=network.target\nBefore=sysinit.target"
+"""As cloud-init does: all that has the default dependencies begins after it."""
+
+
+@pytest.mark.parametrize(
+    ("order", "can_be"),
+    [("", True), ("After=stand-in-network.service\nBefore=qanat-terminal-gate.service", False)],
+    ids=["the gate is before the network", "nothing is between"],
+)
+def test_the_terminals_gate_stands_before_the_network_also_where_the_rest_of_the_boot_waits_for_that(
+    tmp_path: Path, order: str, can_be: bool
+) -> None:
+    """Systemd is asked whether it could start all of it, with one more that may be where nobody can be."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    for each in UNITS:
+        (tmp_path / each.name).write_text(each.read_text().replace("/usr/bin/qanat", sys.executable))
+    names = [f"stand-in-{name}.service" for name in ("network", "cloud", "probe")]
+    for name, its in zip(names, (NETWORK, WAITS_FOR_IT, order), strict=True):
+        unit = f"[Unit]\nDefaultDependencies=no\n{its}\n[Service]\nExecStart={sys.executable}\n"
+        (tmp_path / name).write_text(unit)
+    (tmp_path / "sysinit.target").write_text(f"[Unit]\nWants={' '.join(names)}\nAfter={' '.join(names[:2])}\n")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "qanat-terminal.service"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ("ordering cycle" not in done.stderr) is can_be, done.stderr

@@ -10,7 +10,7 @@ from tests.exchange.world import POLICY, PRICE, Gateway, World, online, refused
 from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
 from qanat.exchange import disputes
-from qanat.exchange.booking import pay
+from qanat.exchange.booking import pay, receive
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder, find_supply
@@ -709,8 +709,15 @@ def test_money_is_owed_paid_from_the_wallet_and_never_paid_twice(world: World) -
     world.decide(partial(pay_into_wallet, subscriber=bob, amount=MinorUnits(500), currency="EUR"))
     too_much = partial(pay, subscriber=bob, creditor="alice", currency="EUR", amount=MinorUnits(201), id="p0")
     assert refused(world.decide(too_much)) is Refusal.NOTHING_OWED
-    world.done(pay_200)
-    assert world.decide(partial(parcels_of, owner=subscriber_owner("bob")))
+    world.done(partial(pay_200, amount=MinorUnits(150)))
+    assert refused(world.decide(partial(pay_200, id="p2"))) is Refusal.NOTHING_OWED, "it is on its way"
+    world.done(partial(pay_200, id="p3", amount=MinorUnits(50)))
+    assert refused(world.decide(partial(pay_200, id="p4", amount=MinorUnits(1)))) is Refusal.NOTHING_OWED
+    posted = world.decide(partial(parcels_of, owner=subscriber_owner("bob")))
+    assert len(posted) == 4
+    for parcel in posted:  # here, and not yet taken out of the post
+        world.decide(partial(receive, parcels=[parcel]))
+    assert world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR")) == 0
     world.deliver()
     assert world.account(subscriber_owner("bob"), "wallet-EUR") == 300
     assert world.account(subscriber_owner("alice"), "wallet-EUR") == 200

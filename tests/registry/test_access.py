@@ -14,12 +14,14 @@ from qanat.registry.access import (
     give_token,
     hire,
     password_hash_of,
+    replace_password,
     set_password,
     sign_in,
     sign_out,
 )
 from qanat.registry.answers import Answer, Repeatable, earlier_answer, store_answer
 from qanat.registry.names import secret_owner
+from qanat.registry.operators import HOME
 from qanat.registry.refused import KEPT, RefusedRequest, refused_owner, remember
 from qanat.registry.subscribers import create_subscriber, reach, subscriber_by_imsi, subscriber_by_msisdn
 from qanat.store.records import encode
@@ -44,6 +46,19 @@ def test_a_password_that_was_changed_while_it_was_checked_opens_nothing(world: W
     barred = world.do(lambda work: sign_in(work, name="alice", checked=checked, token="secret", until=None))
     assert reason(barred) is Refusal.WRONG_SIGN_IN
     assert reason(world.do(lambda work: caller_of(work, "secret"))) is Refusal.SIGNED_OUT
+
+
+def test_a_password_that_was_changed_or_taken_while_it_was_checked_is_not_changed_once_more(world: World) -> None:
+    """Else a thief would have the last word, and who is dismissed at that very moment would be back."""
+    sue = done(world.do(lambda work: hire(work, name="sue", role="operator", operator=HOME, password_hash="hash")))
+    change = partial(replace_password, owner=sue.owner, checked="hash", here="")
+    assert world.do(partial(change, password_hash="another hash")) is None
+    assert reason(world.do(partial(change, password_hash="the thief's"))) is Refusal.WRONG_SIGN_IN
+    assert world.do(lambda work: password_hash_of(work, "sue")) == "another hash"
+    world.do(lambda work: dismiss(work, name="sue", operator=HOME))
+    barred = world.do(partial(change, checked="another hash", password_hash="a third hash"))
+    assert reason(barred) is Refusal.WRONG_SIGN_IN
+    assert world.do(lambda work: password_hash_of(work, "sue")) is None
 
 
 def test_a_new_password_ends_every_sign_in_but_the_one_it_was_changed_from_in_the_decision_that_sets_it(

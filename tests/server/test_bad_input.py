@@ -234,6 +234,7 @@ def test_half_a_surrogate_pair_is_no_text_anywhere(live: Live, text: bytes) -> N
         ("/v1/sign-in", b'{"name": "a", "password": "%b"}', "password"),
         ("/v1/sign-up", b'{"name": "a", "password": "longenough", "display_name": "%b"}', "display_name"),
         ("/v1/operators", b'{"name": "%b"}', "name"),
+        ("/v1/subscribers/alice/supply-orders", b'{"octets": 1, "base_stations": ["%b"]}', "base_stations"),
     ):
         assert _problem(live.post(path, content=body % text), 422, "bad_input")["field"] == field
     _problem(live.post("/v1/operators", content=b'{"name": "a", "%b": 1}' % text), 422, "bad_input")

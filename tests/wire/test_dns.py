@@ -64,6 +64,12 @@ def test_an_answer_that_was_cut_short_is_read_for_what_it_holds() -> None:
     assert read_answer(answer(record(POINTER, 1, HOME.packed), flags=SAYS | 0x0200), asked=ASKED) == [HOME]
 
 
+def test_an_answer_that_was_cut_short_before_its_first_address_says_nothing() -> None:
+    """That there is none, it does not say: another resolver may fit it in."""
+    assert read_answer(answer(flags=SAYS | 0x0200), asked=ASKED) is None
+    assert read_answer(answer(record(POINTER, 5, spelled("else.test")), flags=SAYS | 0x0200), asked=ASKED) is None
+
+
 def test_aliases_are_followed_within_an_answer_in_any_order() -> None:
     found = answer(
         record(spelled("c.test"), 1, HOME.packed),

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from qanat.agents.terminal.kernel_gate import table_for
+from qanat.agents.terminal.gate_table import table_for
 from qanat.errors import Fault
 from qanat.lab import private
 from qanat.lab.namespaces import Host, LabFault, run

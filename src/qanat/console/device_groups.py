@@ -15,6 +15,7 @@ TERMINAL: Final[Mapping[str, str]] = {
     "enrol": "qanat.console.terminal:enrol",
     "run": "qanat.console.terminal:run",
     "status": "qanat.console.terminal:status",
+    "shut": "qanat.console.terminal:shut",
     "release": "qanat.console.terminal:release",
     "join": "qanat.console.terminal:join",
 }

@@ -141,6 +141,30 @@ def status(*, as_json: bool, state: Path | None) -> None:
 
 
 @terminal.command()
+@click.option("--interface", metavar="IFACE", help="Shut this interface instead of the enrolled one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def shut(*, interface: str | None, as_json: bool, state: Path | None) -> None:
+    """Let nothing pass on the interface until `qanat terminal run`, also when it is not there yet: for the boot.
+
+    A gate that stands already is left as it is.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.terminal.choose_gate import shut_in_advance  # noqa: PLC0415
+    from qanat.agents.terminal.identity import load, state_folder  # noqa: PLC0415
+
+    name = interface or _or_exit(lambda: load(state or state_folder())).interface
+    is_new = _or_exit(lambda: shut_in_advance(name))
+    if as_json:
+        click.echo(msgspec.json.encode({"interface": name, "laid": is_new}).decode())
+    elif is_new:
+        click.echo(f"{name} is shut: nothing passes until `{to_run('terminal', state)}`.")
+    else:
+        click.echo(f"The gate of {name} stands already and is left as it is.")
+
+
+@terminal.command()
 @click.option("--interface", metavar="IFACE", help="Release this interface instead of the enrolled one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_state_option

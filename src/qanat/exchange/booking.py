@@ -25,7 +25,7 @@ from qanat.exchange.recall import receive_leaving
 from qanat.exchange.trades import Trade, count_obtained
 from qanat.ids import Owner
 from qanat.ledger import book
-from qanat.ledger.transit import Parcel, arrives, parcels_of, send, unpack
+from qanat.ledger.transit import Parcel, Receipt, arrives, parcels_of, send, unpack
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
@@ -88,6 +88,7 @@ def pay(
 ) -> int | Refused:
     """Pay what is owed to somebody in a currency from the wallet. Returns the amount."""
     owed = obligations.net_owed(work, debtor=subscriber.id, creditor=creditor, unit=currency)
+    owed -= _on_its_way(work, debtor=subscriber.id, creditor=creditor, currency=currency)
     if amount > owed:
         facts: Facts = {"debtor": subscriber.id, "creditor": creditor, "currency": currency}
         sums = {"owed": format_money(max(owed, 0)), "amount": format_money(amount)}
@@ -102,6 +103,14 @@ def pay(
     send(work, paid, paid_off, source=wallet)
     work.act = "paid"
     return amount
+
+
+def _on_its_way(work: Work, *, debtor: str, creditor: str, currency: str) -> int:
+    """Return what the debtor has paid already and the page of the two has not heard of: else it would pay twice."""
+    sender, page = subscriber_owner(debtor), obligations.pair_owner(debtor, creditor)
+    heard = work.get(Receipt, page, sender)
+    coming = [one for one in parcels_of(work, sender) if one.target == page and one.seq > (heard.seq if heard else 0)]
+    return sum(int(one.facts["amount"]) for one in coming if one.act == "paid-off" and one.facts["unit"] == currency)
 
 
 def receive(work: Work, parcels: Iterable[Parcel]) -> None:

@@ -24,7 +24,7 @@ from qanat.agents.kernel.link import Links, UpDown
 from qanat.agents.kernel.nft import Nft, Table
 from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.gate import Reading
-from qanat.agents.terminal.kernel_gate import table_for
+from qanat.agents.terminal.gate_table import table_for
 from qanat.lab import internet
 from qanat.lab.namespaces import Host, LabFault, run
 from qanat.lab.programs import PYTHON, QANAT, Program

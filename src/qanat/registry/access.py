@@ -18,6 +18,7 @@ from qanat.registry.names import (
     claim,
     digest,
     holder_of,
+    name_of,
     secret_owner,
     sign_in_name_owner,
     staff_owner,
@@ -107,6 +108,14 @@ def set_password(work: Work, owner: Owner, password_hash: str, *, here: str = ""
     if held is not None and _password_owner(held) == owner:
         work.put(replace(held, password=_password(work, owner)))
     work.act = work.act or "password set"
+
+
+def replace_password(work: Work, owner: Owner, password_hash: str, *, checked: str, here: str) -> Refused | None:
+    """Set another password for who knew the one of the hash ``checked``, unless that was changed or taken meanwhile."""
+    if password_hash_of(work, name_of(owner)) != checked:
+        return Refused(Refusal.WRONG_SIGN_IN)
+    set_password(work, owner, password_hash, here=here)
+    return None
 
 
 def password_hash_of(work: Work, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """One question to the DNS, where a name leads, and what an answer to it says: RFC 1035 §4, for IPv6 RFC 3596 §2.
 
 An answer stands alone: aliases (CNAME) are followed within it and nowhere else. One that was cut short (TC) is read for what it
-holds: a part of the addresses leads there as well as all of them.
+holds: a part of the addresses leads there as well as all of them, and none says nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ANSWER_MAX: Final = 512
 _HEAD: Final = struct.Struct("!6H")
 _RECORD: Final = struct.Struct("!HHIH")
 _ASKS_FOR_RECURSION: Final = 0x0100
-_IS_ANSWER, _OPERATION, _OUTCOME = 0x8000, 0x7800, 0x000F
+_IS_ANSWER, _OPERATION, _CUT_SHORT, _OUTCOME = 0x8000, 0x7800, 0x0200, 0x000F
 _SETTLED: Final = (0, 3)
 """NOERROR and NXDOMAIN (RFC 1035 §4.1.1): whoever says anything else does not know."""
 _INTERNET: Final = 1
@@ -63,7 +63,8 @@ def read_answer(octets: bytes, *, asked: bytes) -> list[Address] | None:
     kind: int = struct.unpack_from("!H", octets, place)[0]
     found = list(_records(octets, place + 4, answers))
     owner = _followed(name, {each: _name(octets, at)[0] for each, its, at, _ in found if its == _ALIAS})
-    return [_address(kind, octets[at : at + length]) for each, its, at, length in found if (each, its) == (owner, kind)]
+    said = [_address(kind, octets[at : at + length]) for each, its, at, length in found if (each, its) == (owner, kind)]
+    return None if flags & _CUT_SHORT and not said else said
 
 
 def _spelled(name: str) -> bytes:

@@ -272,13 +272,15 @@ def test_a_removed_session_leaves_nothing_behind(scene: Scene) -> None:
         assert listed() == before
 
 
-def test_a_demander_moves_with_its_counts(scene: Scene) -> None:
+@pytest.mark.parametrize("before", [0, 1], ids=["before its first packet", "after it"])
+def test_a_demander_moves_with_its_counts(scene: Scene, before: int) -> None:
     with scene.gateway() as gateway:
         alice = scene.admit(gateway, "s1")
         alice.raise_to(Octets(MIB))
         with datagrams(scene.alice, scene.internet, FAR) as (near, far):
-            near.send(bytes(972))
-            far.recv(2000)
+            for _ in range(before):
+                near.send(bytes(972))
+                far.recv(2000)
         alice.bind([key_of(ip_address(MALLORY))], scene.link_addresses["mallory"])
         wait_for_packets_in_flight()
         alice.fenced()
@@ -286,7 +288,7 @@ def test_a_demander_moves_with_its_counts(scene: Scene) -> None:
         with datagrams(scene.mallory, scene.internet, FAR) as (near, far):
             near.send(bytes(972))
             far.recv(2000)
-        assert alice.reading().up == 2000
+        assert alice.reading().up == (before + 1) * 1000
 
 
 def test_a_table_that_somebody_flushed_is_a_fault_at_once(scene: Scene) -> None:

@@ -16,16 +16,18 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_dns import FakeDns
 from tests.agents.names import NAME
+from tests.agents.running import passed
 from tests.namespaces import Namespace, join
 from tests.patience import PATIENCE_S
-from tests.traffic import until
+from tests.traffic import flows, until
 
 from qanat.agents.kernel.link import Links, UpDown
 from qanat.agents.kernel.nft import Nft, port_key
 from qanat.agents.terminal import asker as asking
 from qanat.agents.terminal.asker import Asker, resolvers
 from qanat.agents.terminal.gate import NOTHING
-from qanat.agents.terminal.kernel_gate import KernelGate, table_for
+from qanat.agents.terminal.gate_table import table_for
+from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.witness import on_the_wire
 from qanat.errors import BadInput
 from qanat.system import SteadyClock
@@ -202,21 +204,38 @@ def test_the_gate_follows_the_port_of_whoever_lives_and_has_none_when_nobody_doe
     assert held(world) == set()
 
 
-def test_a_gate_that_an_earlier_version_laid_goes_on_without_questions(
+def test_a_gate_that_an_earlier_version_laid_is_replaced_with_its_counts_and_lets_the_agent_ask(
     world: World, dns: FakeDns, tmp_path: Path
 ) -> None:
+    """It stood open when its agent was killed. While it is replaced it is shut, and nothing passes that it doesn't count."""
     with shut_gate(world, 40_000) as gate:
+        gate.raise_to(Octets(1 << 40))
         meter = gate.meter
     table = f"table inet {table_for('wwan0').name}"
     earlier = tmp_path / "earlier"
     earlier.write_text(as_laid_by_version_2(world.terminal.run("nft", "list", *table.split())))
     world.terminal.run("nft", "delete", *table.split())
     world.terminal.run("nft", "-f", str(earlier))
-    with asker(world, FAR) as own, shut_gate(world, own.port) as adopted:
-        assert adopted.meter == meter
-        assert own.ask(NAME) == []
-        assert dns.asked_from == []
-    assert "qanat-gate/2" in world.terminal.run("nft", "list", "ruleset")
+    with counted_beside(world) as unmetered, flows(world.terminal, world.internet, FAR, up=1):
+        until(lambda: passed(world) > 1_000_000)
+        with asker(world, FAR) as own, shut_gate(world, own.port) as adopted:
+            before = adopted.reading()
+            assert (adopted.meter, adopted.ceiling) == (meter, before.passed.total)
+            assert before.passed.up == unmetered() > 1_000_000
+            assert set(own.ask(NAME)) == {HOME, HOME6}
+            assert adopted.reading().passed == before.passed
+    assert "qanat-gate/2" not in world.terminal.run("nft", "list", "ruleset")
+
+
+@contextmanager
+def counted_beside(world: World) -> Iterator[Callable[[], int]]:
+    """Count in a table of our own, behind the gate's, the TCP octets that leave."""
+    rules = "type filter hook output priority 2000; oifname wwan0 meta l4proto tcp counter name left"
+    world.terminal.run("nft", f"table inet beside {{ counter left {{ }}; chain out {{ {rules}; }}; }}")
+    yield lambda: int(
+        world.terminal.run("nft", "list", "counters", "table", "inet", "beside").split("bytes ")[1].split()[0]
+    )
+    world.terminal.run("nft", "delete table inet beside")
 
 
 def as_laid_by_version_2(listed: str) -> str:

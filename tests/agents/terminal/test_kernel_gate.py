@@ -24,7 +24,8 @@ from qanat.agents.kernel.lay import ForeignTable
 from qanat.agents.kernel.link import Links, NoSuchInterface, UpDown
 from qanat.agents.kernel.nft import Nft, TableGone
 from qanat.agents.terminal.gate import GateEvent, Reading
-from qanat.agents.terminal.kernel_gate import KernelGate, table_for
+from qanat.agents.terminal.gate_table import table_for
+from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.errors import BadInput
 from qanat.units import Octets
 
@@ -228,6 +229,16 @@ def test_a_fenced_gate_opens_again_from_what_has_passed(world: World) -> None:
             gate.raise_to(Octets(base + 3 * MIB))
             run_dry(gate)
             assert 0 <= base + 3 * MIB - gate.reading().passed.total < 1500
+
+
+def test_a_gate_that_nothing_passed_before_it_was_fenced_opens_again_to_the_same_ceiling(world: World) -> None:
+    with opened(world.terminal) as gate, datagrams(world.terminal, world.internet, FAR) as (near, _):
+        for _ in range(2):
+            gate.raise_to(Octets(MIB))
+            base = gate.close().passed.total
+        gate.raise_to(Octets(base + MIB))
+        near.send(bytes(972))
+        assert gate.reading().passed.up == 1000
 
 
 def test_both_rungs_dry_then_reopened(world: World) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name
-from tests.agents.processes import SOURCE
-from tests.agents.running import FAR, SERVER, Running, download, passed, status
+from tests.agents.running import FAR, SERVER, Running, download, passed, said_by, status
 from tests.patience import PATIENCE_S
 from tests.traffic import datagrams, flows, until
 
@@ -120,7 +116,7 @@ def test_second_agent_on_the_same_interface_is_turned_away_whatever_its_folder_a
     assert second.process.stderr is not None
     assert holder.encode() in second.process.stderr.read()
     assert second.process.wait(PATIENCE_S) == 1
-    assert holder in release(world, other, ends=1)
+    assert holder in said_by(world, other, "release", ends=1)
     download(world, 1_000_000)
     agent.kill()
     third = Running(world, other)
@@ -152,27 +148,18 @@ def test_status_counts_what_has_passed_since_the_journals_last_commit(
     assert status(world, state)["unreported"] == passed(world)
 
 
-def release(world: World, state: Path, *, ends: int = 0) -> str:
-    command = [sys.executable, "-m", "qanat.console.main", "terminal", "release", "--state", str(state)]
-    with world.terminal.inside():
-        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-    assert done.returncode == ends, done.stderr
-    return done.stdout + done.stderr
-
-
 def test_after_a_stop_the_interface_stays_shut_until_it_is_released(
     world: World, server: FakeServer, state: Path
 ) -> None:
     agent = Running(world, state)
     agent.wait_for("quota granted")
-    assert "stop that one" in release(world, state, ends=1)
+    assert "stop that one" in said_by(world, state, "release", ends=1)
     agent.stop()
     assert "qanat terminal release" in agent.wait_for("terminal agent stopped")["gate"]
     with datagrams(world.terminal, world.internet, FAR) as (near, _):
         with pytest.raises(PermissionError):
             near.send(b"x")
-        assert "wwan0 is open and no longer metered; 0 octets" in release(world, state)
+        assert "wwan0 is open and no longer metered; 0 octets" in said_by(world, state, "release")
         near.send(b"x")
     assert world.terminal.run("nft", "list", "ruleset") == ""
     again = Running(world, state)
@@ -189,7 +176,7 @@ def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server
     download(world, 3_000_000)
     agent.kill()
     truth = passed(world)
-    assert f"{truth:,} octets wait to be reported" in release(world, state)
+    assert f"{truth:,} octets wait to be reported" in said_by(world, state, "release")
     server.fail_next = 0
     again = Running(world, state)
     again.wait_for("usage reported")

@@ -100,7 +100,7 @@ class Metered:
     def shut(self) -> None:
         """Let nothing pass any more; after the next fence ``fenced`` gives the final count."""
         if not self.is_shut:
-            self.exact = None
+            self.exact = self._built_on = None
             self._climb.fence()
 
     def fenced(self) -> UpDown:

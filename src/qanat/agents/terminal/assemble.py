@@ -11,8 +11,9 @@ from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
-from qanat.agents.kernel.lay import until_it_stands
+from qanat.agents.kernel.lay import NftMissing, until_it_stands
 from qanat.agents.kernel.link import NoSuchInterface
+from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
 from qanat.agents.opening import open_behind_shut_gate
@@ -20,7 +21,7 @@ from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import endpoints_known, endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.asker import Asker, resolvers
-from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.choose_gate import choose_gate, shut_in_advance
 from qanat.agents.terminal.enrol import channels_of
 from qanat.agents.terminal.finder import Finder
 from qanat.agents.terminal.gate import Carried, Gate
@@ -60,7 +61,12 @@ def run_terminal(
         signalling = endpoints_known(server) if carried else endpoints_now(server, log)
         return choose_gate(interface, signalling=signalling, asks_from=[asker.port], carried=carried)
 
+    def stand_in_advance() -> None:
+        with suppress(NftMissing, KernelFault):  # another gate has to do, as soon as the interface is there
+            shut_in_advance(interface)
+
     def shut() -> None:
+        stand_in_advance()
         with suppress(NoSuchInterface):
             gate = until_it_stands(lambda _: choose_gate(interface, signalling=endpoints_known(server)))
             gate.detach()
@@ -71,6 +77,7 @@ def run_terminal(
         closing(open_behind_shut_gate(lambda: Journal(journal_path(state)), shut=shut, log=log)) as journal,
         closing(LinkWatch(interface)) as watch,
     ):
+        stand_in_advance()
         finder = Finder(server, asker, log)
         agent = Agent(
             journal=journal,

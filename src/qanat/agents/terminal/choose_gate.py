@@ -10,11 +10,13 @@ from qanat.agents.kernel.lay import NftMissing
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Carried, Gate
+from qanat.agents.terminal.gate_table import lay_in_advance
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
 
 _FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
+_NOT_PERMITTED: Final = "changing the network is not permitted (CAP_NET_ADMIN)"
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -38,7 +40,7 @@ def choose_gate(
         because = str(fault)
     except KernelFault as fault:
         if fault.code in _FORBIDDEN:
-            return OpenGate(interface, because="changing the network is not permitted (CAP_NET_ADMIN)")
+            return OpenGate(interface, because=_NOT_PERMITTED)
         if fault.code not in _NO_NFTABLES:
             raise
         because = f"this kernel has no nftables ({fault})"
@@ -47,4 +49,17 @@ def choose_gate(
     except KernelFault as fault:
         if fault.code not in _FORBIDDEN:
             raise
-        return OpenGate(interface, because="changing the network is not permitted (CAP_NET_ADMIN)")
+        return OpenGate(interface, because=_NOT_PERMITTED)
+
+
+def shut_in_advance(interface: str) -> bool:
+    """Have a shut gate stand for whatever comes up under this name; return whether none stood.
+
+    Raises BadInput and ForeignTable; and NftMissing and KernelFault on a machine that can have none.
+    """
+    try:
+        return lay_in_advance(interface)
+    except KernelFault as fault:
+        if fault.code not in _FORBIDDEN:
+            raise
+        raise KernelFault(f"{_NOT_PERMITTED}: run as root", code=fault.code) from fault

@@ -11,7 +11,7 @@ from qanat.agents.holding import Totals
 from qanat.agents.kernel.link import Links, NoSuchInterface, boot_id
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import Nft
-from qanat.agents.terminal.kernel_gate import meter_in, table_for
+from qanat.agents.terminal.gate_table import meter_in, table_for
 from qanat.errors import BadInput
 
 

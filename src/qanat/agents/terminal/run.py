@@ -133,6 +133,7 @@ class Agent:
     def _link_changed(self) -> None:
         self._watch.take()
         is_present = self._follow()
+        self._tick()  # a quota that is asked for now is counted from here: the interface may have been away until now
         self._say_other_name()
         if self._watch.has_new_way():
             self._do(self._holder.way_opened(self._clock.now()))

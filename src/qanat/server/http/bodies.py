@@ -65,7 +65,7 @@ class Body(BaseModel):
     @classmethod
     def _text_can_be_written(cls, value: object) -> object:
         """JSON can spell half a surrogate pair, which is no text and can't be stored (RFC 8259 §8.2)."""
-        if isinstance(value, str) and not _is_text(value):
+        if not all(_is_text(text) for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
             raise ValueError("half a surrogate pair is no text")
         return value
 

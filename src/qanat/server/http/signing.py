@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import Caller, Staff, password_hash_of, set_password, sign_in, sign_out
+from qanat.registry.access import Caller, Staff, password_hash_of, replace_password, set_password, sign_in, sign_out
 from qanat.registry.changes import note_change
 from qanat.registry.names import staff_owner
 from qanat.registry.subscribers import Subscriber, create_subscriber
@@ -76,15 +76,17 @@ async def out(request: Request) -> Done:
 @both(router, "POST", "/password", SubscriberView, tag="signing in")
 async def change_password(name: Subject, body: NewPassword, request: Request, caller: AnyCaller) -> Response:
     """Give a subscriber another password. Staff needs no current one; every other sign-in of the subscriber ends."""
-    services = services_of(request)
-    if caller.role == "subscriber" and caller.who == name:
-        barred = await _not_the_current(services, caller, body)
-        if barred:
-            return await refuse(services, barred)
+    services, here = services_of(request), token_of(request)
+    is_own = caller.role == "subscriber" and caller.who == name
+    checked = await _current(services, caller, body) if is_own else ""
+    if isinstance(checked, Refused):
+        return await refuse(services, checked)
     hashed = await services.passwords.hash(body.password.get_secret_value())
 
-    def decide(work: Work, one: Subscriber) -> Subscriber:
-        set_password(work, one.owner, hashed, here=token_of(request))
+    def decide(work: Work, one: Subscriber) -> Subscriber | Refused:
+        if is_own:
+            return replace_password(work, one.owner, hashed, checked=checked, here=here) or one
+        set_password(work, one.owner, hashed)
         return one
 
     return await effect(request, acting_for(caller, name, decide), show=SubscriberView.of, caller=caller)
@@ -94,31 +96,30 @@ async def change_password(name: Subject, body: NewPassword, request: Request, ca
 async def change_staff_password(body: NewPassword, request: Request, caller: StaffCaller) -> Response:
     """Give oneself another password, with the current one; one's other sign-ins end, the token file's stays."""
     services = services_of(request)
-    barred = await _not_the_current(services, caller, body)
-    if barred:
-        return await refuse(services, barred)
+    checked = await _current(services, caller, body)
+    if isinstance(checked, Refused):
+        return await refuse(services, checked)
     hashed = await services.passwords.hash(body.password.get_secret_value())
 
-    def decision(work: Work) -> Staff:
+    def decision(work: Work) -> Staff | Refused:
         staff = work.get(Staff, staff_owner(caller.who), caller.who)
         assert staff is not None, "a token of staff is somebody's"
-        set_password(work, staff.owner, hashed, here=token_of(request))
-        return staff
+        return replace_password(work, staff.owner, hashed, checked=checked, here=token_of(request)) or staff
 
     return await effect(request, decision, show=StaffView.of, caller=caller)
 
 
-async def _not_the_current(services: Services, caller: Caller, body: NewPassword) -> Refused | None:
-    """Tell whether the current password is wrong; tries are bounded like sign-ins."""
+async def _current(services: Services, caller: Caller, body: NewPassword) -> str | Refused:
+    """Return the hash that the current password fits; tries are bounded like sign-ins."""
     too_often = services.tries_by_name.count(_door(caller.who))
     if too_often:
         return too_often
     stored = await services.store.decide(lambda work: password_hash_of(work, caller.who))
     current = body.current.get_secret_value() if body.current else ""
-    if not await services.passwords.fits(current, stored):
+    if stored is None or not await services.passwords.fits(current, stored):
         return Refused(Refusal.WRONG_SIGN_IN)
     services.tries_by_name.forget(_door(caller.who))
-    return None
+    return stored
 
 
 @router.get("/v1/whoami", tags=["signing in"])

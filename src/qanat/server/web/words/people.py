@@ -31,8 +31,8 @@ CHINESE: Final[dict[str, str]] = {
         "运营商已将您停用：恢复之前不再授予流量。请联系 {operator}。"
     ),
     # plans
-    "Bought from your wallet, ready at once. What is not used by its end is gone, so the one that ends first is used "
-    "first.": "用钱包购买，立即可用。到期未用完的作废，所以先到期的先用。",
+    "Bought from your wallet, ready at once. What is not used by its end is gone. The overview lists what you have in "
+    "the order in which it is used.": "用钱包购买，立即可用。到期未用完的作废。总览按使用顺序列出您的流量。",
     "empty": "空",
     "free of charge": "免费",
     "{n} days": "{n} 天",

@@ -8,10 +8,11 @@ that builds it, which needs a C compiler and Python's headers. Building again re
 from __future__ import annotations
 
 import argparse
-import contextlib
+import io
 import shutil
 import sys
 import sysconfig
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +37,14 @@ def compile_into(out: Path) -> None:
     """Make OUT anew. Raises SystemExit with the cure where something that it takes is missing."""
     _require_compiler()
     lay_out(out)
-    with contextlib.chdir(out):
-        _build()
-        shutil.rmtree("build")
+    said = io.StringIO()
+    try:
+        with chdir(out), redirect_stdout(said), redirect_stderr(said):
+            _build()
+    except BaseException:
+        sys.stderr.write(said.getvalue())
+        raise
+    shutil.rmtree(out / "build")
 
 
 def lay_out(out: Path) -> None:
@@ -74,8 +80,9 @@ def main() -> None:
     out = parser.parse_args().out
     if out.exists() and not (out / "qanat").is_dir():
         sys.exit(f"compiled: {out} is there and is no build of ours; name another folder")
+    print(f"compiling {len(HOT)} modules: two minutes of processor time", flush=True)
     compile_into(out)
-    print(f"compiled {len(HOT)} modules; run them: PYTHONPATH={out} .venv/bin/qanat serve")
+    print(f"done; to run them: PYTHONPATH={out} .venv/bin/qanat serve")
 
 
 if __name__ == "__main__":

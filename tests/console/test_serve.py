@@ -26,7 +26,10 @@ def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) 
         assert "stopped" in err
     with serving(shell, "--data", "d") as server:
         assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1000
-        assert "password" not in server.stop()[2]
+        _, _, err = server.stop()
+    assert "First start" not in err
+    assert "is still in d/admin.password" in err
+    assert (shell.directory / "d/admin.password").read_text().strip() not in err
 
 
 def test_a_clock_that_is_behind_the_books_at_the_start_is_told_with_the_cure(shell: Shell) -> None:

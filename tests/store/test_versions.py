@@ -116,8 +116,10 @@ FORMS = {"0003": "6cc63dcf8a9a420f"}
 def test_whoever_adds_a_field_to_a_record_adds_a_migration_too() -> None:
     """An earlier version drops a field that it does not know. Only the number of the schema keeps it from the database."""
     known: dict[str, Any] = json.schema_components(KINDS.values())[1]
+    # In the compiled build shapes have modules of their own (decision 26), and some names here begin with the module's.
     fields = sorted(
-        (name, sorted(one.get("properties", ())), len(one.get("prefixItems", ()))) for name, one in known.items()
+        (name.replace("_shapes", ""), sorted(one.get("properties", ())), len(one.get("prefixItems", ())))
+        for name, one in known.items()
     )
     digest = blake2b(repr(fields).encode(), digest_size=8).hexdigest()
     assert FORMS.get(HEAD) == digest, (

@@ -56,7 +56,7 @@ def lay_out(out: Path) -> None:
 
 
 def _build() -> None:
-    (Path("mypy.ini")).write_text("[mypy]\nfollow_imports = silent\nignore_missing_imports = True\n")
+    Path("mypy.ini").write_text("[mypy]\nfollow_imports = silent\nignore_missing_imports = True\n")
     paths = [f"qanat/{name}.py" for name in HOT]
     extensions = mypycify(["--config-file=mypy.ini", *paths], opt_level="2", debug_level="0", group_name="qanat")
     command = Distribution({"name": "qanat", "ext_modules": extensions}).get_command_obj("build_ext")

@@ -45,18 +45,21 @@ def passed(world: World) -> int:
 
 def said_by(world: World, state: Path, command: str, *, ends: int = 0, before: tuple[str, ...] = ()) -> str:
     """What a ``qanat terminal`` command says on the terminal."""
-    words = [*before, sys.executable, "-m", "qanat.console.main", "terminal", command, "--state", str(state)]
-    with world.terminal.inside():
-        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        done = subprocess.run(words, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    done = _asked(world, state, command, before=before)
     assert done.returncode == ends, done.stderr
     return done.stdout + done.stderr
 
 
 def status(world: World, state: Path) -> dict[str, Any]:
     """What ``qanat terminal status`` shows on the terminal."""
-    command = [sys.executable, "-m", "qanat.console.main", "terminal", "status", "--state", str(state), "--json"]
-    with world.terminal.inside():
-        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    done = _asked(world, state, "status", "--json")
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _asked(world: World, state: Path, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    command = [*before, sys.executable, "-m", "qanat.console.main", "terminal", *words, "--state", str(state)]
+    with world.terminal.inside():
+        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        return subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)

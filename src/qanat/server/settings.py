@@ -22,6 +22,7 @@ from qanat.registry.names import NAME
 from qanat.registry.operators import HOME
 from qanat.store.address import is_postgres
 from qanat.units import Millis, Octets
+from qanat.wire.spelling import MISSPELT
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,7 +192,6 @@ Tree = dict[str, Any]
 _Given = tuple[str, str, str]
 """A setting's path, its value, and where it comes from, in words."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
-_MISSHAPEN: Final = "Expected `str` matching regex "
 _ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+(?:%\w+)?)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})")
 SECTIONS: Final[dict[str, type[Section]]] = {
     name: hint
@@ -233,7 +233,7 @@ def convert(tree: Tree) -> Settings:
         if unknown := _UNKNOWN.fullmatch(message):
             field = f"{path}.{unknown[1]}".removeprefix(".")
             raise BadInput(f"there is no such setting. {_help(path)}", field=field) from error
-        if message.startswith(_MISSHAPEN):
+        if message.startswith(MISSPELT):
             message = f"{_value(tree, path)!r} does not fit"
         raise BadInput(f"{_lower(message)}. {_help(path)}", field=path) from error
 

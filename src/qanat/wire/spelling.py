@@ -19,11 +19,12 @@ WORDS: Final[Mapping[str, str]] = {
     SERIAL: "letters, digits and . _ : - only",
     CURRENCY: "three capital letters (ISO 4217), as in EUR",
 }
-_MISSPELT: Final = "Expected `str` matching regex "
+MISSPELT: Final = "Expected `str` matching regex "
+"""How msgspec begins what it says of a text that is spelt otherwise."""
 
 
 def in_words(message: str) -> str:
     """Return what msgspec says of a text, its place included, with words for the regular expression."""
     for pattern, words in WORDS.items():
-        message = message.replace(f"{_MISSPELT}{pattern!r}", f"Expected {words}")
+        message = message.replace(f"{MISSPELT}{pattern!r}", f"Expected {words}")
     return message

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, takewhile
 from random import Random
 from typing import Any, Final
 
@@ -171,7 +171,7 @@ class Front:
 
     def _turn_late_away(self) -> None:
         limit = self._loop.time() - self.settings.answer_within_s
-        for asked in [asked for asked in self._under_way if asked.since < limit]:
+        for asked in list(takewhile(lambda asked: asked.since < limit, self._under_way)):
             self._stuck = True
             del self._under_way[asked]
             self._refuse(asked.connection, asked.request, ResultCode.TOO_BUSY, "the database takes too long")

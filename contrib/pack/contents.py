@@ -22,9 +22,10 @@ Files = dict[str, Path]
 """Path in the package → file on this machine."""
 
 
-def whole_project() -> Files:
-    """Return every file of ours that runs, and all that we depend on."""
-    files = {str(path.relative_to(SOURCE)): path for path in (SOURCE / "qanat").rglob("*") if _is_wanted(path)}
+def whole_project(source: Path = SOURCE) -> Files:
+    """Return every file of ours that runs, and all that we depend on. ``source`` may be what ``compiled.py`` made."""
+    found = [*source.glob("*.so"), *(source / "qanat").rglob("*")]
+    files = {str(path.relative_to(source)): path for path in found if _is_wanted(path)}
     return files | installed(PROJECT["dependencies"])
 
 

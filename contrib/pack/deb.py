@@ -1,7 +1,8 @@
 """Build the Debian package: ``python contrib/pack/deb.py FOLDER``, with the Python of `.venv`, on the system it is for.
 
 Everything that Qanat depends on is inside, in /usr/lib/qanat, as it was checked by hash when `.venv` was made; so the package
-needs no other source than Debian. It is for the Python and the processor of the machine that builds it.
+needs no other source than Debian. It is for the Python and the processor of the machine that builds it; so with ``--compiled`` it
+may as well hold the hot path as machine code, from the folder that ``make fast`` made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from contents import PROJECT, ROOT, own_metadata, whole_project
+from contents import PROJECT, ROOT, SOURCE, own_metadata, whole_project
 
 CONTRIB = ROOT / "contrib"
 LIBRARY = Path("usr/lib/qanat")
@@ -38,22 +39,22 @@ MODES = {
 """Of what is not for everybody to read and nobody to run; a database's password may be in the settings."""
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, source: Path) -> Path:
     architecture = _said("dpkg", "--print-architecture")
     out = folder / f"{PROJECT['name']}_{PROJECT['version']}_{architecture}.deb"
     with tempfile.TemporaryDirectory() as made:
         root = Path(made)
         root.chmod(0o755)
-        _lay_out(root, architecture)
+        _lay_out(root, architecture, source)
         subprocess.run(
             ["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", root, out], check=True, stdout=subprocess.DEVNULL
         )
     return out
 
 
-def _lay_out(root: Path, architecture: str) -> None:
+def _lay_out(root: Path, architecture: str, source: Path) -> None:
     scripts = {f"DEBIAN/{name}": CONTRIB / "debian" / name for name in ("conffiles", "postinst", "prerm", "postrm")}
-    library = {str(LIBRARY / name): path for name, path in whole_project().items()}
+    library = {str(LIBRARY / name): path for name, path in whole_project(source).items()}
     for name, path in {**library, **COPIED, **scripts}.items():
         _copy(path, root / name, mode=MODES.get(name, 0o644))
     metadata = root / LIBRARY / f"{PROJECT['name']}-{PROJECT['version']}.dist-info" / "METADATA"
@@ -94,5 +95,11 @@ def _said(*command: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the package is put")
-    package = build(parser.parse_args().folder)
+    parser.add_argument(
+        "--compiled", type=Path, default=SOURCE, metavar="BUILD", help="what make fast made: build/compiled"
+    )
+    given = parser.parse_args()
+    if not (given.compiled / "qanat").is_dir():
+        sys.exit(f"deb: {given.compiled} holds no qanat; make it with make fast")
+    package = build(given.folder, given.compiled)
     print(f"{package}: {package.stat().st_size:,} octets")

@@ -118,6 +118,35 @@ print(Account.__module__, figures.conserved, figures.requests > 0)
     assert said == "qanat.ledger.book_shapes True True"
 
 
+def test_a_debian_package_may_hold_the_compiled_build(tmp_path: Path) -> None:
+    (tmp_path / "qanat/ledger").mkdir(parents=True)
+    for name in (
+        "qanat__mypyc.so",
+        "mypy.ini",
+        "qanat/ledger/book.py",
+        "qanat/ledger/book.so",
+        "qanat/ledger/book_shapes.py",
+    ):
+        (tmp_path / name).touch()
+    said = _python(
+        f"""from contents import whole_project
+from pathlib import Path
+build = Path({str(tmp_path)!r})
+packed = whole_project(build)
+print(sorted(name for name, path in packed.items() if path.is_relative_to(build)), "msgspec/__init__.py" in packed)""",
+        PACK,
+    )
+    ours = ["qanat/ledger/book.py", "qanat/ledger/book.so", "qanat/ledger/book_shapes.py", "qanat__mypyc.so"]
+    assert said == f"{ours} True"
+
+
+def test_no_debian_package_is_made_of_a_build_that_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, PACK / "deb.py", tmp_path, "--compiled", tmp_path / "build"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "make fast" in run.stderr
+
+
 def test_a_missing_compiler_is_named_with_the_cure(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, PACK / "compiled.py", tmp_path / "out"],

@@ -90,6 +90,30 @@ def test_an_answer_filled_into_its_form_is_the_answer_written_field_by_field(
         assert encode(answer) == encode_as(answer, command=272, application=4)
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    total=st.none() | st.integers(0, 2**64 - 1),
+    validity_s=st.none() | st.integers(0, 2**32 - 1),
+    left=st.none() | st.integers(0, 2**32 - 1),
+    rating_group=st.sampled_from([None, 1, 2]),
+    result_code=st.sampled_from([None, 2001]),
+)
+def test_quotas_of_every_size_on_the_same_terms_are_written_as_they_are(
+    total: int | None, validity_s: int | None, left: int | None, rating_group: int | None, result_code: int | None
+) -> None:
+    service = Mscc(
+        granted=Units(time_s=60, total=total, service_specific=7),
+        service_ids=(5, 6),
+        rating_group=rating_group,
+        validity_time_s=validity_s,
+        result_code=result_code,
+        volume_quota_threshold=left,
+        quota_holding_time_s=30,
+    )
+    answer = replace(samples.ANSWER, services=(service, service))
+    assert encode(answer) == encode_as(answer, command=272, application=4)
+
+
 @pytest.mark.parametrize(
     ("final_unit", "octets"),
     [

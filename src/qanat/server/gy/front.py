@@ -8,7 +8,7 @@ an early no. What is decided after all is found again by the repeat.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count, takewhile
@@ -16,7 +16,6 @@ from random import Random
 from typing import Any, Final
 
 import structlog
-from msgspec import Struct
 
 from qanat.clock import Clock
 from qanat.errors import Fault
@@ -27,7 +26,6 @@ from qanat.server.gy import translate
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.house import house_of, identity_of
 from qanat.server.gy.peers import Roster
-from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.sessions import Places
 from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
@@ -52,17 +50,19 @@ from qanat.wire.diameter.results import ResultCode, is_protocol_error
 _log: Final = structlog.get_logger("gy")
 
 
-class Asked(Struct, eq=False):
+class Asked:
     """One request under way: the decision about it, and who waits for that to be durable."""
 
-    front: Front
-    connection: Connection
-    request: CreditControlRequest
-    since: float
-    quirks: Quirks
-    """Of the gateway that asked: behind a relay another may have spoken on the connection since."""
-    owner: Owner | None = None
-    """Whose session it is, where the request names nobody and we found out."""
+    __slots__ = ("connection", "front", "owner", "quirks", "request")
+
+    def __init__(self, front: Front, connection: Connection, request: CreditControlRequest) -> None:
+        self.front = front
+        self.connection = connection
+        self.request = request
+        self.quirks = connection.quirks
+        """Of the gateway that asked: behind a relay another may have spoken on the connection since."""
+        self.owner: Owner | None = None
+        """Whose session it is, where the request names nobody and we found out."""
 
     def __call__(self, work: Work) -> CreditControlAnswer:
         return translate.answer(work, self.front.house, self.quirks, self.request, self.owner)
@@ -87,15 +87,15 @@ class Front:
         self.house = house_of(settings)
         self.roster = roster
         self.teller = Teller(self, store)
-        self.results: Counter[int] = Counter()
+        self.results: defaultdict[int, int] = defaultdict(int)
         """Answers by Result-Code since the start."""
         self._store = store
         self._places = Places(store)
         self._chance = chance
         self._connections: set[Connection] = set()
         self._most = connections_within(self.settings.connections)
-        self._under_way: dict[Asked, Connection] = {}
-        """By age, each with where its answer goes."""
+        self._under_way: dict[Asked, float] = {}
+        """By age, each with when it arrived."""
         self._stuck = False
         self._alarms: list[tuple[Instant, int, Connection]] = []
         self._order = count()
@@ -119,8 +119,8 @@ class Front:
                 return
         if request.origin_host != connection.last_asked:
             self._hear(connection, request)
-        asked = Asked(self, connection, request, self._loop.time(), connection.quirks)
-        self._under_way[asked] = connection
+        asked = Asked(self, connection, request)
+        self._under_way[asked] = self._loop.time()
         if request.subscription_ids or request.subscribers:
             self._store.submit(asked, asked)
         else:
@@ -135,10 +135,9 @@ class Front:
     def answer(self, asked: Asked, result_code: int, octets: bytes) -> None:
         """Answer a request, unless it was told already to go elsewhere."""
         self._stuck = False
-        connection = self._under_way.pop(asked, None)
-        if connection is not None:
+        if self._under_way.pop(asked, None) is not None:
             self.results[result_code] += 1
-            connection.send(octets)
+            asked.connection.send(octets)
 
     def failed(self, asked: Asked, error: Exception) -> None:
         if isinstance(error, Fault):
@@ -171,7 +170,7 @@ class Front:
 
     def _turn_late_away(self) -> None:
         limit = self._loop.time() - self.settings.answer_within_s
-        for asked in list(takewhile(lambda asked: asked.since < limit, self._under_way)):
+        for asked, _ in list(takewhile(lambda waiting: waiting[1] < limit, self._under_way.items())):
             self._stuck = True
             del self._under_way[asked]
             self._refuse(asked.connection, asked.request, ResultCode.TOO_BUSY, "the database takes too long")

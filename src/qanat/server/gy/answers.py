@@ -15,7 +15,7 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Grant
 from qanat.refusals import Refused
 from qanat.server.gy.quirks import Quirks
-from qanat.server.gy.reading import Said
+from qanat.server.gy.reading import Awaiting
 from qanat.server.gy.results import RESULT_CODE, failed_avps
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
@@ -46,11 +46,11 @@ class House:
 
 
 def granted(
-    house: House, quirks: Quirks, request: CreditControlRequest, said: Said, told: Answer
+    house: House, quirks: Quirks, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], told: Answer
 ) -> CreditControlAnswer:
     """Tell each service what it got."""
     services: tuple[Mscc, ...] = ()
-    for service, begin, end in said.awaiting:
+    for service, begin, end in awaiting:
         services += (_service(house, quirks, service, told.grants[begin:end], told.at),)
     answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
@@ -147,7 +147,7 @@ def refusal(house: House, request: CreditControlRequest, refused: Refused) -> Cr
 
 
 def event_answer(
-    house: House, request: CreditControlRequest, said: Said, action: Action, told: Answer
+    house: House, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], action: Action, told: Answer
 ) -> CreditControlAnswer:
     balance = CheckBalanceResult.ENOUGH_CREDIT if told.refusal is None else CheckBalanceResult.NO_CREDIT
     debited = action is Action.DEBIT
@@ -158,7 +158,7 @@ def event_answer(
             rating_group=service.rating_group,
             result_code=_SUCCESS if begin < end else _why_not(service, ()),
         )
-        for service, begin, end in said.awaiting
+        for service, begin, end in awaiting
         if told.grants and request.services
     )
     return CreditControlAnswer(

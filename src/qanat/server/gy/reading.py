@@ -7,11 +7,14 @@ sends at command level (RFC 8506 §5.1: a single service) is read as one service
 from __future__ import annotations
 
 from typing import Final, get_args
+from zlib import crc32
 
-from msgspec import Struct
+from msgspec.msgpack import Encoder
 
-from qanat.charging.interrogation import Ask, Use
+from qanat.charging.interrogation import Ask, Interrogation, Use
 from qanat.charging.session import Event
+from qanat.ids import SessionId
+from qanat.registry.subscribers import Subscriber, barred
 from qanat.server.gy.quirks import Quirks
 from qanat.units import MAX_OCTETS, Octets, Unit
 from qanat.wire.diameter.groups import Mscc
@@ -33,24 +36,22 @@ _RETURNS: Final = frozenset(
     {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
 )
 """Reasons with which a gateway gives its quota up (TS 32.299 §7.2.175)."""
+_encode: Final = Encoder().encode
 
 
-class Said(Struct, frozen=True, gc=False):
-    """What a request says, in the words of credit control."""
-
-    event: Event
-    uses: tuple[Use, ...]
-    asks: tuple[Ask, ...]
-    awaiting: tuple[tuple[Mscc, int, int], ...]
-    """The services that are told what they get, each with where its own asks begin and end among all."""
+Awaiting = tuple[Mscc, int, int]
+"""A service that is told what it gets, and where its own asks begin and end among all."""
 
 
-def read(request: CreditControlRequest, quirks: Quirks) -> Said:
+def read(
+    request: CreditControlRequest, quirks: Quirks
+) -> tuple[Event, tuple[Use, ...], tuple[Ask, ...], tuple[Awaiting, ...]]:
+    """Return what a request says, and the services that wait for an answer."""
     event = _EVENTS[request.cc_request_type]
     as_hints = quirks.asks_are_hints and event is not _ONCE
     uses: tuple[Use, ...] = ()
     asks: tuple[Ask, ...] = ()
-    awaiting: tuple[tuple[Mscc, int, int], ...] = ()
+    awaiting: tuple[Awaiting, ...] = ()
     for service in services_of(request):
         wanted: tuple[Ask, ...] = ()
         if event is not _FINAL:
@@ -61,7 +62,25 @@ def read(request: CreditControlRequest, quirks: Quirks) -> Said:
         if service.used or (wanted and event is _INTERMEDIATE):
             # A new quota takes the place of the one before, so asking for one ends that (RFC 8506 §5.2).
             uses += _uses(service, ends=True if wanted else _gives_up(service))
-    return Said(event, uses, asks, awaiting)
+    return event, uses, asks, awaiting
+
+
+def interrogation(
+    request: CreditControlRequest, subscriber: Subscriber, event: Event, uses: tuple[Use, ...], asks: tuple[Ask, ...]
+) -> Interrogation:
+    """Return what was read as the subscriber's interrogation. What is used is less than 2**64."""
+    return Interrogation(
+        session=SessionId(request.session_id),
+        owner=subscriber.owner,
+        event=event,
+        number=request.cc_request_number,
+        digest=crc32(_encode((event, uses, asks))),
+        front="gy",
+        holder=request.origin_host,
+        uses=uses,
+        asks=asks,
+        barred=barred(subscriber),
+    )
 
 
 def most_used(uses: tuple[Use, ...]) -> int:

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from operator import attrgetter
 from typing import Final
-from zlib import crc32
-
-import msgspec
 
 from qanat.charging.credit_control import disable, interrogate
 from qanat.charging.events import Action, settle
 from qanat.charging.interrogation import Interrogation, Use
 from qanat.charging.session import Answer, Event
-from qanat.ids import Owner, SessionId
+from qanat.ids import Owner
 from qanat.ledger.book import countable
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
-from qanat.registry.subscribers import Subscriber, barred, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
+from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
 from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.answers import House, event_answer, granted, refusal
 from qanat.server.gy.quirks import Quirks
-from qanat.server.gy.reading import Said, at_command_level, most_used, octets_used, read
+from qanat.server.gy.reading import Awaiting, at_command_level, interrogation, most_used, octets_used, read
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import SubscriptionId
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
@@ -37,8 +34,6 @@ _ACTIONS: Final = {
     RequestedAction.REFUND_ACCOUNT: Action.REFUND,
     RequestedAction.CHECK_BALANCE: Action.CHECK,
 }
-_encode: Final = msgspec.msgpack.Encoder().encode
-_octets: Final = attrgetter("octets")
 _refusal: Final = attrgetter("refusal")
 
 
@@ -49,13 +44,13 @@ def answer(
     subscriber = _subscriber(work, request, owner)
     if isinstance(subscriber, Refused):
         return _stranger(work, house, request, subscriber)
-    said = read(request, quirks)
-    implausible = _implausible(work, subscriber.owner, said.uses)
+    event, uses, asks, awaiting = read(request, quirks)
+    implausible = _implausible(work, subscriber.owner, uses)
     if implausible is not None:
         return _refused(work, house, request, implausible, subscriber.owner)
-    asked = _interrogation(request, said, subscriber)
-    if said.event is _ONCE:
-        return _event(work, house, request, said, asked)
+    asked = interrogation(request, subscriber, event, uses, asks)
+    if event is _ONCE:
+        return _event(work, house, request, awaiting, asked)
     told = interrogate(work, house.policy, asked)
     if told.refusal is not None or any(map(_refusal, told.grants)):
         _remember_refusals(work, asked, told)
@@ -65,7 +60,7 @@ def answer(
                 # Who is refused so sends no final request: what it holds goes home now.
                 disable(work, asked.owner, asked.session)
             return refusal(house, request, whole)
-    return granted(house, quirks, request, said, told)
+    return granted(house, quirks, request, awaiting, told)
 
 
 # Reading
@@ -98,24 +93,11 @@ def _not_by_imsi(name: SubscriptionId) -> bool:
     return name.kind is not _IMSI
 
 
-def _interrogation(request: CreditControlRequest, said: Said, subscriber: Subscriber) -> Interrogation:
-    return Interrogation(
-        session=SessionId(request.session_id),
-        owner=subscriber.owner,
-        event=said.event,
-        number=request.cc_request_number,
-        digest=crc32(_encode((said.event, said.uses, said.asks))),
-        front="gy",
-        holder=request.origin_host,
-        uses=said.uses,
-        asks=said.asks,
-        barred=barred(subscriber),
-    )
-
-
 def _implausible(work: Work, owner: Owner, uses: tuple[Use, ...]) -> Refused | None:
     """Refuse usage that nobody can have: what is used of a unit in all stays below 2**63."""
-    together = sum(map(_octets, uses))
+    together = 0
+    for use in uses:
+        together += use.octets
     if not together or together <= (limit := countable(work, owner)):
         return None
     most = most_used(uses)
@@ -174,7 +156,7 @@ def _refused(
 
 
 def _event(
-    work: Work, house: House, request: CreditControlRequest, said: Said, asked: Interrogation
+    work: Work, house: House, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], asked: Interrogation
 ) -> CreditControlAnswer:
     action = _ACTIONS.get(request.requested_action or RequestedAction.DIRECT_DEBITING)
     if action is None:
@@ -183,4 +165,4 @@ def _event(
     told = settle(work, action, asked)
     if told.refusal is not None and action is not Action.CHECK:
         return _refused(work, house, request, Refused(told.refusal, told.facts), asked.owner)
-    return event_answer(house, request, said, action, told)
+    return event_answer(house, request, awaiting, action, told)

@@ -27,9 +27,11 @@ class SlowDisk(MemoryLog):
         super().__init__()
         self.syncs = asyncio.Event()
         self.begun = asyncio.Event()
+        self.batches: list[int] = []
 
     async def append(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int] = NOTHING) -> None:
         self.begun.set()
+        self.batches.append(len(rows))
         await self.syncs.wait()
         await super().append(rows, unchanged)
 
@@ -62,6 +64,30 @@ def test_neither_a_repeat_nor_a_look_is_answered_before_what_it_rests_on_is_dura
         answer, *repeated = await asyncio.gather(*asked)
         assert (answer.grants[0].octets, repeated) == (1000, [answer] * 3)
         assert await asyncio.gather(*looks) == [1000, 1000]
+        await lane.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("kind", [Lane, SharedLane])
+def test_half_as_many_as_last_time_begin_before_the_rest_is_decided(kind: type[Lane] | type[SharedLane]) -> None:
+    async def story() -> None:
+        disk = SlowDisk()
+        lane = kind(disk, ManualClock(), pages_kept=100)
+        await lane.open()
+        names = [f"s{n}" for n in range(24)]
+        disk.syncs.set()
+        await asyncio.gather(*(lane.decide(fund(name, 1)) for name in names))
+        disk.syncs.clear()
+        first = asyncio.ensure_future(lane.decide(fund("s0", 1, id="first")))
+        await asyncio.sleep(0)
+        together = [asyncio.ensure_future(lane.decide(fund(name, 1, id="second"))) for name in names]
+        await asyncio.sleep(0)
+        disk.syncs.set()
+        await asyncio.gather(first, *together)
+        assert disk.batches[-2:] == [1, 24]
+        await asyncio.gather(*(lane.decide(fund(name, 1, id="third")) for name in names))
+        assert disk.batches[-2:] == [12, 12]
         await lane.close()
 
     run(story)

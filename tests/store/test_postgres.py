@@ -326,6 +326,20 @@ def test_every_connection_waits_for_the_disk_and_has_limits(database: str) -> No
     run(story)
 
 
+def test_what_is_planned_while_the_tables_are_empty_reads_no_table_from_end_to_end(database: str) -> None:
+    """The plan is kept, and the tables fill."""
+
+    async def story() -> None:
+        log = await PostgresLog.open(database)
+        batch = [*range(64)]
+        plan = await log._writer.run(methodcaller("fetch", f"EXPLAIN {log.say.there}", batch, batch))
+        assert [line for (line,) in plan if "pk_entry" in line]
+        assert not [line for (line,) in plan if "Seq Scan" in line]
+        await log.close()
+
+    run(story)
+
+
 @pytest.mark.parametrize(
     ("address", "kind", "cure"),
     [

@@ -289,12 +289,13 @@ class Lane:
         return batch
 
     def _settle(self, batch: Batch) -> None:
-        self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
-        self._projector.take(batch.entries)
-        self._durable.update((row.shard, row.seq) for row in batch.rows)
-        self.figures.batches += 1
-        self.figures.entries += len(batch.rows)
-        self.figures.octets_used += batch.octets_used
+        if batch.rows:
+            self._projector.take(batch.entries)
+            self._durable.update((row.shard, row.seq) for row in batch.rows)
+            self.figures.commits.add(asyncio.get_running_loop().time() - batch.begun_s)
+            self.figures.batches += 1
+            self.figures.entries += len(batch.rows)
+            self.figures.octets_used += batch.octets_used
         self._committing = None  # what those who are told ask for next may begin at once
         for ticket in batch.tickets:
             self._tell(ticket)

@@ -79,7 +79,8 @@ class Link:
 
     def __init__(self, address: str, role: str, **settings: str) -> None:
         self._address = address
-        self._settings = {"application_name": f"qanat {role}", **settings}
+        # What was planned while the tables were empty must not read them from end to end once they are full.
+        self._settings = {"application_name": f"qanat {role}", "enable_seqscan": "off", **settings}
         self._connection: Connection | None = None
         self._free = asyncio.Lock()
         self._away_until = 0.0

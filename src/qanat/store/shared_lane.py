@@ -90,27 +90,33 @@ class SharedLane(Lane):
         return super()._has_work() or self._looking is not None
 
     def _begin_early(self) -> None:
-        """Whether others were first is for the worker to see."""
+        """Whoever waits to see others' entries, or to find back, goes before."""
+        if self._looking is None and self._lost is None:
+            self._append()
+
+    def _append(self) -> Batch:
+        batch = self._begin()
+        batch.appended = asyncio.create_task(self._commit(batch))
+        return batch
 
     async def _commit_next(self) -> None:
-        if self._lost is not None:
-            await self._find_back()
-            return
-        if self._looking is not None:
-            await self._see_others()
-            if not self._gathering.tickets:
+        if self._committing is None:
+            if self._lost is not None:
+                await self._find_back()
                 return
-        batch = self._begin()
+            if self._looking is not None:
+                await self._see_others()
+                if not self._gathering.tickets:
+                    return
+        batch = self._committing or self._append()
         try:
-            while batch.tickets:
-                touched = self._known(shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes)
-                if await self._commit(batch, touched):
-                    self._settle(batch)
-                    break
-                await self._make_way(await self._shared.standing(touched))
+            while batch.appended is not None:
+                await self._end_or_make_way(batch)
         except StoreFault as fault:
             await self._lose(fault)
-        self._committing = None
+            self._committing = None
+        else:
+            self._settle(batch)
 
     # -- how it is done
 
@@ -121,18 +127,31 @@ class SharedLane(Lane):
     def _known(self, shards: Iterable[Shard]) -> dict[Shard, int]:
         return {shard: self._durable.get(shard, 0) for shard in shards}
 
-    async def _commit(self, batch: Batch, touched: dict[Shard, int]) -> bool:
-        """Append a batch, or only look whether it is still true. False: somebody else was first."""
-        if not batch.rows:
-            standing = await self._shared.standing(touched)
-            return all(standing[shard].head <= seq for shard, seq in touched.items())
-        written = {row.shard for row in batch.rows}
-        unchanged = {shard: seq for shard, seq in touched.items() if shard not in written}
-        try:
+    def _touched(self, batch: Batch) -> dict[Shard, int]:
+        return self._known(shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Append a batch, or only look whether it is still true. Raises Taken if somebody else was first."""
+        touched = self._touched(batch)
+        if batch.rows:
+            written = {row.shard for row in batch.rows}
+            unchanged = {shard: seq for shard, seq in touched.items() if shard not in written}
             await self._shared.append(batch.rows, unchanged)
+        else:
+            standing = await self._shared.standing(touched)
+            if any(standing[shard].head > seq for shard, seq in touched.items()):
+                raise Taken("what was looked at has moved")
+
+    async def _end_or_make_way(self, batch: Batch) -> None:
+        """Wait for a batch that is being appended. Where others were first, what is still true of it begins again."""
+        assert batch.appended is not None, "it has begun"
+        appended, batch.appended = batch.appended, None
+        try:
+            await appended
         except Taken:
-            return False
-        return True
+            await self._make_way(await self._shared.standing(self._touched(batch)))
+            if batch.tickets:
+                batch.appended = self._commit(batch)
 
     async def _start_afresh(self) -> StoreFault | None:
         self._lost = await super()._start_afresh()

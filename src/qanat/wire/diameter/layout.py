@@ -1,10 +1,13 @@
 """Layouts: messages of a shape seen before are read with one comparison, two ``Struct`` and one expression.
 
-A shape is everything about a message except its *holes*: the octets of free values (identifiers, amounts, times,
-addresses). All else (codes, flags, lengths, names of machines, enumerated values) is compared with a message that the
-walk has read. So a layout cannot misread: what it accepts differs from a message
+A shape is everything about a message except its free octets: free values (identifiers, amounts, times, addresses) and
+what means nothing to us. All else (codes, flags, lengths, names of machines, enumerated values) is compared with a
+message that the walk has read. So a layout cannot misread: what it accepts differs from a message
 the walk accepted only in octets that the walk does not judge. Text is decoded again each time; what is no UTF-8 goes
 back to the walk for its verdict.
+
+Much that may vary seldom does (where a terminal is attached, its quality of service). A layout has *holes* only where
+messages of its shape were seen to differ; the rest it compares, and so has made already.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ _NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", K
 _CONVERSIONS: Final = {Kind.TEXT: "{}.decode()", Kind.TIME: "c0({})"}
 _NAMES: Final = {Kind.ENUM, Kind.IDENTITY, Kind.URI}
 """Formats whose values the walk judges, or that stay the same for as long as a connection: part of the shape."""
+_IDENTIFIERS: Final = (12, 20)
+"""Where every message has both of its own."""
 _CONSTANTS: Final = {BY_NAME["Service-Context-Id"], BY_NAME["Auth-Application-Id"]}
 
 
@@ -52,19 +57,46 @@ class Layout(NamedTuple):
     build: Callable[..., Message]
 
 
-class _Learner:
-    """Watches a walk: leaves a Hole in each field whose value is free, and notes which octets are not compared."""
+class Shape:
+    """A message and others like it. Its layout leaves open what was seen to vary among them."""
 
-    def __init__(self) -> None:
+    def __init__(self, octets: bytes) -> None:
+        """Learn from a first message. Raises Malformed, as the walk does."""
+        learner = _Learner(None)
+        walk(octets, learner)
+        self._octets, self._free = octets, learner.free
+        self._varying = {_IDENTIFIERS}
+        self.layout = learn(octets, self._varying)
+
+    def has(self, octets: bytes) -> bool:
+        """Return whether a message of the same length has this shape."""
+        pieces = _cutter(self._free, len(self._octets))
+        return pieces(octets) == pieces(self._octets)
+
+    def widen(self, octets: bytes) -> None:
+        """Leave open from now on in what a message of this shape differs from the first."""
+        self._varying |= {(start, stop) for start, stop in self._free if octets[start:stop] != self._octets[start:stop]}
+        self.layout = learn(self._octets, self._varying)
+
+
+class _Learner:
+    """Watches a walk: leaves a Hole in each field whose value varies, and notes which octets are not compared.
+
+    ``varying`` None leaves open whatever may vary.
+    """
+
+    def __init__(self, varying: set[tuple[int, int]] | None) -> None:
+        self._varying = varying
         self.free: list[tuple[int, int]] = []
         self.holes = [Hole(12, 4, "I", "v0"), Hole(16, 4, "I", "v1")]
-        self.ignored(12, 20)
+        self._leave_open(*_IDENTIFIERS)
 
     def value(self, slot: Slot, value: Any, *, start: int, data: int, stop: int) -> Any:
         kind = slot.avp.kind
         if kind in _NAMES or slot.avp in _CONSTANTS:
             return value
-        self.ignored(data + 2 if kind is Kind.ADDRESS else data, stop)  # an address keeps its family
+        if not self._leave_open(data + 2 if kind is Kind.ADDRESS else data, stop):  # an address keeps its family
+            return value
         begin = start if slot.whole else data
         expression = _CONVERSIONS.get(kind, "{}").format(f"v{len(self.holes)}")
         hole = Hole(begin, stop - begin, _NUMBERS.get(kind) or f"{stop - begin}s", expression)
@@ -72,12 +104,23 @@ class _Learner:
         return hole
 
     def ignored(self, data: int, stop: int) -> None:
-        self.free.append((data, stop + 3 & ~3))
+        self._leave_open(data, stop)
+
+    def _leave_open(self, data: int, stop: int) -> bool:
+        """Note that these octets, padding included, are not compared, if they vary."""
+        place = data, stop + 3 & ~3
+        varies = self._varying is None or place in self._varying
+        if varies:
+            self.free.append(place)
+        return varies
 
 
-def learn(octets: bytes) -> Layout:
-    """Walk a message and return its layout. Raises Malformed, as the walk does."""
-    learner = _Learner()
+def learn(octets: bytes, varying: set[tuple[int, int]] | None = None) -> Layout:
+    """Walk a message and return its layout, open in these places, or wherever values are free.
+
+    Raises Malformed, as the walk does.
+    """
+    learner = _Learner(varying)
     prototype = replace(walk(octets, learner), hop_by_hop=learner.holes[0], end_to_end=learner.holes[1])
     constants: list[Any] = [instant_of]
     expression = _expression(prototype, constants)

@@ -8,7 +8,7 @@ Source: RFC 8506 §5 and §6; decisions where real systems differ are in docs/de
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -151,7 +151,8 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
         due = Instant(work.now + CLOSED_KEPT)
         session = replace(begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
-        work.put(answered(session, answer, used=session.used + sum(octets)))
+        kept = replace(session, used=session.used + sum(octets))
+        work.put(answered(kept, answer, state=kept.state, quotas=kept.quotas, due=kept.due, last_at=kept.last_at))
     return answer
 
 
@@ -202,22 +203,26 @@ def _counted(session: Session, octets: int, now: Instant) -> Session:
 
 
 def _place_of(quotas: list[Quota], use: Use) -> int | None:
+    id, rating_group, unit = use.quota, use.rating_group, use.unit
     for place, quota in enumerate(quotas):
-        if quota.id == use.quota or (
-            use.quota is None and quota.rating_group == use.rating_group and quota.unit == use.unit
-        ):
+        if quota.id == id if id is not None else quota.rating_group == rating_group and quota.unit == unit:
             return place
     return None
 
 
-def answered(session: Session, answer: Answer, **changes: Any) -> Session:
-    """Keep the answer, newest first, and note its number, beside whatever else changed."""
+def answered(
+    session: Session, answer: Answer, *, state: State, quotas: tuple[Quota, ...], due: Instant | None, last_at: Instant
+) -> Session:
+    """Keep the answer, newest first, and note its number, beside what it leads to."""
     ahead = answer.number - session.newest
     seen = (session.seen << min(ahead, WINDOW) | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
     return replace(
         session,
+        state=state,
+        quotas=quotas,
+        due=due,
+        last_at=last_at,
         answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
         newest=max(session.newest, answer.number),
         seen=seen,
-        **changes,
     )

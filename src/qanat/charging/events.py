@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from qanat.charging.credit_control import CLOSED_KEPT, answered, begin, earlier_answer
 from qanat.charging.granting import nothing_left
 from qanat.charging.interrogation import Interrogation
@@ -46,10 +48,10 @@ def settle(work: Work, action: Action, request: Interrogation) -> Answer:
         book.refund(work, request.owner, amount, unit)
     answer = _answer(work, request, None)
     octets = amount if unit == "octets" else 0
-    used = (session.used if session else 0) + (octets if action is Action.DEBIT else -octets)
     kept = session or begin(request, work.now)
+    kept = replace(kept, used=kept.used + (octets if action is Action.DEBIT else -octets))
     due = Instant(work.now + CLOSED_KEPT)
-    work.put(answered(kept, answer, state=State.CLOSED, due=due, used=used, last_at=work.now))
+    work.put(answered(kept, answer, state=State.CLOSED, quotas=kept.quotas, due=due, last_at=work.now))
     return answer
 
 

@@ -55,9 +55,10 @@ def next_size(
     ``step`` is the plan's quota, ``wanted`` the holder's hint, ``rate`` in octets per second, ``previous`` the quota
     before this one (0 for the first).
     """
-    asked = min(wanted or step, policy.quota_octets_max)
-    grown = min(rate * policy.interval_s, previous * _GROWTH, policy.quota_octets_max, available // 2)
-    return Octets(min(max(asked, grown), available))
+    grown = min(rate * policy.interval_s, previous * _GROWTH)
+    asked = max(wanted or step, min(grown, available // 2))
+    most = min(policy.quota_octets_max, available)
+    return Octets(min(asked, most))
 
 
 def threshold_of(policy: Policy, octets: Octets) -> Octets:

@@ -274,10 +274,10 @@ def _add(work: Work, account: Account, amount: int) -> None:
 
 def _used_account(work: Work, owner: Owner, unit: Unit) -> Account:
     id = _named("used", unit)
-    return work.records(Account, owner).get(id) or Account(owner=owner, id=id, role="used", unit=unit)
+    return work.get(Account, owner, id) or Account(owner=owner, id=id, role="used", unit=unit)
 
 
 def _account(work: Work, owner: Owner, id: str) -> Account:
-    account = work.records(Account, owner).get(id)
+    account = work.get(Account, owner, id)
     assert account is not None, f"account {owner}:{id} is reserved on and missing"
     return account

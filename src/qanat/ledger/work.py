@@ -122,7 +122,8 @@ class Work:
     def get(self, kind: type[R], owner: Owner, id: str) -> R | None:
         """Return the record as this decision sees it. Raises NotLoaded."""
         page = self._pages.get(owner) or self._page(owner)
-        return page.get(kind, _NO_RECORDS).get(id)  # type: ignore[return-value]
+        records = page.get(kind)
+        return None if records is None else records.get(id)  # type: ignore[return-value]
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""

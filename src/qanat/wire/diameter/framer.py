@@ -9,6 +9,8 @@ from qanat.wire.diameter.header import BEGINNINGS, HEADER_OCTETS, fault_of
 from qanat.wire.diameter.results import Unframeable
 
 _word: Final = Struct("!I").unpack_from
+_LEAST: Final = BEGINNINGS[0]
+_MOST: Final = BEGINNINGS[-1]
 
 
 class Framer:
@@ -38,8 +40,8 @@ class Framer:
         messages: list[bytes] = []
         start, stop, end = 0, HEADER_OCTETS, len(pending)
         while stop <= end:  # first a header's octets, then with its length the whole message's
-            (word,) = _word(pending, start)
-            if word not in BEGINNINGS:
+            word: int = _word(pending, start)[0]
+            if not _LEAST <= word <= _MOST or word & 3:
                 self.fault, self.torn = fault_of(word), pending[start : start + HEADER_OCTETS]
                 start = end
                 break

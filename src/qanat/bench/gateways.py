@@ -28,8 +28,10 @@ UPDATES: Final = 8
 REALM: Final = "bench.test"
 _INPUT: Final = 123_456
 _OUTPUT: Final = 4_567_890
-OCTETS: Final = _INPUT + _OUTPUT
-"""What each report but the first says was used."""
+_APART: Final = 10_007
+"""Reports differ by up to so many octets each way, as real ones do."""
+_EPOCH_S: Final = 2_208_988_800
+"""Diameter counts seconds from 1900 (RFC 6733 §4.3.1)."""
 _GATEWAY: Final = profiles.Gateway(
     origin_host=f"smf.{REALM}", origin_realm=REALM, destination_realm="qanat.test", address=IPv4Address("192.0.2.7")
 )
@@ -57,6 +59,10 @@ class Slot:
     number: int = UPDATES + 1
     session: bytes = b""
     imsi: bytes = b""
+    attached: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+    """What names the attachment: charging id, address, terminal."""
+    used: int = 0
+    """Octets that the request under way reports."""
     octets: bytes = b""
     """The request under way, to be sent again if need be."""
     due: float = 0.0
@@ -135,12 +141,12 @@ class Connection(asyncio.Protocol):
             slot.serial += 1
             slot.number = 0
             slot.session = _session_id(self._load.run, slot.index, slot.serial).encode()
-            slot.imsi = imsi_of(slot.subscribers[slot.serial % len(slot.subscribers)]).encode()
+            subscriber = slot.subscribers[slot.serial % len(slot.subscribers)]
+            slot.imsi, slot.attached = imsi_of(subscriber).encode(), _attached(subscriber)
         else:
             slot.number += 1
-        fill = _FIRST if not slot.number else _FINAL if slot.number > UPDATES else _UPDATE
         self._end_to_end += 1
-        slot.octets = fill(slot.index, self._end_to_end, slot.session, slot.number, slot.imsi)
+        slot.octets = _request(slot, self._end_to_end)
         self._send(slot)
 
     def _repeat(self) -> None:
@@ -161,7 +167,7 @@ class Connection(asyncio.Protocol):
         self._load.latencies.append(time.perf_counter() - slot.due)
         services = answer.services
         if answer.result_code == 2001 and (not services or services[0].result_code == 2001):
-            self._load.acknowledged += OCTETS if slot.number else 0
+            self._load.acknowledged += slot.used
         else:
             self._load.refused += 1
         self._pace.answered(slot)
@@ -285,8 +291,25 @@ async def _keep(
         await connection.lost
 
 
+def _request(slot: Slot, end_to_end: int) -> bytes:
+    """Return the request that a slot sends now, and note what it reports."""
+    named = (slot.session, slot.number, int(time.time()) + _EPOCH_S, slot.imsi)
+    if not slot.number:
+        slot.used = 0
+        return _FIRST(slot.index, end_to_end, *named, *slot.attached)
+    apart = end_to_end % _APART
+    slot.used = _INPUT + _OUTPUT + 2 * apart
+    fill = _FINAL if slot.number > UPDATES else _UPDATE
+    return fill(slot.index, end_to_end, *named, 1 + apart % 60, _INPUT + apart, _OUTPUT + apart, *slot.attached)
+
+
+def _attached(subscriber: int) -> tuple[bytes, bytes, bytes]:
+    number = subscriber.to_bytes(4, "big")
+    return number, b"\0\1\x0a" + number[1:], f"35{subscriber:014}".encode()
+
+
 def _form(kind: CcRequestType) -> Callable[..., bytes]:
-    """Return what fills in a request of the Open5GS profile: session, number, IMSI."""
+    """Return what fills in a request of the Open5GS profile with all that differs from one to the next."""
     asked = profiles.Interrogation(
         kind=kind,
         number=0,
@@ -300,7 +323,10 @@ def _form(kind: CcRequestType) -> Callable[..., bytes]:
         time_s=20,
         destination_host=None if kind is CcRequestType.INITIAL else "ocs.qanat.test",
     )
-    return stencil(profiles.open5gs(_GATEWAY, asked), "Session-Id", "CC-Request-Number", "Subscription-Id-Data")
+    usage = () if kind is CcRequestType.INITIAL else ("CC-Time", "CC-Input-Octets", "CC-Output-Octets")
+    named = ("Session-Id", "CC-Request-Number", "Event-Timestamp", "Subscription-Id-Data")
+    attached = ("3GPP-Charging-Id", "PDP-Address", "User-Equipment-Info-Value")
+    return stencil(profiles.open5gs(_GATEWAY, asked), *named, *usage, *attached)
 
 
 def _session_id(run: int, slot: int, serial: int) -> str:

@@ -216,6 +216,30 @@ def test_a_job_of_which_a_part_can_not_be_done_leaves_nothing(tmp_path: Path) ->
     run(story)
 
 
+def test_of_rows_written_together_some_may_have_got_another_label_or_due(tmp_path: Path) -> None:
+    def row(id: str, label: str, due: int | None, body: str) -> RecordRow:
+        return RecordRow(Shard(0), Owner("o"), "session", id, label, None if due is None else Instant(due), body)
+
+    async def story() -> None:
+        scribe = await scribe_of(tmp_path / "q.db")
+        await scribe.write(Job(rows=[row(id, f"live/{id}", 10, "old") for id in "abcde"]))
+        changed = [
+            row("a", "live/a", 10, "stays"),
+            row("b", "over/b", 10, "moved"),
+            row("c", "live/c", None, "not due"),
+            row("d", "live/d", 20, "later"),
+            row("f", "live/f", None, "new"),
+        ]
+        await scribe.write(Job(rows=changed))
+        await scribe.stop()
+        with closing(sqlite3.connect(tmp_path / "q.db")) as link:
+            found = link.execute("SELECT * FROM record ORDER BY id").fetchall()
+            assert sorted(found) == sorted([*map(tuple, changed), tuple(row("e", "live/e", 10, "old"))])
+            assert link.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    run(story)
+
+
 def test_asked_to_stop_with_the_whole_group_it_goes_on_until_its_server_ends(tmp_path: Path) -> None:
     async def story() -> None:
         scribe = await scribe_of(tmp_path / "q.db")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final
 
 from qanat.errors import StoreFault
@@ -20,8 +20,10 @@ from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 
-_CHUNKS: Final = 64
+_CHUNKS: Final = 128
 """A round is written between so many batches at most: then rows keep up with any load."""
+_NEIGHBOURS: Final = 4096
+"""So many owners are put in order at once: rows that lie side by side are then written together, and their pages once."""
 
 
 @dataclass(slots=True)
@@ -37,8 +39,8 @@ class Round:
 
 
 class Projector:
-    pause_s = 2.0
-    """A row costs as much to write as an entry, or twice that: the longer the pause, the fewer there are."""
+    pause_s = 5.0
+    """A row costs as much to write as an entry: the longer the pause, the fewer there are, and the more a start replays."""
     chunk = 128
     """Rows that are written at once, or more where a round is large: the next batch waits for them."""
 
@@ -122,8 +124,10 @@ class Projector:
         return self._round.heads if last else {}
 
     def _pieces(self, images: Images) -> Iterator[list[RecordRow]]:
-        for owner, records in images.items():
-            yield list(self._rows_of(owner, records))
+        owners = iter(images)
+        while neighbours := sorted(islice(owners, _NEIGHBOURS)):
+            for owner in neighbours:
+                yield list(self._rows_of(owner, images[owner]))
 
     def _rows_of(self, owner: Owner, records: Mapping[Key, Record | None]) -> Iterator[RecordRow]:
         shard = self._log.shard_of(owner)

@@ -46,8 +46,10 @@ _KEEP_PLACE: Final = (
 """Leaves both indexes alone, which is half the work of a row; where label or due are others now it does nothing."""
 _MOVE: Final = (
     " ON CONFLICT (shard, owner, kind, id) "
-    "DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body"
+    "DO UPDATE SET label = excluded.label, due = excluded.due, body = excluded.body "
+    "WHERE label <> excluded.label OR due IS NOT excluded.due"
 )
+"""For those."""
 _REACHED: Final = (
     "INSERT INTO watermark (shard, seq) VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq"
 )

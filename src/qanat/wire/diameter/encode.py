@@ -125,6 +125,8 @@ _around: Final = itemgetter(0, slice(4, 9), slice(11, None))
 class _Form(NamedTuple):
     """An answer with blanks: ``pack`` puts the pieces that stay the same and what names the request side by side."""
 
+    around: tuple[Any, ...]
+    """What it was made for."""
     pack: Callable[..., bytes]
     header: bytes
     """Up to the identifiers."""
@@ -136,20 +138,23 @@ class _Form(NamedTuple):
 
 
 _forms: Final[dict[Any, _Form]] = {}
+"""By what tells most of them apart; a form replaces the one before."""
 
 
 def encode_answer(answer: CreditControlAnswer) -> bytes:
     """Return the octets of the answer to a credit-control request. Raises as ``encode`` does."""
     fields = astuple(answer)
-    name, services = fields[3].encode(), b"".join(map(_service, fields[10]))
-    key = (len(name), len(services), _around(fields))
+    name, services = fields[3].encode(), b""
+    for service in fields[10]:
+        services += _service(service)
+    around, key = _around(fields), (len(name), len(services), fields[4], fields[8])
     form = _forms.get(key)
-    if form is None:
+    if form is None or form.around != around:
         if answer.error_message is not None or answer.failed_avps or answer.proxy_infos:
             # Why a request was refused and what relays wrote on it seldom come again, and can be long: that is not remembered.
             return encode_as(answer, command=CreditControlAnswer.command, application=CREDIT_CONTROL)
-        form = _remembered(_forms, key, _form(*key))
-    pack, header, session_header, middle, after = form
+        form = _remembered(_forms, key, _form(len(name), len(services), around))
+    _, pack, header, session_header, middle, after = form
     return pack(header, fields[1], fields[2], session_header, name, middle, fields[9], services, after)
 
 
@@ -170,7 +175,7 @@ def _form(name: int, services: int, around: tuple[int, tuple[Any, ...], tuple[An
     shape = Struct(f"!12sII8s{name + 3 & ~3}s{len(middle)}sI{services}s{len(after)}s")
     _check_length(shape.size)
     header = _BEGINNING.pack(_VERSION | shape.size, flags << 24 | CreditControlAnswer.command, CREDIT_CONTROL)
-    return _Form(shape.pack, header, session_header, middle, after)
+    return _Form(around, shape.pack, header, session_header, middle, after)
 
 
 # A service in it. Every quota is of another size; on what terms it is granted seldom changes
@@ -194,6 +199,7 @@ _terms: Final = itemgetter(*_TERMS)
 class _Grant(NamedTuple):
     """A service with blanks for these three."""
 
+    terms: tuple[Any, ...]
     pack: Callable[..., bytes]
     before: bytes
     between: bytes
@@ -202,6 +208,7 @@ class _Grant(NamedTuple):
 
 
 _grants: Final[dict[Any, _Grant]] = {}
+"""By rating group."""
 
 
 def _service(service: Mscc) -> bytes:
@@ -213,7 +220,10 @@ def _service(service: Mscc) -> bytes:
     if total is None or validity_s is None or left is None:
         return _whole_service(service)
     terms = _terms(fields)
-    pack, before, between, behind, after = _grants.get(terms) or _remembered(_grants, terms, _grant(terms))
+    grant = _grants.get(fields[14])
+    if grant is None or grant.terms != terms:
+        grant = _remembered(_grants, fields[14], _grant(terms))
+    _, pack, before, between, behind, after = grant
     return pack(before, total, between, validity_s, behind, left, after)
 
 
@@ -231,4 +241,4 @@ def _grant(terms: tuple[tuple[Any, ...], ...]) -> _Grant:
     behind, after = pieces[3] + _LEFT_HEADER, pieces[4]
     shape = f"sQ{len(between)}sI{len(behind)}sI{len(after)}s"
     before = _SERVICES.header(calcsize(f"!{len(granted)}{shape}")) + granted
-    return _Grant(Struct(f"!{len(before)}{shape}").pack, before, between, behind, after)
+    return _Grant(terms, Struct(f"!{len(before)}{shape}").pack, before, between, behind, after)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from qanat.ids import Shard
 from qanat.ledger.work import Entry, Work
@@ -25,7 +27,7 @@ class Waiter(Protocol):
         """What the decision raised itself; or StoreFault, and then nothing was acknowledged and repeating is safe."""
 
 
-class Trace(NamedTuple):
+class Trace(Struct, gc=False):
     """What a decision has to do with others."""
 
     reads: set[Shard]
@@ -33,8 +35,7 @@ class Trace(NamedTuple):
     octets_used: int
 
 
-@dataclass(slots=True)
-class Ticket:
+class Ticket(Struct, eq=False):
     """One request that waits for its batch to be durable."""
 
     decision: Decision[Any]

@@ -9,7 +9,7 @@ whoever asks sees everything that was acknowledged by any server before, and a c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ class SharedLane(Lane):
         self._rows = SharedProjector(log)
         super().__init__(log, clock, pages_kept=pages_kept, projector=self._rows)
         self._page_of = self._noted
+        self._shard_of: Callable[[Owner], Shard] = log.shard_of
         self._reads: set[Shard] = set()
         """The shards that the decision under way has read."""
         self._trace = Trace(set(), set(), 0)
@@ -121,26 +122,21 @@ class SharedLane(Lane):
     # -- how it is done
 
     def _noted(self, owner: Owner) -> Page:
-        self._reads.add(self._log.shard_of(owner))
+        self._reads.add(self._shard_of(owner))
         return self._pages.page_of(owner)
 
     def _known(self, shards: Iterable[Shard]) -> dict[Shard, int]:
         return {shard: self._durable.get(shard, 0) for shard in shards}
 
-    def _touched(self, batch: Batch) -> dict[Shard, int]:
-        return self._known(shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes)
-
     async def _commit(self, batch: Batch) -> None:
         """Append a batch, or only look whether it is still true. Raises Taken if somebody else was first."""
-        touched = self._touched(batch)
+        read = set[Shard]().union(*(trace.reads for _, trace in _traced(batch)))
         if batch.rows:
-            written = {row.shard for row in batch.rows}
-            unchanged = {shard: seq for shard, seq in touched.items() if shard not in written}
-            await self._shared.append(batch.rows, unchanged)
-        else:
-            standing = await self._shared.standing(touched)
-            if any(standing[shard].head > seq for shard, seq in touched.items()):
-                raise Taken("what was looked at has moved")
+            await self._shared.append(batch.rows, self._known(read.difference(row.shard for row in batch.rows)))
+            return
+        standing = await self._shared.standing(read)
+        if any(one.head > self._durable.get(shard, 0) for shard, one in standing.items()):
+            raise Taken("what was looked at has moved")
 
     async def _end_or_make_way(self, batch: Batch) -> None:
         """Wait for a batch that is being appended. Where others were first, what is still true of it begins again."""
@@ -149,7 +145,8 @@ class SharedLane(Lane):
         try:
             await appended
         except Taken:
-            await self._make_way(await self._shared.standing(self._touched(batch)))
+            touched = {shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes}
+            await self._make_way(await self._shared.standing(touched))
             if batch.tickets:
                 batch.appended = self._commit(batch)
 

@@ -102,12 +102,16 @@ _StoredEntry = msgspec.defstruct(
     gc=False,
 )
 _encoder: Final = msgspec.json.Encoder()
+_USUAL_OCTETS: Final = 2048
+"""Room for most entries: making more of it, step by step, takes a seventh of the time it takes to write one."""
 _entries: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_StoredEntry)
 _records: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_AnyRecord)
 
 
 def encode(value: Entry | Record) -> str:
-    return _encoder.encode(value).decode()
+    text = bytearray(_USUAL_OCTETS)
+    _encoder.encode_into(value, text)
+    return text.decode()
 
 
 def decode_entry(text: str | bytes) -> Entry:

@@ -24,15 +24,15 @@ LEARN_EVERY: Final = 128
 LEARN_UP_TO: Final = 1 << 13
 """Octets of the longest message whose layout is learnt: none longer has been seen, and a layout is several times as long."""
 
-_key: Final = Struct("8s12x8s").unpack_from
-"""Length, flags, command and the header of the first AVP, which is Session-Id: enough to tell most shapes apart."""
+_key: Final = Struct("!I20xI").unpack_from
+"""The lengths of the message and of its first AVP, which is Session-Id: enough to tell most shapes apart."""
 
 
 class Decoder:
     """Reads the messages of one connection."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes], list[Shape]] = {}
+        self._known: dict[tuple[int, ...], list[Shape]] = {}
         self.shapes = 0
         self._budget = MAX_SHAPES
         self.walked = 0

@@ -93,16 +93,16 @@ def _service(house: House, quirks: Quirks, service: Mscc, grants: tuple[Grant, .
         until = grant.valid_until if until is None else min(until, grant.valid_until)
         final = final or grant.final
         if grant.unit == "octets":
-            total, volume_left = grant.octets, min(grant.threshold, _MAX_U32) or None
+            total, volume_left = grant.octets, _u32(grant.threshold) or None
         elif grant.unit == "seconds":
-            time_s, time_left = min(grant.octets, _MAX_U32), min(grant.threshold, _MAX_U32) or None
+            time_s, time_left = _u32(grant.octets), _u32(grant.threshold) or None
         else:
             specific = grant.octets
     if until is None:
         return Mscc(
             service_ids=service.service_ids, rating_group=service.rating_group, result_code=_why_not(service, grants)
         )
-    validity_s = max((until - at) // 1000, 1)
+    validity_s = (until - at) // 1000 or 1
     if final:
         # Every octet of a last quota may be used: coming back early brings nothing.
         volume_left = time_left = None
@@ -183,5 +183,10 @@ def _debited(grant: Grant) -> Units:
     if grant.unit == "octets":
         return Units(total=grant.octets)
     if grant.unit == "seconds":
-        return Units(time_s=min(grant.octets, _MAX_U32))
+        return Units(time_s=_u32(grant.octets))
     return Units(service_specific=grant.octets)
+
+
+def _u32(amount: int) -> int:
+    """Return an amount as far as 32 bits hold it."""
+    return amount if amount < _MAX_U32 else _MAX_U32

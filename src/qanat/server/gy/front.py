@@ -26,6 +26,7 @@ from qanat.server.gy import translate
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.house import house_of, identity_of
 from qanat.server.gy.peers import Roster
+from qanat.server.gy.reading import subscribers_of
 from qanat.server.gy.sessions import Places
 from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
@@ -121,7 +122,7 @@ class Front:
             self._hear(connection, request)
         asked = Asked(self, connection, request)
         self._under_way[asked] = self._loop.time()
-        if request.subscription_ids or request.subscribers:
+        if subscribers_of(request):
             self._store.submit(asked, asked)
         else:
             self.start(self._find_first(asked))

@@ -17,7 +17,7 @@ from qanat.ids import SessionId
 from qanat.registry.subscribers import Subscriber, barred
 from qanat.server.gy.quirks import Quirks
 from qanat.units import MAX_OCTETS, Octets, Unit
-from qanat.wire.diameter.groups import Mscc
+from qanat.wire.diameter.groups import Mscc, SubscriptionId, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, ReportingReason
 
@@ -88,6 +88,12 @@ def most_used(uses: tuple[Use, ...]) -> int:
     return max([sum([use.octets for use in uses if use.unit == unit]) for unit in get_args(Unit)])
 
 
+def subscribers_of(request: CreditControlRequest) -> tuple[SubscriptionId, ...]:
+    """Return every name the request gives the subscriber, the command's own first."""
+    inside = request.service_information
+    return request.subscription_ids if inside is None else request.subscription_ids + inside.subscription_ids
+
+
 def services_of(request: CreditControlRequest) -> tuple[Mscc, ...]:
     """Return the services of a request; a single one may stand at command level (RFC 8506 §5.1)."""
     if request.services or not at_command_level(request):
@@ -99,23 +105,31 @@ def at_command_level(request: CreditControlRequest) -> bool:
     return not request.services and (request.requested is not None or bool(request.used))
 
 
+def octets_of(units: Units) -> int | None:
+    """Return the total octets; where a client sends only the two directions, their sum (Open5GS)."""
+    if units.total is not None or (units.input is None and units.output is None):
+        return units.total
+    return (units.input or 0) + (units.output or 0)
+
+
 def octets_used(request: CreditControlRequest) -> int:
-    return sum([units.octets or 0 for service in services_of(request) for units in service.used])
+    return sum([octets_of(units) or 0 for service in services_of(request) for units in service.used])
 
 
 def _uses(service: Mscc, *, ends: bool) -> tuple[Use, ...]:
     """Return what was used of each unit, other units first; several Used-Service-Unit count together (PEERS.md)."""
     octets = seconds = specific = 0
     for units in service.used:
-        octets += units.octets or 0
+        octets += octets_of(units) or 0
         seconds += units.time_s or 0
         specific += units.service_specific or 0
     group = service.rating_group
-    uses: tuple[Use, ...] = (Use(octets=Octets(octets), rating_group=group, ends=ends),)
-    if specific:
-        uses = (Use(octets=Octets(specific), rating_group=group, unit="units"), *uses)
+    uses: tuple[Use, ...] = ()
     if seconds:
-        uses = (Use(octets=Octets(seconds), rating_group=group, unit="seconds"), *uses)
+        uses += (Use(octets=Octets(seconds), rating_group=group, unit="seconds"),)
+    if specific:
+        uses += (Use(octets=Octets(specific), rating_group=group, unit="units"),)
+    uses += (Use(octets=Octets(octets), rating_group=group, ends=ends),)
     return uses
 
 
@@ -128,12 +142,12 @@ def _asks(service: Mscc, *, as_hints: bool) -> tuple[Ask, ...]:
     if requested is None:
         return ()
     if requested.time_s is None and requested.service_specific is None:
-        if requested.money is not None and requested.octets is None:
+        if requested.money is not None and octets_of(requested) is None:
             return ()
-        wanted = None if as_hints else _wanted(requested.octets)
+        wanted = None if as_hints else _wanted(octets_of(requested))
         return (Ask(rating_group=service.rating_group, wanted=wanted),)
     named: dict[Unit, int | None] = {
-        "octets": requested.octets,
+        "octets": octets_of(requested),
         "seconds": requested.time_s,
         "units": requested.service_specific,
     }

@@ -5,7 +5,6 @@ What a request says is ``reading``; what the gateway is told, ``answers``; here 
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Final
 
 from qanat.charging.credit_control import disable, interrogate
@@ -21,7 +20,15 @@ from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscribe
 from qanat.registry.unmatched import keep_unmatched
 from qanat.server.gy.answers import House, event_answer, granted, refusal
 from qanat.server.gy.quirks import Quirks
-from qanat.server.gy.reading import Awaiting, at_command_level, interrogation, most_used, octets_used, read
+from qanat.server.gy.reading import (
+    Awaiting,
+    at_command_level,
+    interrogation,
+    most_used,
+    octets_used,
+    read,
+    subscribers_of,
+)
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import SubscriptionId
 from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
@@ -34,7 +41,6 @@ _ACTIONS: Final = {
     RequestedAction.REFUND_ACCOUNT: Action.REFUND,
     RequestedAction.CHECK_BALANCE: Action.CHECK,
 }
-_refusal: Final = attrgetter("refusal")
 
 
 def answer(
@@ -52,7 +58,7 @@ def answer(
     if event is _ONCE:
         return _event(work, house, request, awaiting, asked)
     told = interrogate(work, house.policy, asked)
-    if told.refusal is not None or any(map(_refusal, told.grants)):
+    if _refuses(told):
         _remember_refusals(work, asked, told)
         whole = _whole_refusal(quirks, request, told)
         if whole is not None:
@@ -69,7 +75,7 @@ def answer(
 def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) -> Subscriber | Refused:
     """Return whom the request names: by IMSI if it can be found by that, else by number."""
     first: Refused | None = None
-    names = request.subscribers
+    names = subscribers_of(request)
     for name in names if len(names) == 1 else sorted(names, key=_not_by_imsi):
         if name.kind is _IMSI:
             found = subscriber_by_imsi(work, name.data)
@@ -104,6 +110,14 @@ def _implausible(work: Work, owner: Owner, uses: tuple[Use, ...]) -> Refused | N
     return Refused(Refusal.IMPLAUSIBLE_USAGE, {"octets": most}) if most > limit else None
 
 
+def _refuses(told: Answer) -> bool:
+    """Tell whether anything that was asked for is refused."""
+    for grant in told.grants:
+        if grant.refusal is not None:
+            return True
+    return told.refusal is not None
+
+
 def _whole_refusal(quirks: Quirks, request: CreditControlRequest, told: Answer) -> Refused | None:
     """Return why the command as a whole is refused, if it is."""
     if told.refusal is not None:
@@ -128,7 +142,8 @@ def _remember_refusals(work: Work, asked: Interrogation, told: Answer) -> None:
 
 def _stranger(work: Work, house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
     """Refuse a request of somebody we can't charge; usage it reports is kept for the operator."""
-    identity = request.subscribers[0].data if request.subscribers else ""
+    names = subscribers_of(request)
+    identity = names[0].data if names else ""
     octets = Octets(min(octets_used(request), MAX_PUBLIC_OCTETS))
     if octets:
         keep_unmatched(

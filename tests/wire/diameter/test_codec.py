@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.wire.diameter import samples
@@ -15,6 +16,7 @@ from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.layout import Layout, Shape, learn
 from qanat.wire.diameter.messages import CreditControlRequest, Message
+from qanat.wire.diameter.profiles import avp, text, u32
 from qanat.wire.diameter.results import Malformed
 from qanat.wire.diameter.walk import walk
 
@@ -132,6 +134,30 @@ def test_noise_is_refused_with_a_code(noise: bytes) -> None:
     assert isinstance(verdict, tuple)
     assert verdict[0] in {5001, 5004, 5005, 5009, 5014, 5015, 3009}
     assert by_walk(noise) in [(5015, b""), (5011, b"")] or noise.startswith(b"\x01")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        (text("Called-Station-Id", "internet"), avp("Called-Station-Id", b"intern\xff\xff"), 5004),
+        (text("3GPP-SGSN-MCC-MNC", "00101"), avp("3GPP-SGSN-MCC-MNC", b"001\xc3\x28"), 5004),
+        (u32("User-Equipment-Info-Type", 0), u32("User-Equipment-Info-Type", 9), 5004),
+        (u32("Event-Timestamp", 1), u32("Event-Timestamp", 1) * 2, 5009),
+    ],
+)
+def test_what_no_field_keeps_is_refused_all_the_same_by_walk_and_layout(right: bytes, wrong: bytes, code: int) -> None:
+    update = samples.BUILT["open5gs_update"]
+    right = right if right in update else update[update.index(right[:8]) :][: len(right)]
+    decoder = Decoder()
+    for place in range(len(right) - 4, len(right)):  # so that text there is seen to vary
+        other = right[:place] + b"7" + right[place + 1 :]
+        by_decoder(decoder, update.replace(right, other))
+    broken = update.replace(right, wrong)
+    broken = b"\x01" + len(broken).to_bytes(3, "big") + broken[4:]
+    verdict = by_decoder(decoder, broken)
+    assert verdict == by_walk(broken)
+    assert isinstance(verdict, tuple)
+    assert verdict[0] == code
 
 
 def test_a_peer_with_ever_new_shapes_fills_no_memory() -> None:

@@ -40,8 +40,7 @@ LEAVES: dict[Kind, st.SearchStrategy[Any]] = {
 @cache
 def fields(made: type) -> st.SearchStrategy[tuple[Any, ...]]:
     """Draw the values of every field of a message or group, by its grammar."""
-    slots = sorted(COMPILED[made].slots.values(), key=lambda slot: slot.index)
-    return st.tuples(*(values(slot, get_type_hints(made)[slot.field]) for slot in slots))
+    return st.tuples(*(values(slot, get_type_hints(made)[slot.field]) for slot in COMPILED[made].fields))
 
 
 def values(slot: Slot, hint: Any) -> st.SearchStrategy[Any]:

@@ -16,6 +16,7 @@ from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.dictionary import BY_KEY
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
+from qanat.wire.diameter.grammar import Slot
 from qanat.wire.diameter.groups import SubscriptionId, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, MultipleServicesIndicator, ReportingReason, SubscriptionIdType
@@ -38,7 +39,6 @@ def test_open5gs_intermediate_interrogation_is_read_field_by_field() -> None:
     assert (message.destination_host, message.destination_realm) == ("ocs.qanat.test", "qanat.test")
     assert message.service_context_id == "32251@3gpp.org"
     assert (message.cc_request_type, message.cc_request_number) == (CcRequestType.UPDATE, 1)
-    assert message.event_timestamp == Instant(1_700_000_000_000)
     assert message.subscribers == (
         SubscriptionId(SubscriptionIdType.IMSI, "001010000000001"),
         SubscriptionId(SubscriptionIdType.E164, "37060000001"),
@@ -50,14 +50,30 @@ def test_open5gs_intermediate_interrogation_is_read_field_by_field() -> None:
         Units(reporting_reasons=(ReportingReason.THRESHOLD,), time_s=60, input=123_456, output=9_876_543_210),
     )
     assert service.used[0].octets == 9_876_666_666
-    assert message.service_information is not None
-    attachment = message.service_information.ps
-    assert attachment is not None
-    assert attachment.called_station_id == "internet"
-    assert attachment.user_location == bytes.fromhex("8200f110000100f11000000101")
-    assert attachment.rat_type == b"\x06"
-    assert attachment.user_equipment is not None
-    assert attachment.user_equipment.value == b"3501000000000101"
+
+
+class Noted:
+    """Watches a walk: what it reads, by name, also where no field keeps it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def value(self, slot: Slot, value: Any, *, start: int, data: int, stop: int) -> Any:
+        self.values[slot.avp.name] = value
+        return value
+
+    def ignored(self, data: int, stop: int) -> None:
+        """Only what is read."""
+
+
+def test_where_the_terminal_is_attached_is_judged_though_no_field_keeps_it() -> None:
+    noted = Noted()
+    walk(samples.vector("open5gs_update"), noted)
+    assert noted.values["Event-Timestamp"] == Instant(1_700_000_000_000)
+    assert noted.values["Called-Station-Id"] == "internet"
+    assert noted.values["3GPP-User-Location-Info"] == bytes.fromhex("8200f110000100f11000000101")
+    assert noted.values["3GPP-RAT-Type"] == b"\x06"
+    assert noted.values["User-Equipment-Info-Value"] == b"3501000000000101"
 
 
 def test_open5gs_names_several_services_once_and_a_cause_at_the_end() -> None:

@@ -102,8 +102,7 @@ def _exact_writer(avp: Avp, octets: int) -> FieldWriter:
 
 
 def _writers(made: type[Record]) -> tuple[FieldWriter, ...]:
-    slots = sorted(COMPILED[made].slots.values(), key=lambda slot: slot.index)
-    return tuple(_field_writer(slot) for slot in slots)
+    return tuple(_field_writer(slot) for slot in COMPILED[made].fields)
 
 
 _WRITERS: Final = {made: _writers(made) for made in COMPILED}

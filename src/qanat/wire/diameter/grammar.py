@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -24,7 +24,7 @@ _RULE: Final = re.compile(r"(?:\d?(\*))?([<{\[])([A-Za-z0-9-]+)[>}\]]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One field of a message: which AVP fills it, and how."""
+    """One place of a message or group: which AVP fills it, and how."""
 
     index: int
     field: str
@@ -45,23 +45,32 @@ class Grammar:
     """What may stand in a command or group, and the class it becomes."""
 
     make: type[Struct]
+    fields: tuple[Slot, ...]
     slots: dict[int, Slot]
-    """By AVP key (code and vendor)."""
+    """By AVP key (code and vendor), those of fields and after them what is judged only."""
     required: tuple[Slot, ...]
     blank: tuple[Any, ...]
-    """What each field holds when its AVP is absent."""
+    """What each slot holds when its AVP is absent."""
 
 
 def _compile(made: type[Struct]) -> Grammar:
     hints = get_type_hints(made, include_extras=True)
-    fields = [name for name in made.__struct_fields__ if hasattr(hints[name], "__metadata__")]
-    slots = [_slot(index, field, hints[field]) for index, field in enumerate(fields)]
+    fields = {name: hints[name] for name in made.__struct_fields__ if hasattr(hints[name], "__metadata__")}
+    judged = {name: rule for name, hint in hints.items() if (rule := _rule_only(hint)) is not None}
+    slots = [_slot(index, field, hint) for index, (field, hint) in enumerate((fields | judged).items())]
     return Grammar(
         make=made,
+        fields=tuple(slots[: len(fields)]),
         slots={slot.avp.key: slot for slot in slots},
         required=tuple(slot for slot in slots if slot.required),
         blank=tuple(() if slot.many and not slot.required else None for slot in slots),
     )
+
+
+def _rule_only(hint: Any) -> Any:
+    """Return the rule of an AVP that gets no field."""
+    rule = get_args(hint)[0] if get_origin(hint) is ClassVar else None
+    return rule if hasattr(rule, "__metadata__") else None
 
 
 def _slot(index: int, field: str, hint: Any) -> Slot:

@@ -6,7 +6,7 @@ Source: RFC 6733 §7.5, §7.6; RFC 8506 §8; TS 32.299 §7.1, §7.2.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
@@ -111,7 +111,7 @@ class Mscc(Group, frozen=True, gc=False):
 
 
 class PsInformation(Group, frozen=True, gc=False):
-    """Where and how the terminal is attached; the octets as TS 29.061 §16.4.7.2 defines them, for charging records."""
+    """Where and how the terminal is attached; the octets as TS 29.061 §16.4.7.2 defines them."""
 
     charging_id: Annotated[bytes | None, "[3GPP-Charging-Id]"] = None
     pdp_addresses: Annotated[tuple[bytes, ...], "*[PDP-Address]"] = ()
@@ -126,4 +126,4 @@ class PsInformation(Group, frozen=True, gc=False):
 class ServiceInformation(Group, frozen=True, gc=False):
     subscription_ids: Annotated[tuple[SubscriptionId, ...], "*[Subscription-Id]"] = ()
     """TS 32.299 allows the subscriber to be named here; ``CreditControlRequest.subscribers`` looks at both places."""
-    ps: Annotated[PsInformation | None, "[PS-Information]"] = None
+    ps: ClassVar[Annotated[PsInformation, "[PS-Information]"]]

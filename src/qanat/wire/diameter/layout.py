@@ -12,7 +12,7 @@ messages of its shape were seen to differ; the rest it compares, and so has made
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, NamedTuple, cast
@@ -37,11 +37,12 @@ _CONSTANTS: Final = {BY_NAME["Service-Context-Id"], BY_NAME["Auth-Application-Id
 
 
 class Hole(NamedTuple):
-    """Where a free value lies, and the expression that makes a field of it."""
+    """Where a free value lies, its name, and the expression that makes a field of it."""
 
     start: int
     octets: int
     format: str
+    name: str
     expression: str
 
 
@@ -88,7 +89,8 @@ class _Learner:
     def __init__(self, varying: set[tuple[int, int]] | None) -> None:
         self._varying = varying
         self.free: list[tuple[int, int]] = []
-        self.holes = [Hole(12, 4, "I", "v0"), Hole(16, 4, "I", "v1")]
+        self.texts: list[Hole] = []
+        self.holes = [Hole(12, 4, "I", "v0", "v0"), Hole(16, 4, "I", "v1", "v1")]
         self._leave_open(*_IDENTIFIERS)
 
     def value(self, slot: Slot, value: Any, *, start: int, data: int, stop: int) -> Any:
@@ -98,9 +100,12 @@ class _Learner:
         if not self._leave_open(data + 2 if kind is Kind.ADDRESS else data, stop):  # an address keeps its family
             return value
         begin = start if slot.whole else data
-        expression = _CONVERSIONS.get(kind, "{}").format(f"v{len(self.holes)}")
-        hole = Hole(begin, stop - begin, _NUMBERS.get(kind) or f"{stop - begin}s", expression)
+        name = f"v{len(self.holes)}"
+        expression = _CONVERSIONS.get(kind, "{}").format(name)
+        hole = Hole(begin, stop - begin, _NUMBERS.get(kind) or f"{stop - begin}s", name, expression)
         self.holes.append(hole)
+        if kind is Kind.TEXT:
+            self.texts.append(hole)
         return hole
 
     def ignored(self, data: int, stop: int) -> None:
@@ -124,16 +129,29 @@ def learn(octets: bytes, varying: set[tuple[int, int]] | None = None) -> Layout:
     prototype = replace(walk(octets, learner), hop_by_hop=learner.holes[0], end_to_end=learner.holes[1])
     constants: list[Any] = [instant_of]
     expression = _expression(prototype, constants)
-    build = _maker(len(constants), len(learner.holes), expression)(*constants)
+    kept = set(_holes(prototype))
+    judged = [hole for hole in learner.texts if hole not in kept]
+    if judged:  # dropped, but not before it is known to be text
+        expression = f"({expression},{','.join(hole.expression for hole in judged)})[0]"
+    holes = [hole for hole in learner.holes if hole in kept or hole in judged]
+    build = _maker(len(constants), ",".join(hole.name for hole in holes), expression)(*constants)
     pieces = _cutter(learner.free, len(octets))
-    return Layout(pieces, pieces(octets), _unpacker(learner.holes, len(octets)), build)
+    return Layout(pieces, pieces(octets), _unpacker(holes, len(octets)), build)
+
+
+def _holes(value: Any) -> Iterator[Hole]:
+    """Find the holes that became part of a message: what is judged and dropped did not."""
+    if isinstance(value, Hole):
+        yield value
+    elif isinstance(value, Record | tuple):
+        for one in astuple(value) if isinstance(value, Record) else value:
+            yield from _holes(one)
 
 
 @lru_cache(maxsize=256)
-def _maker(constants: int, holes: int, expression: str) -> Callable[..., Callable[..., Message]]:
+def _maker(constants: int, values: str, expression: str) -> Callable[..., Callable[..., Message]]:
     """Return what makes a ``build`` from its constants. Messages of one kind share it, whatever their lengths."""
     names = ",".join(f"c{place}" for place in range(constants))
-    values = ",".join(f"v{place}" for place in range(holes))
     # Nothing from a message enters this source: only names of holes and constants.
     return cast(Callable[..., Callable[..., Message]], eval(f"lambda {names}:lambda {values}:{expression}"))  # noqa: S307
 
@@ -144,18 +162,12 @@ def _expression(value: Any, constants: list[Any]) -> str:
         return value.expression
     if value is None or value == ():
         return repr(value)
-    if not _has_hole(value):
+    if not any(_holes(value)):
         return _constant(value, constants)
     if isinstance(value, tuple):
         return f"({''.join(_expression(one, constants) + ',' for one in value)})"
     made = _constant(type(value), constants)
     return f"{made}({','.join(_expression(one, constants) for one in _arguments(value))})"
-
-
-def _has_hole(value: Any) -> bool:
-    if isinstance(value, Record):
-        value = astuple(value)
-    return isinstance(value, Hole) or (isinstance(value, tuple) and any(map(_has_hole, value)))
 
 
 def _arguments(record: Record) -> list[Any]:

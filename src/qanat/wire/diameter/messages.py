@@ -2,7 +2,8 @@
 
 The second half of each annotation is the rule for that AVP (RFC 6733 §3.2): ``<must come, fixed>``, ``{must come}``,
 ``[may come]``, ``*[any number]``. The order of fields is the order on the wire when we send; on receipt any order will
-do. ``grammar`` compiles these classes; walk, layouts and encoder all follow it, so a rule is written once.
+do. ``grammar`` compiles these classes; walk, layouts and encoder all follow it, so a rule is written once. A rule on a
+``ClassVar`` is for an AVP that is judged like any other, and then dropped, since nobody reads it.
 
 Source: RFC 6733 §5, §8; RFC 8506 §3, §8; TS 32.299 §6.4, §7.1.
 """
@@ -82,7 +83,7 @@ class CreditControlRequest(Message, frozen=True, gc=False):
     cc_sub_session_id: Annotated[int | None, "[CC-Sub-Session-Id]"] = None
     acct_multi_session_id: Annotated[str | None, "[Acct-Multi-Session-Id]"] = None
     origin_state_id: Annotated[int | None, "[Origin-State-Id]"] = None
-    event_timestamp: Annotated[Instant | None, "[Event-Timestamp]"] = None
+    event_timestamp: ClassVar[Annotated[Instant, "[Event-Timestamp]"]]
     subscription_ids: Annotated[tuple[SubscriptionId, ...], "*[Subscription-Id]"] = ()
     service_id: Annotated[int | None, "[Service-Identifier]"] = None
     termination_cause: Annotated[int | None, "[Termination-Cause]"] = None
@@ -93,7 +94,7 @@ class CreditControlRequest(Message, frozen=True, gc=False):
     multiple_services_indicator: Annotated[MultipleServicesIndicator | None, "[Multiple-Services-Indicator]"] = None
     services: Annotated[tuple[Mscc, ...], "*[Multiple-Services-Credit-Control]"] = ()
     cc_correlation_id: Annotated[bytes | None, "[CC-Correlation-Id]"] = None
-    user_equipment: Annotated[UserEquipment | None, "[User-Equipment-Info]"] = None
+    user_equipment: ClassVar[Annotated[UserEquipment, "[User-Equipment-Info]"]]
     service_information: Annotated[ServiceInformation | None, "[Service-Information]"] = None
     proxy_infos: Annotated[tuple[bytes, ...], "*[Proxy-Info]"] = ()
     route_records: Annotated[tuple[str, ...], "*[Route-Record]"] = ()

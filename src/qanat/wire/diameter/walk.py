@@ -74,7 +74,7 @@ def _grammar(header: Header) -> Grammar:
     return grammar
 
 
-_NOTHING: Final = Grammar(make=Message, slots={}, required=(), blank=())
+_NOTHING: Final = Grammar(make=Message, fields=(), slots={}, required=(), blank=())
 """For groups we know and do not read: only their structure is checked."""
 
 _ANY_LENGTH: Final = 0
@@ -144,7 +144,7 @@ class _Walk:
         for slot in grammar.required:
             if values[slot.index] is None:
                 raise _missing(slot.avp)
-        return values
+        return values[: len(grammar.fields)]
 
     def leaf(self, slot: Slot, start: int, data: int, stop: int) -> Any:
         try:

@@ -240,13 +240,16 @@ class Lane:
             if self._has_work():
                 await self._commit_or_lose()
             if self._projector.is_time(loop.time()):
-                await self._projector.write_chunk(self._durable, now_s=loop.time())
-                self.figures.rows_projected = self._projector.rows_written
-                if self._chunk_written is not None:
-                    self._chunk_written.set_result(None)
-                    self._chunk_written = None
+                await self._bring_rows_up()
         if self._projector.waiting and not self._closed:
             loop.call_at(self._projector.next_round_at, self._wake)
+
+    async def _bring_rows_up(self) -> None:
+        await self._projector.write_chunk(self._durable, now_s=asyncio.get_running_loop().time())
+        self.figures.rows_projected = self._projector.rows_written
+        if self._chunk_written is not None:
+            self._chunk_written.set_result(None)
+            self._chunk_written = None
 
     def _has_work(self) -> bool:
         return self._committing is not None or bool(self._gathering.tickets)

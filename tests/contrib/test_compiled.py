@@ -141,7 +141,7 @@ print(sorted(name for name, path in packed.items() if path.is_relative_to(build)
 
 
 def test_no_debian_package_is_made_of_a_build_that_is_not_there(tmp_path: Path) -> None:
-    command = [sys.executable, PACK / "deb.py", tmp_path, "--compiled", tmp_path / "build"]
+    command: list[str | Path] = [sys.executable, PACK / "deb.py", tmp_path, "--compiled", tmp_path / "build"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "make fast" in run.stderr

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tests.tshark import capture, complaints, tshark
 from tests.wire.diameter import samples
 
+from qanat.server.gy.reading import subscribers_of
 from qanat.wire.diameter.courtesies import Identity, courtesy, farewell, introduction, introduction_answer, watchdog
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, RedirectServer, Units
@@ -138,7 +139,7 @@ def test_a_request_written_by_python_diameter_is_read() -> None:
     ]
     ours = walk(theirs.as_bytes())
     assert isinstance(ours, CreditControlRequest)
-    assert ours.subscribers[0].data == "001010000000001"
+    assert subscribers_of(ours)[0].data == "001010000000001"
     assert ours.services == (Mscc(requested=Units(total=4096), service_ids=(1, 2), rating_group=9),)
 
 

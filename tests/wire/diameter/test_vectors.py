@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.wire.diameter import samples
 
+from qanat.server.gy.reading import octets_of, subscribers_of
 from qanat.units import Instant
 from qanat.wire.diameter import profiles
 from qanat.wire.diameter.avp import VENDOR, Kind
@@ -39,7 +40,7 @@ def test_open5gs_intermediate_interrogation_is_read_field_by_field() -> None:
     assert (message.destination_host, message.destination_realm) == ("ocs.qanat.test", "qanat.test")
     assert message.service_context_id == "32251@3gpp.org"
     assert (message.cc_request_type, message.cc_request_number) == (CcRequestType.UPDATE, 1)
-    assert message.subscribers == (
+    assert subscribers_of(message) == (
         SubscriptionId(SubscriptionIdType.IMSI, "001010000000001"),
         SubscriptionId(SubscriptionIdType.E164, "37060000001"),
     )
@@ -49,7 +50,7 @@ def test_open5gs_intermediate_interrogation_is_read_field_by_field() -> None:
     assert service.used == (
         Units(reporting_reasons=(ReportingReason.THRESHOLD,), time_s=60, input=123_456, output=9_876_543_210),
     )
-    assert service.used[0].octets == 9_876_666_666
+    assert octets_of(service.used[0]) == 9_876_666_666
 
 
 class Noted:
@@ -114,7 +115,7 @@ def test_the_profile_of_open5gs_sends_the_avps_that_open5gs_itself_sent(kind: st
 
 def test_reports_of_open5gs_itself_are_read_to_the_octet() -> None:
     reports = [request(f"open5gs_itself_{kind}").services[0] for kind in ("update", "idle", "final")]
-    assert [service.used[0].octets for service in reports] == [3_000, 1_200, 33]
+    assert [octets_of(service.used[0]) for service in reports] == [3_000, 1_200, 33]
     assert [service.used[0].reporting_reasons for service in reports] == [(ReportingReason.THRESHOLD,), (), ()]
     assert [service.reporting_reasons for service in reports[1:]] == [
         (ReportingReason.UNUSED_QUOTA_TIMER,),
@@ -128,7 +129,7 @@ def test_magma_always_names_a_rating_group_and_totals() -> None:
     assert message.multiple_services_indicator is MultipleServicesIndicator.SUPPORTED
     assert service.rating_group == 1
     assert service.requested == Units()
-    assert service.used[0].total == service.used[0].octets == 9_876_666_666
+    assert service.used[0].total == octets_of(service.used[0]) == 9_876_666_666
     assert service.reporting_reasons == (ReportingReason.THRESHOLD,)
 
 

@@ -60,13 +60,6 @@ class Units(Group, frozen=True, gc=False):
     output: Annotated[int | None, "[CC-Output-Octets]"] = None
     service_specific: Annotated[int | None, "[CC-Service-Specific-Units]"] = None
 
-    @property
-    def octets(self) -> int | None:
-        """Total octets; where a client sends only the two directions, their sum (Open5GS)."""
-        if self.total is not None or (self.input is None and self.output is None):
-            return self.total
-        return (self.input or 0) + (self.output or 0)
-
 
 class RedirectServer(Group, frozen=True, gc=False):
     kind: Annotated[RedirectAddressType, "{Redirect-Address-Type}"]
@@ -125,5 +118,5 @@ class PsInformation(Group, frozen=True, gc=False):
 
 class ServiceInformation(Group, frozen=True, gc=False):
     subscription_ids: Annotated[tuple[SubscriptionId, ...], "*[Subscription-Id]"] = ()
-    """TS 32.299 allows the subscriber to be named here; ``CreditControlRequest.subscribers`` looks at both places."""
+    """TS 32.299 allows the subscriber to be named here instead of in the command."""
     ps: ClassVar[Annotated[PsInformation, "[PS-Information]"]]

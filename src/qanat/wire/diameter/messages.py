@@ -99,12 +99,6 @@ class CreditControlRequest(Message, frozen=True, gc=False):
     proxy_infos: Annotated[tuple[bytes, ...], "*[Proxy-Info]"] = ()
     route_records: Annotated[tuple[str, ...], "*[Route-Record]"] = ()
 
-    @property
-    def subscribers(self) -> tuple[SubscriptionId, ...]:
-        """Every name the request gives the subscriber, the command's own first."""
-        inside = self.service_information
-        return self.subscription_ids if inside is None else self.subscription_ids + inside.subscription_ids
-
 
 class CreditControlAnswer(Message, frozen=True, gc=False):
     """In the order clients were built against: Session-Id before Origin-Host, services after the number (PEERS.md)."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BufferedReader
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -184,7 +185,7 @@ def _in_steps(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _flat(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    return [value for row in rows for value in row]
+    return list(chain.from_iterable(rows))
 
 
 @lru_cache(_ONE_INSERT)

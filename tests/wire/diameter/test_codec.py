@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.wire.diameter import samples
 
 from qanat.server.gy.reading import octets_of
+from qanat.units import Instant
 from qanat.wire.diameter import codec, profiles
 from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.encode import encode
@@ -187,3 +189,21 @@ def test_a_shape_is_learnt_once_and_walked_again_only_where_it_differs_for_the_f
         elsewhere = replace(samples.UPDATE, number=place, imsi=f"00101{place:010}")
         assert decoder.decode(profiles.open5gs(samples.GATEWAY, elsewhere)) is not None
     assert (decoder.shapes, decoder.walked) == (1, 3)
+
+
+def test_as_many_shapes_as_are_kept_settle_after_a_few_messages_each() -> None:
+    """As behind a relay: subscriber, time and usage differ in every message."""
+    decoder, chance, walked = Decoder(), Random(1), 0
+    for turn in range(8):
+        walked = decoder.walked
+        for length in range(200):
+            asked = replace(
+                samples.UPDATE,
+                session_id="s" * (20 + length),
+                imsi=f"00101{chance.randrange(10**10):010}",
+                at=Instant(samples.UPDATE.at + 1000 * chance.randrange(10**6)),
+                number=turn,
+                input_octets=chance.randrange(10**9),
+            )
+            decoder.decode(profiles.open5gs(samples.GATEWAY, asked))
+    assert (decoder.shapes, decoder.walked - walked) == (200, 0)

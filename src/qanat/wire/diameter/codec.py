@@ -20,6 +20,8 @@ MAX_SHAPES: Final = 256
 """Shapes kept for one connection: some 8 kB each for requests of 800 octets."""
 MAX_ALIKE: Final = 8
 """Shapes that share a key and are compared in turn."""
+LEARN_AT_ONCE: Final = 4 * MAX_SHAPES
+"""What may be learnt before it has to be earned: a shape is settled after three or four messages that differ."""
 LEARN_EVERY: Final = 128
 LEARN_UP_TO: Final = 1 << 13
 """Octets of the longest message whose layout is learnt: none longer has been seen, and a layout is several times as long."""
@@ -34,7 +36,7 @@ class Decoder:
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], list[Shape]] = {}
         self.shapes = 0
-        self._budget = MAX_SHAPES
+        self._budget = LEARN_AT_ONCE
         self.walked = 0
 
     def decode(self, octets: bytes) -> Message:
@@ -52,7 +54,7 @@ class Decoder:
         message = walk(octets)
         self.walked += 1
         if self.walked % LEARN_EVERY == 0:
-            self._budget = min(self._budget + 1, MAX_SHAPES)
+            self._budget = min(self._budget + 1, LEARN_AT_ONCE)
         if self._budget and len(octets) <= LEARN_UP_TO:
             self._budget -= 1
             self._learn(octets)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from tests.store.deciding import fund
+from tests.store.deciding import fund, say
 from tests.store.logs import run
 
+from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
@@ -90,6 +91,23 @@ def test_a_round_is_written_between_so_many_batches_however_many_rows_it_holds()
                 await projector.write_chunk({}, now_s=0)
                 chunks += 1
             assert (projector.rows_written, chunks <= 129) == (owners, True)
+
+    run(story)
+
+
+def test_who_looks_for_what_is_due_has_no_rows_written_until_something_that_waits_is() -> None:
+    async def story() -> None:
+        log, clock = MemoryLog(), ManualClock()
+        store = await Store(log, clock).open()
+        await store.decide(fund("alice", 10))
+        await store.find(Account)  # all rows are written, and the next round is some seconds off
+        await store.decide(say("alice", "s", 0, Event.FIRST))
+        rows = [item for item in log.snapshot() if isinstance(item, RecordRow)]
+        assert await store.due_owners(9) == []
+        assert rows == [item for item in log.snapshot() if isinstance(item, RecordRow)]
+        clock.advance(60 * 24 * 3600 * 1000)
+        assert await store.due_owners(9) == ["subscriber/alice"]
+        await store.close()
 
     run(story)
 

@@ -26,6 +26,7 @@ from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.projector import Projector
 from qanat.store.records import decode_entry, encode
 from qanat.store.spans import Spans
+from qanat.units import Instant
 
 _FIRST_BATCH: Final = 32
 """How many requests the batch before the first is taken to have held."""
@@ -133,6 +134,10 @@ class Lane:
             await asyncio.wait({self._worker, self._chunk_written}, return_when=asyncio.FIRST_COMPLETED)
             if self._projector.fault is not None:
                 raise self._projector.fault
+
+    def is_waiting_for(self, owners: Collection[Owner], now: Instant) -> bool:
+        """Tell whether the rows may be behind for one of these owners, or for a record that is due."""
+        return self._projector.is_behind_for(set(owners), now)
 
     async def close(self) -> None:
         """Commit what was taken, bring the rows up, and let go of the database."""

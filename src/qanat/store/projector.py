@@ -7,7 +7,7 @@ well, each shard's rows go in one piece, with its watermark.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Final
@@ -19,6 +19,7 @@ from qanat.store.mistakes import as_fault
 from qanat.store.pages import gather, merge
 from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
+from qanat.units import Instant
 
 _CHUNKS: Final = 128
 """A round is written between so many batches at most: then rows keep up with any load."""
@@ -82,6 +83,15 @@ class Projector:
     def newer(self) -> tuple[Images, Images]:
         """The images that the rows may not have yet, the older first."""
         return self._round.images, self._waiting
+
+    def is_behind_for(self, owners: Set[Owner], now: Instant) -> bool:
+        """Tell whether images are waiting that are of these owners, or due."""
+        return any(
+            owner in owners
+            or any(record and record.due is not None and record.due <= now for record in records.values())
+            for images in self.newer()
+            for owner, records in images.items()
+        )
 
     def is_time(self, now_s: float) -> bool:
         due = self._round.images or (self._waiting and now_s >= self.next_round_at)

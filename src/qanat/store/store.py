@@ -68,8 +68,12 @@ class Store:
 
     async def due_owners(self, limit: int) -> list[Owner]:
         """Return owners for whom the sweeper has something to do, longest due first. Others' may be a second behind."""
+        now = self._clock.now()
+        found = await self._log.due_owners(now, limit)
+        if not self._lane.is_waiting_for(found, now):
+            return found
         await self._lane.written()
-        return await self._log.due_owners(self._clock.now(), limit)
+        return await self._log.due_owners(now, limit)
 
     async def newest(self) -> Instant | None:
         """Return when the books were last written to, to a second or so; None if they are empty."""

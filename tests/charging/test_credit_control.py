@@ -27,8 +27,9 @@ POLICY = Policy(quota_octets=Octets(1000))
 class Holder:
     """A holder of quotas that speaks to credit control directly."""
 
-    def __init__(self, desk: Desk, session: str = "s", policy: Policy = POLICY) -> None:
+    def __init__(self, desk: Desk, session: str = "s", policy: Policy = POLICY, *, names_quotas: bool = True) -> None:
         self.desk = desk
+        self.names_quotas = names_quotas
         self.policy = policy
         self.session = SessionId(session)
         self.number = -1
@@ -55,6 +56,7 @@ class Holder:
             uses=(Use(octets=Octets(used), ends=ends),) if event is not Event.FIRST else (),
             asks=() if event is Event.FINAL else asks,
             barred=barred,
+            names_quotas=self.names_quotas,
         )
         return self.desk.decide(lambda work: interrogate(work, self.policy, request))
 
@@ -311,6 +313,17 @@ def test_somebody_elses_session_is_unknown(desk: Desk) -> None:
     answer = desk.decide(lambda work: interrogate(work, POLICY, request))
     assert answer.refusal is Refusal.UNKNOWN_SESSION
     assert holder.record().state is State.OPEN
+
+
+def test_a_holder_that_names_no_quota_is_told_no_name_and_charged_the_same(desk: Desk) -> None:
+    fund(desk, 5000)
+    holder = Holder(desk, names_quotas=False)
+    (granted,) = holder.say(Event.FIRST).grants
+    assert (granted.quota, granted.octets) == ("", 1000)
+    assert [quota.id for quota in holder.record().quotas] == ["s.0"]
+    (renewed,) = holder.say(Event.INTERMEDIATE, used=700).grants
+    assert (renewed.quota, renewed.octets) == ("", 1000)
+    assert (holder.account("used").balance, [quota.id for quota in holder.record().quotas]) == (700, ["s.1"])
 
 
 def test_reservations_nobody_returns_go_home_at_their_deadline(desk: Desk, clock: ManualClock) -> None:

@@ -18,6 +18,7 @@ from qanat.refusals import Refusal, Refused
 from qanat.units import MAX_OCTETS, Instant, Octets, Unit
 
 _UNBOUND: Final = Bound(octets=MAX_OCTETS)
+_UNNAMED: Final = QuotaId("")
 QUOTAS_MOST: Final = 256
 """In one session: more than any gateway knows rating groups. Every decision about a session goes through all of them."""
 
@@ -72,7 +73,7 @@ def _grant(
     )
     grant = Grant(
         rating_group=ask.rating_group,
-        quota=quota.id,
+        quota=quota.id if request.names_quotas else _UNNAMED,
         octets=octets,
         valid_until=valid_until,
         threshold=threshold_of(policy, octets),

@@ -57,3 +57,5 @@ class Interrogation(Struct, frozen=True, kw_only=True, gc=False):
     """Grant nothing, for this reason; usage is counted all the same."""
     bound: Bound | None = None
     """Set by whoever lends the subscriber's octets to somebody else."""
+    names_quotas: bool = True
+    """The holder says under which quota something was used. One that says of which rating group needs no quota's name."""

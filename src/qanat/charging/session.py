@@ -78,6 +78,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
 
     rating_group: int | None = None
     quota: QuotaId = QuotaId("")
+    """Empty for a holder that names none."""
     octets: int = 0
     valid_until: Instant = Instant(0)
     threshold: int = 0

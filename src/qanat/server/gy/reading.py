@@ -80,6 +80,7 @@ def interrogation(
         uses=uses,
         asks=asks,
         barred=barred(subscriber),
+        names_quotas=False,
     )
 
 

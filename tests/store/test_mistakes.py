@@ -117,7 +117,7 @@ def test_rows_whose_writing_was_a_mistake_are_written_when_it_is_over(log: Mista
             log.wrong = {wrong}
             await asyncio.gather(*(store.decide(fund(f"s{n}", 10)) for n in range(5)))
             with pytest.raises(StoreFault, match=OURS):
-                await store.due_owners(1)
+                await store.newest()
             log.wrong = set()
             assert len(await store.find(Account, label_prefix="subscriber/")) == 5
             assert (await store.audit()).problems == []
@@ -131,7 +131,7 @@ def test_who_asks_while_rows_are_written_by_mistake_is_answered(log: Mistaken, s
             log.wrong = {"project"}
             for n in range(5):
                 both = (store.decide(fund(f"s{n}", 10)), store.decide(fund(f"t{n}", 10)))
-                rows = asyncio.create_task(store.due_owners(1))
+                rows = asyncio.create_task(store.newest())
                 await asyncio.gather(*both)
                 await asyncio.gather(rows, return_exceptions=True)
 

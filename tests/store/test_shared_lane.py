@@ -414,7 +414,7 @@ def test_rows_are_not_said_to_show_what_could_not_be_read() -> None:
         with pytest.raises(StoreFault):
             await one.decide(say("alice", "s", 0, Event.FIRST))
         log.stumbles = False
-        await one.due_owners(10)  # waits for rows
+        await one.newest()  # waits for rows
         assert (await one.audit()).problems == []
         assert len(await one.find(Session)) == 1
 

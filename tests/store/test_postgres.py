@@ -411,8 +411,11 @@ def test_a_batch_is_taken_if_a_shard_it_read_has_moved(database: str) -> None:
         log = await PostgresLog.open(database)
         await log.append([entry(1), entry(2)])
         elsewhere = entry(1)._replace(shard=Shard(3))
+        connected = methodcaller("fetchval", "SELECT pg_backend_pid()")
+        connection = await log._writer.run(connected)
         with pytest.raises(Taken):
             await log.append([elsewhere], {Shard(17): 1, Shard(18): 0})
+        assert await log._writer.run(connected) == connection, "who came second connects anew for nothing"
         await log.append([elsewhere], {Shard(17): 2, Shard(18): 0})
         assert await log.heads() == {3: 1, 17: 2}
         assert [row.seq for row in await log.since({Shard(17): 1, Shard(3): 1})] == [2]

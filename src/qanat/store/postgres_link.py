@@ -93,6 +93,8 @@ class Link:
             silence = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
             try:
                 return await use(connection)
+            except Taken:  # somebody else was first: the connection is as good as it was
+                raise
             except (*_COLLIDED, asyncpg.UniqueViolationError) as error:
                 raise fault_of(error, self._address) from error
             except ERRORS as error:

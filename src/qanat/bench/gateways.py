@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Final, Protocol, cast
 
+from qanat.system import SystemClock
 from qanat.units import Instant
 from qanat.wire.diameter import profiles
 from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.courtesies import Identity, introduction
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
+from qanat.wire.diameter.leaves import ntp_of
 from qanat.wire.diameter.messages import REPEATED, CreditControlAnswer, Message
 from qanat.wire.diameter.stencil import stencil
 from qanat.wire.diameter.values import CcRequestType
@@ -28,10 +30,9 @@ UPDATES: Final = 8
 REALM: Final = "bench.test"
 _INPUT: Final = 123_456
 _OUTPUT: Final = 4_567_890
+_CLOCK: Final = SystemClock()
 _APART: Final = 10_007
 """Reports differ by up to so many octets each way, as real ones do."""
-_EPOCH_S: Final = 2_208_988_800
-"""Diameter counts seconds from 1900 (RFC 6733 §4.3.1)."""
 _GATEWAY: Final = profiles.Gateway(
     origin_host=f"smf.{REALM}", origin_realm=REALM, destination_realm="qanat.test", address=IPv4Address("192.0.2.7")
 )
@@ -293,7 +294,7 @@ async def _keep(
 
 def _request(slot: Slot, end_to_end: int) -> bytes:
     """Return the request that a slot sends now, and note what it reports."""
-    named = (slot.session, slot.number, int(time.time()) + _EPOCH_S, slot.imsi)
+    named = (slot.session, slot.number, ntp_of(_CLOCK.now()), slot.imsi)
     if not slot.number:
         slot.used = 0
         return _FIRST(slot.index, end_to_end, *named, *slot.attached)

@@ -102,7 +102,7 @@ def _service(house: House, quirks: Quirks, service: Mscc, grants: tuple[Grant, .
         return Mscc(
             service_ids=service.service_ids, rating_group=service.rating_group, result_code=_why_not(service, grants)
         )
-    validity_s = (until - at) // 1000 or 1
+    validity_s = max((until - at) // 1000, 1)
     if final:
         # Every octet of a last quota may be used: coming back early brings nothing.
         volume_left = time_left = None

@@ -27,6 +27,20 @@ MIGRATED = "migrated"
 """A database with empty tables, of which others are copied."""
 
 
+class Late(MemoryLog):
+    """The first rows that are written are long on their way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+        if not self.writing.is_set():
+            self.writing.set()
+            await self.go_on.wait()
+        await super().project(rows, watermarks)
+
+
 class MachinesLog(MemoryLog):
     """In memory, and as if its shards were on several machines: what concerns two of them goes by post."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 from tests.store.deciding import fund, say
-from tests.store.logs import run
+from tests.store.logs import Late, run
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
@@ -16,7 +16,7 @@ from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.store.lane import Lane
 from qanat.store.memory import MemoryLog
-from qanat.store.port import NOTHING, EntryRow, RecordRow
+from qanat.store.port import NOTHING, EntryRow
 from qanat.store.shared_lane import SharedLane
 
 
@@ -93,32 +93,18 @@ def test_half_as_many_as_last_time_begin_before_the_rest_is_decided(kind: type[L
     run(story)
 
 
-class SlowRows(MemoryLog):
-    """Writes rows when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = asyncio.Event()
-        self.begun = asyncio.Event()
-
-    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-        self.begun.set()
-        await self.writes.wait()
-        await super().project(rows, watermarks)
-
-
 def test_where_rows_have_a_connection_of_their_own_no_answer_waits_for_them() -> None:
     async def story() -> None:
-        log = SlowRows()
+        log = Late()
         lane = SharedLane(log, ManualClock(), pages_kept=10)
         await lane.open()
         await lane.decide(fund("alice", 1))
         written = asyncio.ensure_future(lane.written())
-        await log.begun.wait()
+        await log.writing.wait()
         for number in range(3):
             await lane.decide(fund("alice", 1, id=f"b{number}"))
         assert not written.done()
-        log.writes.set()
+        log.go_on.set()
         await written
         await lane.close()
         assert not lane.lag

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from tests.store.deciding import balance, fund, say
-from tests.store.logs import run
+from tests.store.logs import Late, run
 
 from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
@@ -314,20 +314,6 @@ def test_rows_never_go_back_though_a_server_writes_them_late() -> None:
         assert (await three.audit()).problems == []
 
     run(story)
-
-
-class Late(MemoryLog):
-    """The first rows that are written are long on their way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writing, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
-        if not self.writing.is_set():
-            self.writing.set()
-            await self.go_on.wait()
-        await super().project(rows, watermarks)
 
 
 def test_a_shard_that_others_took_far_is_taken_up_from_its_rows() -> None:

@@ -5,6 +5,7 @@ That the build itself does what the sources do is for CI's last step, which comp
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -116,6 +117,39 @@ print(Account.__module__, figures.conserved, figures.requests > 0)
 """
     said = _python(program.replace("PACK", repr(str(PACK))), tmp_path / "out")
     assert said == "qanat.ledger.book_shapes True True"
+
+
+def test_no_compiled_coroutine_sleeps_while_it_handles_an_exception() -> None:
+    """It would stay the current one for whoever runs meanwhile: each exception then drags all that wait along."""
+    sleeping = [
+        f"{name}:{sleep.lineno}"
+        for name, module in _hot_modules()
+        for handler in ast.walk(module)
+        if isinstance(handler, ast.ExceptHandler)
+        for sleep in ast.walk(handler)
+        if isinstance(sleep, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom)
+    ]
+    assert not sleeping
+
+
+def test_no_compiled_module_counts_on_a_generator_expression_to_be_lazy() -> None:
+    """The compiler makes a list of it: who wants the first one waits for all. ``any`` and ``all`` it knows."""
+    stopping = {"islice", "next", "iter", "zip", "map", "filter", "takewhile"}
+    counting = [
+        f"{name}: {ast.unparse(user)}"
+        for name, module in _hot_modules()
+        for user in ast.walk(module)
+        if any(isinstance(part, ast.GeneratorExp) for part in ast.iter_child_nodes(user))
+        and not isinstance(user, ast.Starred)
+        and not (isinstance(user, ast.Call) and ast.unparse(user.func) not in stopping)
+    ]
+    assert not counting
+
+
+def _hot_modules() -> list[tuple[str, ast.Module]]:
+    names = _python("from compiled import HOT; print(*HOT)", PACK).split()
+    assert names
+    return [(name, ast.parse((ROOT / f"src/qanat/{name}.py").read_text())) for name in names]
 
 
 def test_a_debian_package_may_hold_the_compiled_build(tmp_path: Path) -> None:

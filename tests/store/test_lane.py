@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -108,5 +109,24 @@ def test_where_rows_have_a_connection_of_their_own_no_answer_waits_for_them() ->
         await written
         await lane.close()
         assert not lane.lag
+
+    run(story)
+
+
+@pytest.mark.parametrize("kind", [Lane, SharedLane])
+def test_what_is_raised_while_others_wait_for_their_pages_does_not_drag_their_misses_along(
+    kind: type[Lane] | type[SharedLane],
+) -> None:
+    async def story() -> None:
+        lane = kind(MemoryLog(), ManualClock(), pages_kept=100)
+        await lane.open()
+        names = [f"s{n}" for n in range(24)]
+        waiting = [asyncio.ensure_future(lane.decide(fund(name, 1))) for name in names]
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in waiting)
+        assert sys.exc_info()[1] is None
+        await asyncio.gather(*waiting)
+        assert sys.exc_info()[1] is None
+        await lane.close()
 
     run(story)

@@ -89,13 +89,14 @@ class Lane:
         The decision must be pure: it is run again when a page was missing or another writer came first. What it raises
         is passed on and leaves no trace. Raises StoreFault; nothing was acknowledged then, repeating is safe.
         """
-        if self._closed or not self._ready.is_set():
-            result, changed = await self._decide_when_ready(decision)
-        else:
+        decided: tuple[T, bool] | None = None
+        missed: tuple[Owner, ...] = ()
+        if self._ready.is_set() and not self._closed:
             try:
-                result, changed = self._decide(decision)
+                decided = self._decide(decision)
             except NotLoaded as miss:
-                result, changed = await self._decide_when_ready(decision, miss.owners)
+                missed = miss.owners
+        result, changed = decided or await self._decide_when_ready(decision, missed)
         if self._is_true_at_once(changed=changed):
             return result
         awaited = Awaited()
@@ -264,23 +265,33 @@ class Lane:
         try:
             await self._commit_next()
         except Exception as mistake:
-            self._committing = self._committing or Batch()
-            await self._lose(as_fault(mistake))
-            self._committing = None
+            fault = as_fault(mistake)
+        else:
+            return
+        self._committing = self._committing or Batch()
+        await self._lose(fault)
+        self._committing = None
 
     async def _commit_next(self) -> None:
         batch = self._committing or self._append()
+        fault = await self._fault_of(batch)
+        if fault is None:
+            self._settle(batch)
+            return
+        if isinstance(fault, StoreFault):
+            await self._lose(fault)
+        else:
+            await self._decide_again()
+        self._committing = None
+
+    async def _fault_of(self, batch: Batch) -> Taken | StoreFault | None:
+        """Return why a batch was not committed, or None once it is durable."""
         try:
             if batch.appended is not None:
                 await batch.appended
-        except Taken:
-            await self._decide_again()
-            self._committing = None
-        except StoreFault as fault:
-            await self._lose(fault)
-            self._committing = None
-        else:
-            self._settle(batch)
+        except (Taken, StoreFault) as fault:
+            return fault
+        return None
 
     def _begin(self) -> Batch:
         """Let the next batch gather while this one commits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from itertools import islice
+from itertools import filterfalse, islice
 from typing import Final
 
 from qanat.ids import Owner
@@ -54,8 +54,7 @@ class Pages:
     def _evict(self) -> None:
         spare = len(self._pages) - self._kept
         if spare > 0:
-            oldest = (owner for owner in self._pages if owner not in self._pinned)
-            for owner in list(islice(oldest, spare)):
+            for owner in list(islice(filterfalse(self._pinned.__contains__, self._pages), spare)):
                 del self._pages[owner]
 
     def apply(self, entry: Entry) -> None:

@@ -129,15 +129,15 @@ class SharedLane(Lane):
                 await self._see_others()
                 if not self._gathering.tickets:
                     return
-        batch = self._committing or self._append()
+        await super()._commit_next()
+
+    async def _fault_of(self, batch: Batch) -> StoreFault | None:
         try:
             while batch.appended is not None:
                 await self._end_or_make_way(batch)
         except StoreFault as fault:
-            await self._lose(fault)
-            self._committing = None
-        else:
-            self._settle(batch)
+            return fault
+        return None
 
     # -- how it is done
 
@@ -162,13 +162,13 @@ class SharedLane(Lane):
         """Wait for a batch that is being appended. Where others were first, what is still true of it begins again."""
         assert batch.appended is not None, "it has begun"
         appended, batch.appended = batch.appended, None
-        try:
+        with suppress(Taken):
             await appended
-        except Taken:
-            touched = {shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes}
-            await self._make_way(await self._shared.standing(touched))
-            if batch.tickets:
-                batch.appended = self._commit(batch)
+            return
+        touched = {shard for _, trace in _traced(batch) for shard in trace.reads | trace.writes}
+        await self._make_way(await self._shared.standing(touched))
+        if batch.tickets:
+            batch.appended = self._commit(batch)
 
     async def _start_afresh(self) -> StoreFault | None:
         self._lost = await super()._start_afresh()
@@ -216,6 +216,7 @@ class SharedLane(Lane):
         looking, self._looking = self._looking, None
         assert looking is not None, "somebody looks"
         self._committing = Batch()
+        mistaken: StoreFault | None = None
         try:
             standing = await self._shared.standing(EVERY_SHARD)
             unseen = {shard: one for shard, one in standing.items() if one.head > one.watermark}
@@ -224,11 +225,12 @@ class SharedLane(Lane):
         except StoreFault as fault:
             looking.set_exception(fault)
         except Exception as mistake:
-            told = as_fault(mistake)
-            looking.set_exception(told)
-            await self._lose(told)
+            mistaken = as_fault(mistake)
+            looking.set_exception(mistaken)
         else:
             looking.set_result(None)
+        if mistaken is not None:
+            await self._lose(mistaken)
         self._committing = None
 
     async def _look(self) -> None:
@@ -273,8 +275,7 @@ def _untrue(batches: Iterable[Batch], moved: set[Shard]) -> set[Shard]:
     grown = moved
     while grown != untrue:
         untrue = grown
-        hit = (trace.writes for trace in traces if not untrue.isdisjoint(trace.reads | trace.writes))
-        grown = untrue.union(*hit)
+        grown = untrue.union(*(one.writes for one in traces if not untrue.isdisjoint(one.reads | one.writes)))
     return untrue
 
 

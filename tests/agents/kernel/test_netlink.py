@@ -86,7 +86,7 @@ def test_a_depletion_is_told_from_every_other_event() -> None:
 
 READERS = {
     "link": link.link_of,
-    "statistics": lambda data: link.octets_of(data, frame_header_octets=14),
+    "statistics": lambda data: link.octets_of(data, (14, 0)),
     "route": route.route_of,
     "elements": nft.elements_of,
     "counter": nft.counter_of,

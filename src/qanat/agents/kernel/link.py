@@ -1,8 +1,9 @@
 """Network interfaces: which there are, and what has passed over them.
 
 Counts are octets of the network layer: what a driver counts on an Ethernet-like interface holds 14 octets of frame
-header for each packet, what it counts on a raw-IP one (a mobile modem) holds none.
-Sources: linux/if_link.h (RTM_GETSTATS); linux/if_arp.h; RFC 2863 §3.1.14 (operational states).
+header for each packet, what it counts on a raw-IP one (a mobile modem) holds none, and a bridge counts them one way only.
+What WireGuard counts holds its own headers and padding, which nobody can take off again.
+Sources: linux/if_link.h (RTM_GETSTATS); linux/if_arp.h; RFC 2863 §3.1.14 (operational states); measured, for each kind.
 """
 
 from __future__ import annotations
@@ -22,12 +23,19 @@ from qanat.units import Octets
 
 ETHERNET: Final = 1
 
+_FRAME_HEADER: Final = 14
 _GET_LINK, _SET_LINK = 18, 19
 _GET_STATS: Final = 94
 _IF_UP: Final = 0x1
 _IFINFO: Final = struct.Struct("=BxHiII")
 _STATS: Final = struct.Struct("=QQQQ")
 _ANSWERS_UP: Final = (0, 6)  # RFC 2863: unknown (drivers that never say), up
+_COUNTED_OTHERWISE: Final = {
+    "bridge": (_FRAME_HEADER, 0),
+    "vlan": (_FRAME_HEADER, 0),  # not measured; Linux, net/8021q: vlan_dev_hard_start_xmit, vlan_do_receive
+    "vxlan": (0, 0),
+}
+"""Of the frame header, up and down: these kinds count before it is put on, or after it is taken off."""
 
 
 class NoSuchInterface(Fault):
@@ -59,10 +67,15 @@ class Link:
     gso_max_segs: int
     master: int = 0
     """Index of the bridge or bond it is a port of; 0 for none."""
+    kind: str = ""
+    """What `ip link add` calls the type; empty for what stands for a device."""
 
     @property
-    def frame_header_octets(self) -> int:
-        return 14 if self.hardware == ETHERNET else 0
+    def frame_headers(self) -> tuple[int, int]:
+        """Octets of frame header within what is counted of each packet: up, down."""
+        if self.hardware != ETHERNET:
+            return 0, 0
+        return _COUNTED_OTHERWISE.get(self.kind, (_FRAME_HEADER, _FRAME_HEADER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ class Links:
             (answer,) = self._netlink.ask(Message(_GET_STATS, struct.pack("=BBHII", 0, 0, 0, link.index, 1)))
         except KernelFault as fault:
             raise _missing(fault, f"interface {link.name!r} (index {link.index})") from fault
-        return octets_of(answer.payload, frame_header_octets=link.frame_header_octets)
+        return octets_of(answer.payload, link.frame_headers)
 
     def set_gso_max_segs(self, link: Link, segments: int) -> None:
         """Bound how many segments one packet of the stack may stand for; 1 makes each packet one frame."""
@@ -146,18 +159,20 @@ def link_of(payload: bytes) -> Link:
         mtu=netlink.number_of(found.get(4, bytes(4)), "=I"),
         gso_max_segs=netlink.number_of(found.get(40, bytes(4)), "=I"),
         master=netlink.number_of(found.get(10, bytes(4)), "=I"),
+        kind=netlink.text_of(netlink.attributes(found.get(18, b"")).get(1, b"")),
     )
 
 
-def octets_of(payload: bytes, *, frame_header_octets: int) -> UpDown:
-    """Read an RTM_NEWSTATS answer, without the frame headers."""
+def octets_of(payload: bytes, frame_headers: tuple[int, int]) -> UpDown:
+    """Read an RTM_NEWSTATS answer, without so many octets of frame header for each packet up and down."""
+    header_up, header_down = frame_headers
     stats = netlink.attributes(payload[12:])[1]
     if len(stats) < _STATS.size:
         raise netlink.Malformed(f"interface statistics of {len(stats)} octets")
     packets_down, packets_up, down, up = _STATS.unpack_from(stats)
     return UpDown(
-        up=Octets(up - packets_up * frame_header_octets),
-        down=Octets(down - packets_down * frame_header_octets),
+        up=Octets(up - packets_up * header_up),
+        down=Octets(down - packets_down * header_down),
     )
 
 

@@ -83,7 +83,8 @@ async def effect(
 ) -> Response:
     """Take a decision durably and show its result; once only if the request carries an ``Idempotency-Key``.
 
-    What staff does is noted in the log of changes by the same decision.
+    What staff does is noted in the log of changes by the same decision, and that the caller is still signed in is seen
+    by it as well.
     """
     asked, note = await _repeatable(request, caller), await noted(request, caller)
 
@@ -100,7 +101,19 @@ async def effect(
         note(work)
         return answer
 
-    return await _answered(request, await services_of(request).store.decide(once), caller)
+    decided = while_signed_in(request, once) if caller else once
+    return await _answered(request, await services_of(request).store.decide(decided), caller)
+
+
+def while_signed_in(request: Request, decision: Decision[T]) -> Decision[T]:
+    """Make a decision that is refused to whoever was signed out, or dismissed, since ``caller`` looked."""
+    token = token_of(request)
+
+    def decide(work: Work) -> T | Refused:
+        held = caller_of(work, token)
+        return held if isinstance(held, Refused) else decision(work)
+
+    return decide
 
 
 async def told_before(request: Request, caller: Caller) -> Response | None:
@@ -130,7 +143,7 @@ async def chosen(request: Request, caller: Caller, choose: Callable[[Work], int]
             store_answer(work, beside, Answer(200, b"%d" % number))
         return number
 
-    return await services_of(request).store.decide(once)
+    return await services_of(request).store.decide(while_signed_in(request, once))
 
 
 async def view(request: Request, decision: Decision[T], *, show: Callable[[T], BaseModel], caller: Caller) -> Response:

@@ -35,6 +35,7 @@ from qanat.server.http.effects import (
     not_theirs,
     refuse,
     told_before,
+    while_signed_in,
 )
 from qanat.server.http.noting import noted
 from qanat.server.http.services import services_of
@@ -235,7 +236,7 @@ async def _add(request: Request, caller: Caller, operator: str, profiles: list[N
 
     *chunks, last = [profiles[start : start + _CHUNK] for start in range(0, len(profiles), _CHUNK)]
     for chunk in chunks:
-        outcome = await store.decide(partial(add, chunk=chunk))
+        outcome = await store.decide(while_signed_in(request, partial(add, chunk=chunk)))
         if isinstance(outcome, Refused):
             return await refuse(services_of(request), outcome, who=f"{caller.role}/{caller.who}")
         added = Added(added.added + outcome.added, added.existing + outcome.existing)

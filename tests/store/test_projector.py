@@ -19,6 +19,7 @@ from qanat.store.memory import MemoryLog
 from qanat.store.port import EntryRow, Log, RecordRow
 from qanat.store.projector import Projector, SharedProjector
 from qanat.store.store import Store
+from qanat.units import Instant
 
 
 def entry(owner: str, balance: int, count: int = 1) -> Entry:
@@ -162,6 +163,30 @@ def test_what_came_while_rows_could_not_be_written_is_written_with_them() -> Non
             await projector.write_chunk({log.shard_of(alice): 2}, now_s=0)
         assert not projector.waiting
         assert sorted(account.balance for account in await log.load([alice]) if isinstance(account, Account)) == [5, 7]
+
+    run(story)
+
+
+def test_what_waits_is_known_to_be_due_until_its_rows_are_written() -> None:
+    """While it waits, on its way, and back again after a fault."""
+
+    async def story() -> None:
+        log, alice, seen = StumblingLog(), Owner("subscriber/alice"), []
+        projector = Projector(log)
+
+        def look() -> None:
+            asked = [([], Instant(4)), ([], Instant(5)), ([alice], Instant(4)), ([Owner("subscriber/bob")], Instant(4))]
+            seen.append([projector.is_behind_for(owners, now) for owners, now in asked])
+
+        for due in (Instant(7), Instant(5), None, Instant(9)):
+            projector.take([Entry(put=[Account(owner=alice, id=f"b{due}", role="bucket", due=due)])])
+        look()
+        log.meanwhile = look
+        for _ in range(2):
+            projector.fault = None
+            await projector.write_chunk({}, now_s=0)
+            look()
+        assert seen == [[False, True, True, False]] * 3 + [[False] * 4]
 
     run(story)
 

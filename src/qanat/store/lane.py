@@ -138,7 +138,7 @@ class Lane:
 
     def is_waiting_for(self, owners: Collection[Owner], now: Instant) -> bool:
         """Tell whether the rows may be behind for one of these owners, or for a record that is due."""
-        return self._projector.is_behind_for(set(owners), now)
+        return self._projector.is_behind_for(owners, now)
 
     async def close(self) -> None:
         """Commit what was taken, bring the rows up, and let go of the database."""

@@ -7,7 +7,7 @@ well, each shard's rows go in one piece, with its watermark.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Final
@@ -27,12 +27,17 @@ _NEIGHBOURS: Final = 4096
 """So many owners are put in order at once: rows that lie side by side are then written together, and their pages once."""
 
 
+_NEVER: Final = Instant(1 << 61)
+
+
 @dataclass(slots=True)
 class Round:
     """Images on their way into rows, and the seqs they bring each shard up to."""
 
     images: Images = field(default_factory=dict)
     heads: dict[Shard, int] = field(default_factory=dict)
+    first_due: Instant = _NEVER
+    """No image is due earlier."""
     chunk: int = 0
     """Rows that are written at once."""
     pieces: Iterator[list[RecordRow]] = iter(())
@@ -55,16 +60,22 @@ class Projector:
         """By the event loop's own time."""
         self._log = log
         self._waiting: Images = {}
+        self._first_due = _NEVER
+        """No image that waits is due earlier."""
         self._round = Round()
 
     def start_afresh(self) -> None:
         """Forget what was under way: the lane replays it from the entries."""
-        self._waiting, self._round = {}, Round()
+        self._waiting, self._first_due, self._round = {}, _NEVER, Round()
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Take the images of entries that are durable."""
         for entry in entries:
             gather(self._waiting, entry)
+            for record in entry.put:
+                due = record.due
+                if due is not None and due < self._first_due:
+                    self._first_due = due
 
     @property
     def waiting(self) -> bool:
@@ -84,14 +95,11 @@ class Projector:
         """The images that the rows may not have yet, the older first."""
         return self._round.images, self._waiting
 
-    def is_behind_for(self, owners: Set[Owner], now: Instant) -> bool:
-        """Tell whether images are waiting that are of these owners, or due."""
-        return any(
-            owner in owners
-            or any(record and record.due is not None and record.due <= now for record in records.values())
-            for images in self.newer()
-            for owner, records in images.items()
-        )
+    def is_behind_for(self, owners: Collection[Owner], now: Instant) -> bool:
+        """Tell whether images are waiting that are of these owners, or may be due."""
+        if min(self._first_due, self._round.first_due) <= now:
+            return True
+        return any(owner in images for images in self.newer() for owner in owners)
 
     def is_time(self, now_s: float) -> bool:
         due = self._round.images or (self._waiting and now_s >= self.next_round_at)
@@ -104,8 +112,8 @@ class Projector:
         """
         if not self._round.images:
             chunk = max(self.chunk, self.lag // _CHUNKS)
-            self._round = Round(self._waiting, dict(heads), chunk, self._pieces(self._waiting))
-            self._waiting = {}
+            self._round = Round(self._waiting, dict(heads), self._first_due, chunk, self._pieces(self._waiting))
+            self._waiting, self._first_due = {}, _NEVER
         try:
             rows, last = self._next_chunk()
             await self._log.project(rows, self._reached(rows, last=last))
@@ -149,6 +157,7 @@ class Projector:
 
     def _put_back(self) -> None:
         newer, self._waiting = self._waiting, self._round.images
+        self._first_due = min(self._first_due, self._round.first_due)
         self._round = Round()
         merge(self._waiting, newer)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -9,6 +12,7 @@ import click
 from qanat.console.client import Client, Json, remote, segment
 from qanat.console.parameters import MONTH
 from qanat.console.tables import say, show
+from qanat.system import fresh_id
 from qanat.units import format_amount
 
 
@@ -52,14 +56,40 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
 
 
 def _write_files(client: Client, path: str, period: str, directory: Path, operators: list[str]) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    """Write a file for each operator, whole; no file has its name before all of them are on the disk."""
+    with ExitStack() as drafts:
+        with _writing(directory, period):
+            directory.mkdir(parents=True, exist_ok=True)
+        written: dict[Path, Path] = {}
         for operator in operators:
+            text = client.text(f"{path}/files/{segment(operator)}")
             file = directory / f"{operator}-{period}.csv"
-            file.write_text(client.text(f"{path}/files/{segment(operator)}"), encoding="utf-8")
-            say(f"Wrote {file}.")
+            written[file] = file.with_suffix(f".{fresh_id('part')}")
+            drafts.callback(written[file].unlink, missing_ok=True)
+            with _writing(file, period):
+                _write_durably(written[file], text)
+        for file, draft in written.items():
+            with _writing(file, period):
+                draft.rename(file)
+    for file in written:
+        say(f"Wrote {file}.")
+
+
+def _write_durably(file: Path, text: str) -> None:
+    with file.open("w", encoding="utf-8", newline="") as kept:
+        kept.write(text)
+        kept.flush()
+        os.fsync(kept.fileno())
+
+
+@contextmanager
+def _writing(path: Path, period: str) -> Iterator[None]:
+    """Raises ClickException with the cure where the disk does not take a file."""
+    try:
+        yield
     except OSError as error:
         raise click.ClickException(
-            f"{error.filename or directory} can't be written: {error.strerror}.\n"
-            f"What is closed stays so: run `qanat settle --period {period} --csv DIRECTORY` with another one."
+            f"{path} can't be written: {error.strerror}.\n"
+            "The server keeps the files of a closed month: make room, or name another directory, then "
+            f"`qanat settle --period {period} --csv DIRECTORY`."
         ) from error

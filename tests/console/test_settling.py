@@ -1,0 +1,54 @@
+"""The real command against a server in this process, whose clock says which month it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.console.running import Shell
+from tests.server.live import Live, live_server
+from tests.server.market import open_market
+
+
+@pytest.fixture
+def live(shell: Shell, tmp_path: Path) -> Iterator[Live]:
+    with live_server(tmp_path) as serving:
+        shell.environment |= {"QANAT_URL": serving.url, "QANAT_TOKEN": serving.token}
+        yield serving
+
+
+def test_files_of_a_closed_month_are_written_whole_or_not_at_all(shell: Shell, live: Live) -> None:
+    """RLIMIT_FSIZE makes every write past the limit fail, as a full disk does."""
+    _give_traffic(live)
+    live.done("/v1/settlements/2023-11/closing")
+    fetch = ("settle", "--period", "2023-11", "--csv", "settled")
+    full = _with_files_up_to(shell, blocks=0, words=fetch)
+    assert full.returncode == 1
+    assert "settled/north-2023-11.csv can't be written: File too large." in full.stderr
+    assert "make room, or name another directory, then `qanat settle --period 2023-11 --csv DIRECTORY`" in full.stderr
+    assert [*(shell.directory / "settled").iterdir()] == []
+    assert "Wrote settled/north-2023-11.csv." in shell.qanat(*fetch)
+    before = _held(shell.directory / "settled")
+    assert _with_files_up_to(shell, blocks=0, words=fetch).returncode == 1
+    assert _held(shell.directory / "settled") == before
+    assert before.keys() == {f"{operator}-2023-11.csv" for operator in ("north", "south", "west")}
+    assert all("trailer" in text for text in before.values())
+
+
+def _give_traffic(live: Live) -> None:
+    market = open_market(live)
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
+
+
+def _with_files_up_to(shell: Shell, *, blocks: int, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return shell.run("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", sys.executable, "-m", "qanat", *words)
+
+
+def _held(directory: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in directory.iterdir()}

@@ -130,13 +130,14 @@ WAITS_FOR_IT = "After=network.target\nBefore=sysinit.target"
 """As cloud-init does: all that has the default dependencies begins after it."""
 
 
+@pytest.mark.parametrize("agent", ["terminal", "station"])
 @pytest.mark.parametrize(
     ("order", "can_be"),
-    [("", True), ("After=stand-in-network.service\nBefore=qanat-terminal-gate.service", False)],
+    [("", True), ("After=stand-in-network.service\nBefore=qanat-{agent}-gate.service", False)],
     ids=["the gate is before the network", "nothing is between"],
 )
-def test_the_terminals_gate_stands_before_the_network_also_where_the_rest_of_the_boot_waits_for_that(
-    tmp_path: Path, order: str, can_be: bool
+def test_an_agents_gate_stands_before_the_network_also_where_the_rest_of_the_boot_waits_for_that(
+    tmp_path: Path, agent: str, order: str, can_be: bool
 ) -> None:
     """Systemd is asked whether it could start all of it, with one more that may be where nobody can be."""
     if shutil.which("systemd-analyze") is None:
@@ -144,12 +145,12 @@ def test_the_terminals_gate_stands_before_the_network_also_where_the_rest_of_the
     for each in UNITS:
         (tmp_path / each.name).write_text(each.read_text().replace("/usr/bin/qanat", sys.executable))
     names = [f"stand-in-{name}.service" for name in ("network", "cloud", "probe")]
-    for name, its in zip(names, (NETWORK, WAITS_FOR_IT, order), strict=True):
+    for name, its in zip(names, (NETWORK, WAITS_FOR_IT, order.format(agent=agent)), strict=True):
         unit = f"[Unit]\nDefaultDependencies=no\n{its}\n[Service]\nExecStart={sys.executable}\n"
         (tmp_path / name).write_text(unit)
     (tmp_path / "sysinit.target").write_text(f"[Unit]\nWants={' '.join(names)}\nAfter={' '.join(names[:2])}\n")
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", tmp_path / "qanat-terminal.service"],
+        ["systemd-analyze", "verify", "--man=no", tmp_path / f"qanat-{agent}.service"],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

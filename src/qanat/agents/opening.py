@@ -18,7 +18,7 @@ _NEVER: Final = threading.Event()
 T = TypeVar("T")
 
 
-def open_behind_shut_gate(open_journal: Callable[[], T], *, shut: Callable[[], None], log: Log) -> T:
+def open_behind_shut_gate(open_journal: Callable[[], T], *, shut: Callable[[], object], log: Log) -> T:
     """Return the open journal, as soon as the disk lets it be opened. ``shut`` has a gate stand; repeating it is safe.
 
     Raises JournalInUse, and, with the gate shut, JournalDamaged.

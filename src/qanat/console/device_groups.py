@@ -26,6 +26,7 @@ STATION: Final[Mapping[str, str]] = {
     "enrol": "qanat.console.station:enrol",
     "run": "qanat.console.station:run",
     "status": "qanat.console.station:status",
+    "shut": "qanat.console.station:shut",
 }
 
 terminal = LazyGroup("terminal", where=TERMINAL, help="Terminals: at the server, and on the device itself.")

@@ -157,6 +157,32 @@ def status(*, as_json: bool, state: Path | None) -> None:
         click.echo(plain(line))
 
 
+@station.command()
+@click.option("--access", metavar="IFACE", help="Instead of the enrolled one.")
+@click.option("--uplink", metavar="IFACE", help="Instead of the enrolled one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def shut(*, access: str | None, uplink: str | None, as_json: bool, state: Path | None) -> None:
+    """Let nobody online until `qanat station run`, also when the interfaces are not there yet: for the boot.
+
+    A gate that stands already is left as it is.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.base_station.gateway import shut_in_advance  # noqa: PLC0415
+    from qanat.agents.base_station.identity import load, state_folder  # noqa: PLC0415
+
+    identity = _or_exit(lambda: load(state or state_folder()))
+    side = access or identity.access
+    is_new = _or_exit(lambda: shut_in_advance(access=side, uplink=uplink or identity.uplink))
+    if as_json:
+        click.echo(msgspec.json.encode({"access": side, "laid": is_new}).decode())
+    elif is_new:
+        click.echo(f"{side} is shut: nobody goes online there until `{to_run('station', state)}`.")
+    else:
+        click.echo(f"The gate of {side} stands already and is left as it is.")
+
+
 def _page_tls(port: int | None, name: str | None, certificate: Path | None, key: Path | None) -> PageTls | None:
     if port is None:
         if name or certificate or key:

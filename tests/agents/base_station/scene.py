@@ -42,6 +42,14 @@ class Scene:
         finally:
             gateway.close()
 
+    def plug_in_uplink(self) -> None:
+        join(self.station, "up0", self.internet, "far0", net=60)
+        # A real wire carries no super-packets; veth would hand them over whole.
+        self.internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
+        self.internet.run("ip", "route", "add", "10.50.0.0/24", "via", "10.60.0.1")
+        self.internet.run("ip", "-6", "route", "add", "fd00:50::/64", "via", "fd00:60::1")
+        self.station.run("ip", "route", "add", "default", "via", FAR)
+
     def close(self) -> None:
         for each in (self.station, self.alice, self.mallory, self.internet):
             each.close()
@@ -71,13 +79,8 @@ def build_scene() -> Scene:
     for address in (f"{STATION}/24", f"{STATION6}/64"):
         station.run("ip", "address", "add", address, "dev", "br0", *(("nodad",) if ":" in address else ()))
     station.run("ip", "link", "set", "br0", "up")
-    join(station, "up0", internet, "far0", net=60)
-    # A real wire carries no super-packets; veth would hand them over whole.
-    internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
-    internet.run("ip", "route", "add", "10.50.0.0/24", "via", "10.60.0.1")
-    internet.run("ip", "-6", "route", "add", "fd00:50::/64", "via", "fd00:60::1")
     internet.run("ip", "address", "add", f"{SERVER}/32", "dev", "lo")
-    station.run("ip", "route", "add", "default", "via", FAR)
+    scene.plug_in_uplink()
     for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         station.set(key, 1)
     return scene

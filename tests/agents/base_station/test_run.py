@@ -84,6 +84,21 @@ def standing(scene: Scene) -> list[int]:
     return [each["quota"]["bytes"] for each in listed if "quota" in each]
 
 
+def said_by(scene: Scene, state: Path, command: str) -> str:
+    """What a ``qanat station`` command says on the base station."""
+    return scene.station.run(
+        "env",
+        f"PYTHONPATH={SOURCE}",
+        sys.executable,
+        "-m",
+        "qanat.console.main",
+        "station",
+        command,
+        "--state",
+        str(state),
+    )
+
+
 def is_refused(device: Namespace, far: str = FAR) -> bool:
     with device.inside():
         try:
@@ -424,6 +439,34 @@ def test_after_a_boot_with_a_disk_that_takes_nothing_nobody_is_online_until_ther
     agent.wait_for("quota granted")
     download(scene, 1_000_000)
     agent.stop()
+
+
+def test_the_boot_shuts_the_access_side_before_the_uplink_is_there_and_the_agent_takes_it_up(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    scene.station.run("ip", "link", "delete", "up0")
+    assert "br0 is shut" in said_by(scene, state, "shut")
+    assert "stands already" in said_by(scene, state, "shut")
+    scene.plug_in_uplink()
+    assert is_refused(scene.alice)
+    with running(scene, state, "--portal-port", "8920") as agent:
+        assert "stands already" in said_by(scene, state, "shut")
+        assert ask(scene.alice, "POST", "/join", b"passcode=PASS-1", port=8920)[0] == 303
+        agent.wait_for("quota granted")
+        download(scene, 1_000_000)
+        agent.stop()
+    assert server.operator.used > 1_000_000
+
+
+def test_after_a_boot_with_a_broken_journal_nobody_is_online_though_the_uplink_comes_later(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    scene.station.run("ip", "link", "delete", "up0")
+    slots_path(state).write_bytes(b"this is no database at all" * 100)
+    agent = Agent(scene.station, "qanat.console.station", "run", "--state", str(state))
+    assert agent.process.wait(PATIENCE_S) == 1
+    scene.plug_in_uplink()
+    assert is_refused(scene.alice)
 
 
 def test_a_table_that_is_flushed_while_it_is_laid_for_the_first_time_is_laid_once_more(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qanat.agents.base_station import identity as identities
-from qanat.agents.base_station.gateway import Gateway
+from qanat.agents.base_station.gateway import Gateway, shut_in_advance
 from qanat.agents.base_station.http import HttpServer
 from qanat.agents.base_station.office import Office
 from qanat.agents.base_station.portal import Portal
@@ -62,18 +62,21 @@ def run_base_station(
     )
     servers = [read_server(url) for url in (identity.server, *free)]
     access = access or identity.access
+    uplink = uplink or identity.uplink
 
     def open_gateway(signalling: list[Endpoint]) -> Gateway:
         return until_it_stands(
-            lambda _: Gateway(
-                access=access, uplink=uplink or identity.uplink, portal_port=portal_port, signalling=signalling
-            )
+            lambda _: Gateway(access=access, uplink=uplink, portal_port=portal_port, signalling=signalling)
         )
 
     with (
         claim("station", access),
         closing(
-            open_behind_shut_gate(lambda: Slots(slots_path(state)), shut=lambda: open_gateway([]).close(), log=log)
+            open_behind_shut_gate(
+                lambda: Slots(slots_path(state)),
+                shut=lambda: shut_in_advance(access=access, uplink=uplink),
+                log=log,
+            )
         ) as slots,
     ):
         station = BaseStation(

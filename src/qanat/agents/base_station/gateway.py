@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from typing import Final
 
 from qanat.agents.base_station.ground import Laid
-from qanat.agents.base_station.ruleset import plain_name, ruleset, table_for
+from qanat.agents.base_station.ruleset import PORTAL_PORT, plain_name, ruleset, table_for
 from qanat.agents.kernel.ladder import label_of
 from qanat.agents.kernel.lay import ForeignTable, run_nft
 from qanat.agents.kernel.link import Link, Links
@@ -26,11 +26,16 @@ from qanat.system import fresh_id
 from qanat.units import Octets
 
 _COMMENT: Final = re.compile(r"qanat-station/2 (\S+) (\S+) (\S+) (\d+)")
+_IN_ADVANCE: Final = "in-advance"
+"""In place of a meter: nobody was online behind this table."""
 _SHARED: Final = ("forged", "refused_up", "refused_dn", "signalling_up", "signalling_dn")
 
 
 class Gateway(Laid):
-    """Adopts the table that stands, or lays one. Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault."""
+    """Adopts the table that stands, or lays one, also in place of one that was laid in advance.
+
+    Raises NoSuchInterface, NftMissing, ForeignTable, KernelFault.
+    """
 
     nft: Nft
 
@@ -97,6 +102,8 @@ class Gateway(Laid):
         if comment is None:
             return None
         match = _COMMENT.fullmatch(comment)
+        if match is not None and match[1] == _IN_ADVANCE:
+            return None
         if (
             match is None
             or (match[2], match[3]) != (self.access.name, self.uplink.name)
@@ -109,20 +116,11 @@ class Gateway(Laid):
         return match[1]
 
     def _read_comment(self) -> str | None:
-        try:
-            return self.nft.comment(self.table)
-        except KernelFault as fault:
-            if fault.code == errno.ENOENT:
-                return None
-            raise
+        return _comment(self.nft, self.table)
 
     def _lay(self, portal_port: int) -> str:
         meter = fresh_id("mtr")
-        comment = f"qanat-station/2 {meter} {self.access.name} {self.uplink.name} {portal_port}"
-        text = ruleset(
-            self.table, comment=comment, access=self.access.name, uplink=self.uplink.name, portal_port=portal_port
-        )
-        run_nft(text)
+        _lay(meter, access=self.access.name, uplink=self.uplink.name, portal_port=portal_port)
         return meter
 
     def _make_countable(self) -> list[str]:
@@ -130,3 +128,31 @@ class Gateway(Laid):
         sides = {self.access.index, self.uplink.index}
         ports = [link for link in self._links.all() if sides & {link.index, link.master}]
         return [f"{offload} on {link.name}" for link in ports for offload in make_countable(self._links, link)]
+
+
+def shut_in_advance(*, access: str, uplink: str) -> bool:
+    """Have a table stand behind which nobody is online, also for interfaces that come later; return whether none stood.
+
+    One that stands is left as it is. Raises NftMissing, KernelFault, BadInput.
+    """
+    with closing(Nft()) as nft:
+        if _comment(nft, table_for(access)) is not None:
+            return False
+    _lay(_IN_ADVANCE, access=access, uplink=plain_name(uplink), portal_port=PORTAL_PORT)
+    return True
+
+
+def _comment(nft: Nft, table: Table) -> str | None:
+    try:
+        return nft.comment(table)
+    except KernelFault as fault:
+        if fault.code == errno.ENOENT:
+            return None
+        raise
+
+
+def _lay(meter: str, *, access: str, uplink: str, portal_port: int) -> None:
+    table = table_for(access)
+    comment = f"qanat-station/2 {meter} {access} {uplink} {portal_port}"
+    without = f"add table inet {table.name}\ndelete table inet {table.name}\n"  # whether or not one was laid in advance
+    run_nft(without + ruleset(table, comment=comment, access=access, uplink=uplink, portal_port=portal_port))

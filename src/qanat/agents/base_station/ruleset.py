@@ -23,6 +23,7 @@ from qanat.agents.kernel.nft import Table
 from qanat.errors import BadInput
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+PORTAL_PORT: Final = 8910
 LABEL: Final = re.compile(r"[ud]_(s\d+)")
 
 _RULESET: Final = """

@@ -61,6 +61,22 @@ def test_what_does_not_fit_into_one_look_is_swept_in_the_next() -> None:
     asyncio.run(story())
 
 
+def test_owners_that_are_due_together_share_commits() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        store = await MemoryStore(clock).open()
+        caller = Caller(who="alice", role="subscriber")
+        for number in range(200):
+            await store.decide(partial(give_token, caller=caller, token=f"t{number}", until=later(clock.now(), HOUR)))
+        clock.advance(HOUR)
+        before = store.figures.batches
+        assert await sweep_once(store, Sweeper(), Metrics(store)) == 200
+        assert store.figures.batches - before < 20
+        await store.close()
+
+    asyncio.run(story())
+
+
 def test_one_owners_broken_record_keeps_no_other_from_being_swept() -> None:
     async def story() -> None:
         clock = ManualClock()

@@ -25,7 +25,8 @@ from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
 from qanat.ledger.work import Record
 from qanat.store.migrate import HEAD, migrate_sqlite
-from qanat.store.port import EntryRow
+from qanat.store.port import EntryRow, Query, RecordRow
+from qanat.store.records import encode
 from qanat.store.schema import metadata
 from qanat.store.sqlite import SqliteLog
 from qanat.store.sqlite_link import connect
@@ -219,3 +220,28 @@ def test_the_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize(("prefix", "after"), [("m", ""), ("", "l"), ("m", "l"), ("m", "m/0")])
+def test_a_list_begins_at_its_prefix_or_behind_what_was_shown_and_reads_nothing_before(
+    tmp_path: Path, prefix: str, after: str
+) -> None:
+    """Counts the steps of SQLite's machine, a hundred at a time: 3,000 records take some 30,000."""
+    steps: list[None] = []
+
+    async def story() -> list[Record]:
+        log = SqliteLog(tmp_path / "q.db")
+        labels = [f"a/{n:04}" for n in range(3000)] + ["m/0", "m/1"]
+        records = [Account(owner=Owner("o"), id=label, role="bucket") for label in labels]
+        rows = [
+            RecordRow(Shard(0), one.owner, "account", one.id, label, None, encode(one))
+            for one, label in zip(records, labels, strict=True)
+        ]
+        await log.project(rows, {})
+        log._reader.set_progress_handler(lambda: steps.append(None), 100)
+        found = await log.find(Query(kind="account", label_prefix=prefix, after=after))
+        await log.close()
+        return found
+
+    assert [record.id for record in run(story)] == (["m/1"] if after == "m/0" else ["m/0", "m/1"])
+    assert len(steps) < 10

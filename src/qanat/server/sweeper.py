@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from qanat.errors import Fault, Outdated
+from qanat.ids import Owner
 from qanat.registry.leases import give_up, take
 from qanat.server.clock_watch import ClockWatch
 from qanat.server.metrics import Metrics
@@ -21,6 +22,8 @@ from qanat.store.store import Store
 
 _log: Final = structlog.get_logger("sweeper")
 _TASK: Final = "sweeper"
+_AT_ONCE: Final = 64
+"""Owners swept at once: they share a commit. More would keep requests waiting for theirs."""
 
 
 async def sweep_for_ever(store: Store, settings: Sweeper, metrics: Metrics, *, server: str, watch: ClockWatch) -> None:
@@ -52,15 +55,20 @@ async def _is_ours(store: Store, server: str) -> bool:
 
 
 async def sweep_once(store: Store, settings: Sweeper, metrics: Metrics) -> int:
-    """Sweep the owners that are due now, one after the other, and return how many records that concerned."""
-    swept = 0
-    for owner in await store.due_owners(settings.batch):
-        try:
-            swept += await sweep_owner(store, owner)
-        except Fault:
-            raise
-        except Exception as mistake:
-            # One owner's broken record must not keep all others from being swept.
-            _log.error("mistake of ours", owner=owner, exc_info=mistake)
+    """Sweep the owners that are due now, some at a time, and return how many records that concerned."""
+    owners, swept = await store.due_owners(settings.batch), 0
+    for first in range(0, len(owners), _AT_ONCE):
+        swept += sum(await asyncio.gather(*(_sweep(store, owner) for owner in owners[first : first + _AT_ONCE])))
     metrics.swept.inc(swept)
     return swept
+
+
+async def _sweep(store: Store, owner: Owner) -> int:
+    try:
+        return await sweep_owner(store, owner)
+    except Fault:
+        raise
+    except Exception as mistake:
+        # One owner's broken record must not keep all others from being swept.
+        _log.error("mistake of ours", owner=owner, exc_info=mistake)
+        return 0

@@ -30,9 +30,10 @@ _TAIL: Final = (
     "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
 )
 _FIND: Final = (
-    "SELECT body FROM record WHERE kind = ? AND label > ? AND label >= ? AND label < ? "
+    "SELECT body FROM record WHERE kind = ? AND label >= ? AND label < ? AND label <> ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
 )
+"""One lower bound: of two SQLite begins at the first, and reads all that lies before the other."""
 DUE: Final = "SELECT owner FROM record WHERE due <= ? ORDER BY due LIMIT ?"
 _AFTER_ALL: Final = "\U0010ffff"
 
@@ -73,8 +74,8 @@ class SqliteLog:
         return [EntryRow(*row) for row in await self._read(_TAIL)]
 
     async def find(self, query: Query) -> list[Record]:
-        upper = query.label_prefix + _AFTER_ALL
-        where = (query.kind, query.after, query.label_prefix, upper, query.owner, query.owner, query.limit)
+        lower, upper = max(query.after, query.label_prefix), query.label_prefix + _AFTER_ALL
+        where = (query.kind, lower, upper, query.after, query.owner, query.owner, query.limit)
         return [decode_record(body) for (body,) in await self._read(_FIND, where)]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:

@@ -18,6 +18,10 @@ def _json(shell: Shell, *arguments: str) -> Any:
     return json.loads(shell.qanat(*arguments, "--json"))
 
 
+def _problem(shell: Shell, *arguments: str, status: int) -> Any:
+    return json.loads(shell.qanat(*arguments, "--json", status=status))
+
+
 @pytest.mark.usefixtures("server")
 def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     shell.qanat("plan", "create", "day", "--octets", "1.5GB", "--valid-days", "1", "--price", "9.90")
@@ -37,6 +41,23 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     assert _json(shell, "audit") == {"balanced": True, "accounts": 6, "entries": 9, "problems": []} | {
         key: value for key, value in _json(shell, "audit").items() if key in {"accounts", "entries"}
     }
+
+
+@pytest.mark.usefixtures("server")
+def test_who_asked_for_json_is_told_as_json_why_there_is_none(shell: Shell) -> None:
+    unknown = _problem(shell, "balance", "--subscriber", "nobody", status=1)
+    told = (unknown["title"], unknown["status"], unknown["reason"])
+    assert told == ("Not Found", 404, "unknown_subscriber"), "the body that the interface answers (RFC 9457)"
+    assert "nobody" in unknown["detail"]
+    assert unknown["cure"]
+    assert _problem(shell, "changes", "--after", "nonsense", status=2)["reason"] == "bad_input"
+    assert _problem(shell, "sessions", "--mine", "--limit", "5", status=2) == {
+        "detail": "the list of one subscriber always comes whole: leave --limit out."
+    }
+    shell.environment["QANAT_URL"] = "nowhere"
+    away = _problem(shell, "audit", status=1)
+    assert away["detail"].startswith("No server answers at nowhere")
+    assert "qanat serve" in away["cure"]
 
 
 @pytest.mark.usefixtures("server")

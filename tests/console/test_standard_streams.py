@@ -47,7 +47,8 @@ def test_what_is_shown_once_and_found_no_room_is_told_with_the_cure(shell: Shell
         ),
     ):
         ended = _with(shell, streams, *words)
-        told = re.fullmatch(f"Error: {what}, shown only once, can't be written: {why}. {cure}\n", ended.stderr)
+        said = f"Error: {json.loads(ended.stderr)['detail']}\n" if "--json" in words else ended.stderr
+        told = re.fullmatch(f"Error: {what}, shown only once, can't be written: {why}. {cure}\n", said)
         assert told, ended.stderr
         assert ended.returncode == 1
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec
@@ -27,6 +28,22 @@ _AGAIN_S: Final = 1.0
 
 P = ParamSpec("P")
 Json = dict[str, Any]
+
+
+class Answered(click.ClickException):
+    """A problem that the server answered (RFC 9457): what it says, and its cure on a line of its own.
+
+    A value that can't be is a usage error.
+    """
+
+    def __init__(self, problem: Json) -> None:
+        detail, cure, reason = problem.get("detail") or problem["title"], problem.get("cure"), problem.get("reason")
+        super().__init__(
+            "\n".join(plain(str(part)) for part in (detail, cure, f"({reason})" if reason else "") if part)
+        )
+        self.problem = problem
+        if reason == "bad_input":
+            self.exit_code = click.UsageError.exit_code  # type: ignore[misc]  # click declares it for the class
 
 
 class Client:
@@ -118,14 +135,22 @@ def _clause(error: Exception) -> str:
 
 
 def _failure(answer: httpx2.Response) -> click.ClickException:
-    """Say what a problem says, and its cure on a line of its own (RFC 9457). A value that can't be is a usage error."""
     try:
-        problem = answer.json()
-        detail, cure, reason = problem.get("detail") or problem["title"], problem.get("cure"), problem.get("reason")
+        return Answered(answer.json())
     except (ValueError, KeyError, AttributeError, TypeError):
         return click.ClickException(f"The server answered {answer.status_code}; is this the address of Qanat?")
-    said = "\n".join(plain(str(part)) for part in (detail, cure, f"({reason})" if reason else "") if part)
-    return click.UsageError(said) if reason == "bad_input" else click.ClickException(said)
+
+
+@contextmanager
+def _said_as_json() -> Iterator[None]:
+    """End a command that fails with the problem as JSON on stderr: the server's own body, or ours of the same shape."""
+    try:
+        yield
+    except click.ClickException as error:
+        said, _, cure = error.format_message().partition("\n")
+        problem = error.problem if isinstance(error, Answered) else {"detail": said} | ({"cure": cure} if cure else {})
+        click.echo(json.dumps(problem, ensure_ascii=False), err=True)
+        click.get_current_context().exit(error.exit_code)
 
 
 def path_of(subscriber: str | None, rest: str = "") -> str:
@@ -143,7 +168,7 @@ def segment(name: str) -> str:
 def remote(command: Callable[Concatenate[Client, P], Json]) -> Callable[..., None]:
     """Make a command of a function that asks a server: adds --url, --token-file and --json.
 
-    The function prints for people and returns what --json prints instead.
+    The function prints for people and returns what --json prints instead. With --json a failure is JSON, too, on stderr.
     """
 
     @click.option("--url", envvar="QANAT_URL", default=DEFAULT_URL, show_default=True, help="The server (QANAT_URL).")
@@ -152,14 +177,14 @@ def remote(command: Callable[Concatenate[Client, P], Json]) -> Callable[..., Non
         type=click.Path(path_type=Path, dir_okay=False),
         help="Holds the token; else QANAT_TOKEN, else data/admin.token.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; a failure is JSON on stderr.")
     @wraps(command)
     def asked(*args: P.args, **kwargs: P.kwargs) -> None:
         url, token_file = str(kwargs.pop("url")), kwargs.pop("token_file")
         as_json = bool(kwargs.pop("as_json"))
-        client = Client(url=url, token=_token(token_file if isinstance(token_file, Path) else None))
         click.get_current_context().meta["json"] = as_json
-        with told_if_lost():
+        with _said_as_json() if as_json else nullcontext(), told_if_lost():
+            client = Client(url=url, token=_token(token_file if isinstance(token_file, Path) else None))
             result = command(client, *args, **kwargs)
             if as_json:
                 click.echo(json.dumps(result, ensure_ascii=False))

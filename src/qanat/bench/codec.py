@@ -51,7 +51,7 @@ def interrogation(kind: CcRequestType, place: int) -> profiles.Interrogation:
     )
 
 
-def answer(place: int, *, grant: int = 10_000_000) -> CreditControlAnswer:
+def answer(place: int) -> CreditControlAnswer:
     return CreditControlAnswer(
         flags=0x40,
         hop_by_hop=place,
@@ -64,7 +64,7 @@ def answer(place: int, *, grant: int = 10_000_000) -> CreditControlAnswer:
         cc_request_type=CcRequestType.UPDATE,
         cc_request_number=place,
         services=(
-            Mscc(granted=Units(total=grant), validity_time_s=600, result_code=2001, volume_quota_threshold=grant // 5),
+            Mscc(granted=Units(total=10**7), validity_time_s=600, result_code=2001, volume_quota_threshold=2 * 10**6),
         ),
     )
 
@@ -88,6 +88,8 @@ def main() -> None:
     typed = [message for message in map(walk, requests) if isinstance(message, CreditControlRequest)]
     decoder = Decoder()
     fill = stencil(requests[0], "Session-Id", "CC-Request-Number", "Subscription-Id-Data", "CC-Input-Octets")
+    amounts = "CC-Total-Octets", "Validity-Time", "Volume-Quota-Threshold"
+    fill_answer = stencil(encode(answer(1)), "Session-Id", "CC-Request-Number", *amounts)
     strangers = [
         profiles.open5gs(replace(GATEWAY, origin_host=f"smf{place:05}.test"), interrogation(CcRequestType.UPDATE, 1))
         for place in range(8_192)
@@ -97,8 +99,11 @@ def main() -> None:
         "decode CCR-U, plain walk": (walk, requests),
         "decode CCR-U, layouts": (decoder.decode, requests),
         "decode CCR-U, every shape new": (Decoder().decode, strangers),
-        "encode CCA, grants repeat": (encode, [answer(place) for place in places]),
-        "encode CCA, every grant new": (encode, [answer(place, grant=10**7 + place) for place in range(16_384)]),
+        "encode CCA": (encode, [answer(place) for place in places]),
+        "fill in a CCA stencil": (
+            lambda told: fill_answer(1, 2, told.session_id.encode(), told.cc_request_number, 10**7, 600, 2 * 10**6),
+            [answer(place) for place in places],
+        ),
         "encode CCR-U from its typed form": (encode, typed),
         "encode CCR-U by profile": (
             lambda asked: profiles.open5gs(GATEWAY, asked),

@@ -5,8 +5,9 @@ The order of AVPs is that of the message class; what is at command level and wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -15,11 +16,13 @@ from qanat.charging.quota import Policy
 from qanat.charging.session import Answer, Grant
 from qanat.refusals import Refused
 from qanat.server.gy.quirks import Quirks
-from qanat.server.gy.reading import Awaiting
+from qanat.server.gy.reading import Awaiting, at_command_level
 from qanat.server.gy.results import RESULT_CODE, failed_avps
+from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.groups import FinalUnitIndication, Mscc, Units
 from qanat.wire.diameter.messages import CREDIT_CONTROL, PROXIABLE, CreditControlAnswer, CreditControlRequest
 from qanat.wire.diameter.results import ResultCode
+from qanat.wire.diameter.stencil import stencil
 from qanat.wire.diameter.values import (
     CcRequestType,
     CcSessionFailover,
@@ -30,6 +33,19 @@ from qanat.wire.diameter.values import (
 _MAX_U32: Final = 2**32 - 1
 _INITIAL: Final = CcRequestType.INITIAL
 _SUCCESS: Final = ResultCode.SUCCESS
+_AMOUNTS: Final = (
+    "CC-Time",
+    "CC-Total-Octets",
+    "CC-Service-Specific-Units",
+    "Rating-Group",
+    "Validity-Time",
+    "Time-Quota-Threshold",
+    "Volume-Quota-Threshold",
+)
+"""What differs from one service to the next, in the order of the wire."""
+_MAX_FORMS: Final = 1024
+_FORM_OCTETS: Final = 1 << 11
+"""The longest answer that is kept as a form: seven services and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +59,114 @@ class House:
     failure_handling: CreditControlFailureHandling
     session_failover: CcSessionFailover
     holding_s: int | None
+    forms: dict[tuple[Any, ...], Callable[..., bytes]] = field(default_factory=dict)
+    """Answers that were given before, to be filled in: by all that is not filled in."""
+
+
+class Reply:
+    """An answer as it goes out."""
+
+    __slots__ = ("octets", "result_code")
+
+    def __init__(self, result_code: int, octets: bytes) -> None:
+        self.result_code = result_code
+        self.octets = octets
+
+
+class _Told:
+    """What one service is told: on terms that many share, amounts that hardly any two have in common."""
+
+    __slots__ = (
+        "final",
+        "rating_group",
+        "result_code",
+        "service_ids",
+        "specific",
+        "time_left",
+        "time_s",
+        "total",
+        "validity_s",
+        "volume_left",
+    )
+
+    def __init__(self, service: Mscc) -> None:
+        self.service_ids = service.service_ids
+        self.rating_group = service.rating_group
+        self.result_code: int = _SUCCESS
+        self.final = False
+        """It is told that there will be no other quota."""
+        self.time_s: int | None = None
+        self.total: int | None = None
+        self.specific: int | None = None
+        self.validity_s: int | None = None
+        """None where nothing is granted."""
+        self.time_left: int | None = None
+        self.volume_left: int | None = None
+
+    def terms(self) -> tuple[Any, ...]:
+        """Return all that is no amount, which amounts there are included."""
+        return (
+            self.service_ids,
+            self.result_code,
+            self.final,
+            self.time_s is None,
+            self.total is None,
+            self.specific is None,
+            self.rating_group is None,
+            self.time_left is None,
+            self.volume_left is None,
+        )
+
+    def amounts(self) -> tuple[int | None, ...]:
+        """Return what ``_AMOUNTS`` names; None for what the service is not told."""
+        return (
+            self.time_s,
+            self.total,
+            self.specific,
+            self.rating_group,
+            self.validity_s,
+            self.time_left,
+            self.volume_left,
+        )
 
 
 def granted(
-    house: House, quirks: Quirks, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], told: Answer
-) -> CreditControlAnswer:
-    """Tell each service what it got."""
-    services: tuple[Mscc, ...] = ()
-    for service, begin, end in awaiting:
-        services += (_service(house, quirks, service, told.grants[begin:end], told.at),)
+    house: House, quirks: Quirks, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], answer: Answer
+) -> Reply:
+    """Tell each service what it got. What answers have in common is kept as forms; the rest is filled in."""
+    told = [_told(quirks, service, answer.grants[begin:end], answer.at) for service, begin, end in awaiting]
+    if request.proxy_infos or at_command_level(request):
+        return _written(_whole(house, request, told))
+    name = request.session_id.encode()
+    kind: tuple[Any, ...] = (request.flags & PROXIABLE, request.cc_request_type, len(name))
+    blanks: list[Any] = [request.hop_by_hop, request.end_to_end, name, request.cc_request_number]
+    for one in told:
+        kind += one.terms()
+        blanks += [amount for amount in one.amounts() if amount is not None]
+    form = house.forms.get(kind)
+    if form is not None:
+        return Reply(_SUCCESS, form(*blanks))
+    octets = encode(_whole(house, request, told))
+    if len(octets) <= _FORM_OCTETS:
+        if len(house.forms) == _MAX_FORMS:
+            house.forms.clear()
+        house.forms[kind] = _form(octets, told)
+    return Reply(_SUCCESS, octets)
+
+
+def _form(octets: bytes, told: list[_Told]) -> Callable[..., bytes]:
+    """Return what fills other names, numbers and amounts into this answer."""
+    named = [name for one in told for name, amount in zip(_AMOUNTS, one.amounts(), strict=True) if amount is not None]
+    return stencil(octets, "Session-Id", "CC-Request-Number", *named)
+
+
+def _written(answer: CreditControlAnswer) -> Reply:
+    assert answer.result_code is not None, "every answer of ours has a Result-Code"
+    return Reply(answer.result_code, encode(answer))
+
+
+def _whole(house: House, request: CreditControlRequest, told: list[_Told]) -> CreditControlAnswer:
+    services = tuple([_service(house, one) for one in told])
     answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
@@ -83,41 +198,47 @@ def _at_command_level(answer: CreditControlAnswer, service: Mscc) -> CreditContr
     )
 
 
-def _service(house: House, quirks: Quirks, service: Mscc, grants: tuple[Grant, ...], at: int) -> Mscc:
+def _service(house: House, told: _Told) -> Mscc:
+    units = Units(total=told.total, time_s=told.time_s, service_specific=told.specific)
+    something = told.validity_s is not None
+    return Mscc(
+        granted=units if something else None,
+        service_ids=told.service_ids,
+        rating_group=told.rating_group,
+        validity_time_s=told.validity_s,
+        result_code=told.result_code,
+        final_unit=house.final_unit if told.final else None,
+        time_quota_threshold_s=told.time_left,
+        volume_quota_threshold=told.volume_left,
+        quota_holding_time_s=house.holding_s if something else None,
+    )
+
+
+def _told(quirks: Quirks, service: Mscc, grants: tuple[Grant, ...], at: int) -> _Told:
     """Answer for one service. What it asked in several units it gets in those that there are."""
-    total = time_s = specific = volume_left = time_left = until = None
-    final = False
+    told, until, last = _Told(service), None, False
     for grant in grants:
         if grant.refusal is not None:
             continue
-        until = grant.valid_until if until is None else min(until, grant.valid_until)
-        final = final or grant.final
-        if grant.unit == "octets":
-            total, volume_left = grant.octets, _u32(grant.threshold) or None
-        elif grant.unit == "seconds":
-            time_s, time_left = _u32(grant.octets), _u32(grant.threshold) or None
+        octets, unit, valid_until = grant.octets, grant.unit, grant.valid_until
+        until = valid_until if until is None else min(until, valid_until)
+        last = last or grant.final
+        if unit == "octets":
+            told.total, told.volume_left = octets, _u32(grant.threshold) or None
+        elif unit == "seconds":
+            told.time_s, told.time_left = _u32(octets), _u32(grant.threshold) or None
         else:
-            specific = grant.octets
+            told.specific = octets
     if until is None:
-        return Mscc(
-            service_ids=service.service_ids, rating_group=service.rating_group, result_code=_why_not(service, grants)
-        )
-    validity_s = max((until - at) // 1000, 1)
-    if final:
+        told.result_code = _why_not(service, grants)
+        return told
+    told.validity_s = max((until - at) // 1000, 1)
+    if last:
         # Every octet of a last quota may be used: coming back early brings nothing.
-        volume_left = time_left = None
-        validity_s = validity_s if quirks.recheck_s is None else min(validity_s, quirks.recheck_s)
-    return Mscc(
-        granted=Units(total=total, time_s=time_s, service_specific=specific),
-        service_ids=service.service_ids,
-        rating_group=service.rating_group,
-        validity_time_s=validity_s,
-        result_code=_SUCCESS,
-        final_unit=house.final_unit if final and quirks.told_final else None,
-        time_quota_threshold_s=time_left,
-        volume_quota_threshold=volume_left,
-        quota_holding_time_s=house.holding_s,
-    )
+        told.time_left = told.volume_left = None
+        told.final = quirks.told_final
+        told.validity_s = told.validity_s if quirks.recheck_s is None else min(told.validity_s, quirks.recheck_s)
+    return told
 
 
 def _why_not(service: Mscc, grants: tuple[Grant, ...]) -> ResultCode:
@@ -128,8 +249,8 @@ def _why_not(service: Mscc, grants: tuple[Grant, ...]) -> ResultCode:
     return RESULT_CODE[grants[0].refusal]
 
 
-def refusal(house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
-    return CreditControlAnswer(
+def refusal(house: House, request: CreditControlRequest, refused: Refused) -> Reply:
+    answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
@@ -144,11 +265,12 @@ def refusal(house: House, request: CreditControlRequest, refused: Refused) -> Cr
         failed_avps=failed_avps(refused.reason, request.cc_request_number),
         proxy_infos=request.proxy_infos,
     )
+    return _written(answer)
 
 
 def event_answer(
     house: House, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], action: Action, told: Answer
-) -> CreditControlAnswer:
+) -> Reply:
     balance = CheckBalanceResult.ENOUGH_CREDIT if told.refusal is None else CheckBalanceResult.NO_CREDIT
     debited = action is Action.DEBIT
     services = tuple(
@@ -161,7 +283,7 @@ def event_answer(
         for service, begin, end in awaiting
         if told.grants and request.services
     )
-    return CreditControlAnswer(
+    answer = CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
@@ -177,6 +299,7 @@ def event_answer(
         check_balance_result=balance if action is Action.CHECK else None,
         proxy_infos=request.proxy_infos,
     )
+    return _written(answer)
 
 
 def _debited(grant: Grant) -> Units:

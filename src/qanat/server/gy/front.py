@@ -23,6 +23,7 @@ from qanat.ids import Owner
 from qanat.ledger.work import Work
 from qanat.server.files import connections_within
 from qanat.server.gy import translate
+from qanat.server.gy.answers import Reply
 from qanat.server.gy.connection import Connection
 from qanat.server.gy.house import house_of, identity_of
 from qanat.server.gy.peers import Roster
@@ -32,13 +33,12 @@ from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
 from qanat.store.store import Store
 from qanat.units import Instant, Millis
-from qanat.wire.diameter.encode import encode, encode_answer, encode_as
+from qanat.wire.diameter.encode import encode, encode_as
 from qanat.wire.diameter.messages import (
     CREDIT_CONTROL,
     ERROR,
     PROXIABLE,
     REQUEST,
-    CreditControlAnswer,
     CreditControlRequest,
     ErrorAnswer,
     Message,
@@ -65,11 +65,11 @@ class Asked:
         self.owner: Owner | None = None
         """Whose session it is, where the request names nobody and we found out."""
 
-    def __call__(self, work: Work) -> CreditControlAnswer:
+    def __call__(self, work: Work) -> Reply:
         return translate.answer(work, self.front.house, self.quirks, self.request, self.owner)
 
-    def settled(self, result: Any) -> None:
-        self.front.answer(self, result.result_code, encode_answer(result))
+    def settled(self, result: Reply) -> None:
+        self.front.answer(self, result.result_code, result.octets)
 
     def failed(self, error: Exception) -> None:
         self.front.failed(self, error)

@@ -18,7 +18,7 @@ from qanat.refusals import Refusal, Refused
 from qanat.registry.refused import remember
 from qanat.registry.subscribers import Subscriber, subscriber_by_imsi, subscriber_by_msisdn, subscriber_of
 from qanat.registry.unmatched import keep_unmatched
-from qanat.server.gy.answers import House, event_answer, granted, refusal
+from qanat.server.gy.answers import House, Reply, event_answer, granted, refusal
 from qanat.server.gy.quirks import Quirks
 from qanat.server.gy.reading import (
     Awaiting,
@@ -31,7 +31,7 @@ from qanat.server.gy.reading import (
 )
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import SubscriptionId
-from qanat.wire.diameter.messages import CreditControlAnswer, CreditControlRequest
+from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, RequestedAction, SubscriptionIdType
 
 _ONCE: Final = Event.ONCE
@@ -45,7 +45,7 @@ _ACTIONS: Final = {
 
 def answer(
     work: Work, house: House, quirks: Quirks, request: CreditControlRequest, owner: Owner | None = None
-) -> CreditControlAnswer:
+) -> Reply:
     """Answer a credit-control request. ``owner`` is whose session it is, where the request itself names nobody."""
     subscriber = _subscriber(work, request, owner)
     if isinstance(subscriber, Refused):
@@ -140,7 +140,7 @@ def _remember_refusals(work: Work, asked: Interrogation, told: Answer) -> None:
             remember(work, Refused(reason, facts), who=asked.owner, session=asked.session)
 
 
-def _stranger(work: Work, house: House, request: CreditControlRequest, refused: Refused) -> CreditControlAnswer:
+def _stranger(work: Work, house: House, request: CreditControlRequest, refused: Refused) -> Reply:
     """Refuse a request of somebody we can't charge; usage it reports is kept for the operator."""
     names = subscribers_of(request)
     identity = names[0].data if names else ""
@@ -158,9 +158,7 @@ def _stranger(work: Work, house: House, request: CreditControlRequest, refused: 
     return _refused(work, house, request, refused, who)
 
 
-def _refused(
-    work: Work, house: House, request: CreditControlRequest, refused: Refused, who: str
-) -> CreditControlAnswer:
+def _refused(work: Work, house: House, request: CreditControlRequest, refused: Refused, who: str) -> Reply:
     """Refuse the command as a whole, and remember why."""
     remember(work, refused, who=who, session=request.session_id)
     work.act = work.act or "refused"
@@ -172,7 +170,7 @@ def _refused(
 
 def _event(
     work: Work, house: House, request: CreditControlRequest, awaiting: tuple[Awaiting, ...], asked: Interrogation
-) -> CreditControlAnswer:
+) -> Reply:
     action = _ACTIONS.get(request.requested_action or RequestedAction.DIRECT_DEBITING)
     if action is None:
         refused = Refused(Refusal.NOT_RATED, {"service": "a price enquiry"})

@@ -7,8 +7,9 @@ length it had in the message, so identifiers that vary are written with leading 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct
-from typing import Any
+from typing import Any, cast
 
 from qanat.wire.diameter.avp import Kind
 from qanat.wire.diameter.grammar import Slot
@@ -51,10 +52,15 @@ def stencil(message: bytes, *names: str) -> Callable[..., bytes]:
         shape += f"{start - at}s{form}"
         at = stop
     pack, tail = Struct(f"{shape}{len(message) - at}s").pack, message[at:]
-    arguments = ",".join(f"v{place}" for place in range(len(parts)))
-    pairs = ",".join(f"p{place},v{place}" for place in range(len(parts)))
-    fixed = ",".join(f"p{place}" for place in range(len(parts)))
+    return _maker(len(parts))(pack, tail, *parts)
+
+
+@lru_cache(maxsize=64)
+def _maker(places: int) -> Callable[..., Callable[..., bytes]]:
+    """Return what makes a form with so many places from its ``pack`` and what stands between them."""
+    arguments = ",".join(f"v{place}" for place in range(places))
+    pairs = ",".join(f"p{place},v{place}" for place in range(places))
+    fixed = ",".join(f"p{place}" for place in range(places))
     # Only names of places enter this source.
-    make = eval(f"lambda pack,tail,{fixed}:lambda {arguments}:pack({pairs},tail)")  # noqa: S307
-    filled: Callable[..., bytes] = make(pack, tail, *parts)
-    return filled
+    source = f"lambda pack,tail,{fixed}:lambda {arguments}:pack({pairs},tail)"
+    return cast(Callable[..., Callable[..., bytes]], eval(source))  # noqa: S307

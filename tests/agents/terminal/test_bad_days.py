@@ -37,6 +37,7 @@ from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.assemble import journal_path
 from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.gate import Carried, Gate
+from qanat.agents.terminal.in_advance import InAdvance
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile
@@ -433,6 +434,7 @@ def agent_here(
     return Agent(
         journal=own,
         meter=Meter(lambda carried: choose_gate("wwan0", signalling=[], carried=carried), log),
+        in_advance=InAdvance("wwan0"),
         watch=LinkWatch("wwan0"),
         reporter=Reporter(server, key=key, key_id="trm-1", channels=["wwan0", "lan0"], clock=clock),
         clock=clock,

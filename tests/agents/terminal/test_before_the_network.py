@@ -85,6 +85,48 @@ def test_the_boot_shuts_the_interface_before_it_is_there_and_the_agent_goes_on_w
     assert server.operator.used == passed(booted) >= 1 * MB
 
 
+def test_a_gate_that_is_deleted_before_its_interface_is_there_stands_again_at_once(
+    booted: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(booted, state)
+    agent.wait_for("terminal agent started", link="away")
+    for _ in range(3):
+        booted.terminal.run("nft", "flush", "ruleset")
+        agent.wait_for("gate laid again")
+    assert_shut_while_stopped(booted, agent)
+    agent.wait_for("quota granted")
+    download(booted, 1 * MB)
+    agent.stop()
+    assert server.operator.used == passed(booted) >= 1 * MB
+
+
+def test_a_gate_that_is_deleted_while_its_interface_is_away_stands_again_at_once(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    world.terminal.run("ip", "link", "delete", "wwan0")
+    agent.wait_for("link left")
+    before = passed(world)
+    world.terminal.run("nft", "flush", "ruleset")
+    until(lambda: "qanat_terminal_wwan0" in world.terminal.run("nft", "list", "tables"))
+    assert_shut_while_stopped(world, agent)
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.stop()
+    assert server.operator.used == before + passed(world)
+
+
+def assert_shut_while_stopped(world: World, agent: Running) -> None:
+    """What is refused while the agent cannot act is refused by what stood before the interface came."""
+    agent.process.send_signal(signal.SIGSTOP)
+    connect(world)
+    with datagrams(world.terminal, world.internet, FAR) as (near, _), pytest.raises(PermissionError):
+        near.send(b"x")
+    agent.process.send_signal(signal.SIGCONT)
+
+
 def test_who_may_not_shut_the_interface_is_told_the_cure(booted: World, state: Path) -> None:
     assert "run as root" in said_by(booted, state, "shut", ends=1, before=WITHOUT_PERMISSION)
 

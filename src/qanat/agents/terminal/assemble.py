@@ -11,9 +11,8 @@ from qanat.agents.claim import claim
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.device_key import key_of
 from qanat.agents.journal import Journal
-from qanat.agents.kernel.lay import NftMissing, until_it_stands
+from qanat.agents.kernel.lay import until_it_stands
 from qanat.agents.kernel.link import NoSuchInterface
-from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
 from qanat.agents.opening import open_behind_shut_gate
@@ -21,10 +20,11 @@ from qanat.agents.reporter import Reporter
 from qanat.agents.signalling import endpoints_known, endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.asker import Asker, resolvers
-from qanat.agents.terminal.choose_gate import choose_gate, shut_in_advance
+from qanat.agents.terminal.choose_gate import choose_gate
 from qanat.agents.terminal.enrol import channels_of
 from qanat.agents.terminal.finder import Finder
 from qanat.agents.terminal.gate import Carried, Gate
+from qanat.agents.terminal.in_advance import InAdvance
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.run import Agent
 from qanat.agents.terminal.state_file import StateFile, read_state
@@ -61,27 +61,25 @@ def run_terminal(
         signalling = endpoints_known(server) if carried else endpoints_now(server, log)
         return choose_gate(interface, signalling=signalling, asks_from=[asker.port], carried=carried)
 
-    def stand_in_advance() -> None:
-        with suppress(NftMissing, KernelFault):  # another gate has to do, as soon as the interface is there
-            shut_in_advance(interface)
-
     def shut() -> None:
-        stand_in_advance()
+        in_advance.stand()
         with suppress(NoSuchInterface):
             gate = until_it_stands(lambda _: choose_gate(interface, signalling=endpoints_known(server)))
             gate.detach()
 
     with (
         claim("terminal", interface),
+        closing(InAdvance(interface)) as in_advance,
         closing(Asker(resolvers)) as asker,
         closing(open_behind_shut_gate(lambda: Journal(journal_path(state)), shut=shut, log=log)) as journal,
         closing(LinkWatch(interface)) as watch,
     ):
-        stand_in_advance()
+        in_advance.stand()
         finder = Finder(server, asker, log)
         agent = Agent(
             journal=journal,
             meter=Meter(open_gate, log, earlier=None if before is None else before.witness),
+            in_advance=in_advance,
             watch=watch,
             reporter=reporter,
             clock=corrected,

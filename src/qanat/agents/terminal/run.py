@@ -26,6 +26,7 @@ from qanat.agents.log import Log
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Gate, GateEvent
+from qanat.agents.terminal.in_advance import InAdvance
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.state_file import StateFile
 from qanat.errors import Fault
@@ -46,6 +47,7 @@ class Agent:
         *,
         journal: Journal,
         meter: Meter,
+        in_advance: InAdvance,
         watch: LinkWatch,
         reporter: Reporter,
         clock: CorrectedClock,
@@ -58,6 +60,7 @@ class Agent:
         self._signalling: list[Endpoint] = []
         self._journal = journal
         self._meter = meter
+        self._in_advance = in_advance
         self._watch = watch
         self._reporter = reporter
         self._clock = clock
@@ -67,7 +70,7 @@ class Agent:
         self._holder = Holder(journal.load(), report_interval_s=report_interval_s)
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
-        self._heard: Gate | None = None
+        self._heard: Gate | InAdvance | None = None
         self._gate_fd: int | None = None
         self._other_name = ""
         self._is_stopping = False
@@ -117,15 +120,19 @@ class Agent:
         link = self._watch.look()
         if link is not None:
             self._meter.follow(link)
-        self._listen_to(self._meter.gate)
+        self._listen_to(self._meter.gate or self._in_advance)
         return link is not None and self._watch.is_used(link)
 
-    def _listen_to(self, gate: Gate | None) -> None:
+    def _listen_to(self, gate: Gate | InAdvance | None) -> None:
         if gate is self._heard:
             return
         loop = asyncio.get_running_loop()
         if self._gate_fd is not None:
             loop.remove_reader(self._gate_fd)
+        if gate is self._in_advance:
+            self._in_advance.stand()
+        else:
+            self._in_advance.close()
         self._heard, self._gate_fd = gate, None if gate is None else gate.fileno()
         if self._gate_fd is not None:
             loop.add_reader(self._gate_fd, self._guarded, self._gate_spoke)
@@ -148,6 +155,10 @@ class Agent:
     def _gate_spoke(self) -> None:
         """Every change of any ruleset is heard here, our own too: look further only when it concerns the gate."""
         gate = self._meter.gate
+        if gate is None:
+            if self._in_advance.take():
+                self._log("gate laid again", sentence="Another program deleted it while the interface was away.")
+            return
         events = self._meter.take_events()
         if events or self._meter.gate is not gate:
             self._look(events)
@@ -206,7 +217,7 @@ class Agent:
                     self._wake_after((at - self._clock.now()) / 1000)
                 case Note(event, facts):
                     self._log(event, **facts)
-        self._listen_to(self._meter.gate)
+        self._listen_to(self._meter.gate or self._in_advance)
         self._state_file.write_now_and_then(self._holder, self._meter, self._reporter.last_channel)
         if self._is_stopping and self._holder.is_done:
             self._finish()

@@ -295,10 +295,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.SUBSCRIBER_NOT_NAMED: Words(
         "{who} is staff and owns nothing: a subscriber must be named.",
-        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`; "
-        "for everybody's disputes, `--all`.",
+        "Say whose: `--subscriber NAME`; for the code of a terminal that is bound later, `--operator NAME`.",
         "{who} 是工作人员，名下没有任何东西：须指明用户。",
-        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`；查看全部争议请用 `--all`。",
+        "请用 `--subscriber NAME` 指明用户；若登记码用于以后再绑定的终端，请用 `--operator NAME`。",
     ),
     Refusal.UNKNOWN_PLAN: Words(
         "There is no plan {plan} on sale.",

@@ -194,7 +194,7 @@ def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(shell: Shell)
         (("terminal", "list", "--subscriber", "alice", "--after", "x"), "leave --after out"),
         (("station", "list", "--mine", "--after", "x"), "leave --after out"),
         (("trades", "--mine", "--limit", "5"), "leave --limit out"),
-        (("disputes", "--after", "x"), "leave --after out"),
+        (("disputes", "--mine", "--after", "x"), "leave --after out"),
     ):
         assert said in shell.qanat(*words, status=2), words
 

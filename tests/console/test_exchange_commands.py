@@ -56,7 +56,7 @@ def test_identity_codes_base_stations_trades_disputes_and_settlement_can_be_look
         (("station", "list"), "base_stations"),
         (("trades",), "trades"),
         (("trades", "--statement", "--subscriber", "alice"), "statements"),
-        (("disputes", "--all"), "disputes"),
+        (("disputes",), "disputes"),
         (("settle", "--period", "2026-11"), "positions"),
     ):
         assert _json(shell, *words)[key] == []
@@ -68,6 +68,23 @@ def test_identity_codes_base_stations_trades_disputes_and_settlement_can_be_look
 
 
 @pytest.mark.usefixtures("server")
-def test_staff_that_asks_for_its_own_disputes_is_told_how_to_see_everybodys(shell: Shell) -> None:
-    assert "for everybody's disputes, `--all`" in shell.qanat("disputes", status=1)
-    assert shell.qanat("disputes", "--all") == "No dispute.\n"
+def test_every_list_shows_staff_everybodys_and_a_subscriber_its_own(shell: Shell) -> None:
+    for name in ("alice", "bob"):
+        shell.qanat("sign-up", name, "--password", "correct horse")
+        shell.qanat("sign-in", name, "--password", "correct horse", "--save", f"{name}.token")
+        shell.qanat("buy", "--plan", f"for-{name}", "--token-file", f"{name}.token", status=1)
+    for words in (
+        ("sessions",),
+        ("refusals",),
+        ("terminal", "list"),
+        ("station", "list"),
+        ("trades",),
+        ("disputes",),
+    ):
+        hers = _json(shell, *words, "--token-file", "alice.token")
+        assert hers == _json(shell, *words, "--mine", "--token-file", "alice.token"), words
+        assert hers == _json(shell, *words, "--subscriber", "alice"), words
+        assert "subscriber_not_named" in shell.qanat(*words, "--mine", status=1), words
+    refused = {one["who"] for one in _json(shell, "refusals")["refusals"]}
+    assert refused >= {"subscriber/alice", "subscriber/bob"}
+    assert shell.qanat("disputes", "--all") == shell.qanat("disputes") == "No dispute.\n", "as it was typed before"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, refuse_pieces
+from qanat.console.parameters import AFTER
 from qanat.console.private import shown_once
 from qanat.console.tables import moment, say, say_more, show
+from qanat.console.whose import listed, whose
 
 
 @click.command()
@@ -26,19 +27,12 @@ def code(client: Client, subscriber: str | None, hours: int | None) -> Json:
 
 
 @click.command("list")
-@click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
-@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
+@whose
 @AFTER
 @remote
 def list_base_stations(client: Client, subscriber: str | None, mine: bool, after: str) -> Json:
     """List base stations."""
-    if subscriber or mine:
-        refuse_pieces()
-    found = (
-        client.get(path_of(subscriber, "/base-stations"))
-        if subscriber or mine
-        else client.get("/v1/base-stations", limit=1000, after=after)
-    )
+    found = listed(client, "/base-stations", subscriber=subscriber, mine=mine, limit=1000, after=after)
     keys = ("base_station", "identity", "state", "subscriber", "operator", "place", "hardware")
     rows = [[one[key] or "–" for key in keys] for one in found["base_stations"]]
     columns = ("base station", *keys[1:])

@@ -9,6 +9,7 @@ from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE, refuse_pieces
 from qanat.console.private import shown_once
 from qanat.console.tables import moment, money, say, say_more, show, size
+from qanat.console.whose import listed, whose
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 _currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
@@ -183,47 +184,38 @@ def stop_demand(client: Client, order: str, subscriber: str | None) -> Json:
 
 
 @click.command()
-@click.option("--subscriber", metavar="NAME", help="Only this subscriber's, given and obtained.")
-@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
+@whose
 @click.option("--statement", is_flag=True, help="What is owed, and how offsets came about; of --subscriber or --mine.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
 @remote
 def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: bool, limit: int, after: str) -> Json:
-    """List trades, or state what came of them."""
-    if subscriber or mine or statement:
-        refuse_pieces()
+    """List trades, one subscriber's with what it obtained; or state what came of them."""
     if statement:
+        refuse_pieces()
         return _statement(client.get(path_of(subscriber, "/statement")))
-    if subscriber or mine:
-        found = client.get(path_of(subscriber, "/trades"))
-        _show_trades(found["given"])
-        rows = [
-            (one["trade"], one["supplier"], one["base_station"], size(one["octets"]), moment(one["booked_at"]))
-            for one in found["obtained"]
-        ]
-        show(("obtained", "from", "at", "octets", "booked (UTC)"), rows, empty="Nothing was obtained yet.")
+    found = listed(client, "/trades", subscriber=subscriber, mine=mine, limit=limit, after=after)
+    if "trades" in found:
+        _show_trades(found["trades"])
+        say_more(found)
         return found
-    found = client.get("/v1/trades", limit=limit, after=after)
-    _show_trades(found["trades"])
-    say_more(found)
+    _show_trades(found["given"])
+    rows = [
+        (one["trade"], one["supplier"], one["base_station"], size(one["octets"]), moment(one["booked_at"]))
+        for one in found["obtained"]
+    ]
+    show(("obtained", "from", "at", "octets", "booked (UTC)"), rows, empty="Nothing was obtained yet.")
     return found
 
 
 @click.command()
-@_subscriber
-@click.option("--all", "everybodys", is_flag=True, help="Everybody's; staff sees those of its operator.")
+@whose
+@click.option("--all", is_flag=True, hidden=True, expose_value=False, help="What staff sees anyhow; it had to be said.")
 @AFTER
 @remote
-def disputes(client: Client, subscriber: str | None, everybodys: bool, after: str) -> Json:
+def disputes(client: Client, subscriber: str | None, mine: bool, after: str) -> Json:
     """List disputes: where base station, terminal and ledger count differently."""
-    if not everybodys:
-        refuse_pieces()
-    found = (
-        client.get("/v1/disputes", limit=1000, after=after)
-        if everybodys
-        else client.get(path_of(subscriber, "/disputes"))
-    )
+    found = listed(client, "/disputes", subscriber=subscriber, mine=mine, limit=1000, after=after)
     rows = [
         (
             one["trade"],

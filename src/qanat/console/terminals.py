@@ -8,9 +8,10 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, refuse_pieces
+from qanat.console.parameters import AFTER
 from qanat.console.private import shown_once
 from qanat.console.tables import moment, say, say_more, show
+from qanat.console.whose import listed, whose
 
 
 @click.command()
@@ -45,20 +46,13 @@ def bind(client: Client, binding_code: str, subscriber: str | None) -> Json:
 
 
 @click.command("list")
-@click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
-@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
+@whose
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
 @remote
 def list_terminals(client: Client, subscriber: str | None, mine: bool, limit: int, after: str) -> Json:
     """List terminals."""
-    if subscriber or mine:
-        refuse_pieces()
-    found = (
-        client.get(path_of(subscriber, "/terminals"))
-        if subscriber or mine
-        else client.get("/v1/terminals", limit=limit, after=after)
-    )
+    found = listed(client, "/terminals", subscriber=subscriber, mine=mine, limit=limit, after=after)
     keys = ("terminal", "state", "subscriber", "serial", "hardware", "iccid", "imsi")
     rows = [[one[key] or "–" for key in keys] for one in found["terminals"]]
     show(keys, rows, empty="No terminal yet: `qanat terminal code`.", spare=["hardware", "iccid", "serial"])

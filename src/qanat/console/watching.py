@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
-from qanat.console.parameters import AFTER, WORDS, refuse_pieces, refuse_typed, typed
+from qanat.console.parameters import AFTER, WORDS, refuse_typed, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
+from qanat.console.whose import is_ones, listed, whose
 
 
 @click.command()
-@click.option("--subscriber", metavar="NAME", help="Only this subscriber's.")
-@click.option("--mine", is_flag=True, help="Only those of whose token it is.")
+@whose
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @AFTER
 @click.option("--watch", is_flag=True, help="Go on showing the live ones, the fastest fifty at most, until Ctrl-C.")
@@ -24,13 +24,7 @@ def sessions(client: Client, /, *, subscriber: str | None, mine: bool, limit: in
         from qanat.console.watch import watch_sessions  # noqa: PLC0415  # agents' small devices never load it
 
         watch_sessions(client, most=limit if typed("limit") else None)
-    if subscriber or mine:
-        refuse_pieces()
-    found = (
-        client.get(path_of(subscriber, "/sessions"))
-        if subscriber or mine
-        else client.get("/v1/sessions", limit=limit, after=after)
-    )
+    found = listed(client, "/sessions", subscriber=subscriber, mine=mine, limit=limit, after=after)
     _show_sessions(found["sessions"])
     say_more(found)
     return found
@@ -46,17 +40,19 @@ def top(client: Client) -> Json:
 
 
 @click.command()
-@click.option("--subscriber", metavar="NAME", help="Only this subscriber's, with what was said and the cure.")
-@click.option("--mine", is_flag=True, help="Only those of whose token it is, likewise.")
+@whose
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--reason", default="", help="Only this reason, likewise.")
+@click.option("--reason", default="", help="Only this reason.")
 @click.option("--by-reason", is_flag=True, help="Count them by reason, the most frequent first.")
 @remote
 def refusals(
     client: Client, /, *, subscriber: str | None, mine: bool, limit: int, reason: str, by_reason: bool
 ) -> Json:
-    """List what was refused in the last week, newest first."""
-    if subscriber or mine:
+    """List what was refused in the last week, newest first.
+
+    Of one subscriber, or for one reason, with what was said and the cure.
+    """
+    if is_ones(client, subscriber=subscriber, mine=mine):
         refuse_typed("limit", "reason", "by_reason", why="the refusals of one subscriber come whole")
         return _told(client.get(path_of(subscriber, "/refusals")))
     if by_reason:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.agents.conftest import World
 from tests.agents.processes import SOURCE, Agent
+from tests.namespaces import join
 from tests.patience import PATIENCE_S
 from tests.traffic import connected, receive
 
@@ -24,6 +25,13 @@ class Running(Agent):
     def __init__(self, world: World, state: Path, *more: str, before: tuple[str, ...] = ()) -> None:
         arguments = ("terminal", "run", "--state", str(state), *more)
         super().__init__(world.terminal, "qanat.console.main", *arguments, before=before)
+
+
+def connect(world: World) -> None:
+    """Plug ``wwan0`` in that is not there."""
+    join(world.terminal, "wwan0", world.internet, "far0", net=7)
+    world.internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
+    world.terminal.run("ip", "route", "add", "default", "via", FAR, "dev", "wwan0", "metric", "10")
 
 
 def download(world: World, octets: int) -> None:

@@ -171,22 +171,23 @@ def shut(*, interface: str | None, as_json: bool, state: Path | None) -> None:
 def release(*, interface: str | None, as_json: bool, state: Path | None) -> None:
     """Open the interface again after a stop: it is as it was found, and nothing is metered any more.
 
+    One that is away comes back open.
     What was counted and not reported yet waits in the journal for the next `qanat terminal run`.
     """
     import msgspec  # noqa: PLC0415
 
     from qanat.agents.log import PlainLog  # noqa: PLC0415
-    from qanat.agents.terminal.identity import load, state_folder  # noqa: PLC0415
+    from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.agents.terminal.release import release as let_go  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
 
     folder, clock = state or state_folder(), SystemClock()
-    left = _or_exit(lambda: let_go(folder, interface=interface, log=PlainLog(clock), clock=clock))
-    name = interface or load(folder).interface
+    found = _or_exit(lambda: let_go(folder, interface=interface, log=PlainLog(clock), clock=clock))
     if as_json:
-        click.echo(msgspec.json.encode({"interface": name, "unreported": left}).decode())
-    else:
-        click.echo(f"{name} is open and no longer metered; {left:,} octets wait to be reported.")
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    how = "is" if found.is_there else "is not there: its gate is taken down, and when it comes it is"
+    click.echo(f"{found.interface} {how} open and no longer metered; {found.unreported:,} octets wait to be reported.")
 
 
 @terminal.command()

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.running import FAR, Running, download, passed, said_by
-from tests.namespaces import join
+from tests.agents.running import FAR, Running, connect, download, passed, said_by
 from tests.patience import PATIENCE_S
 from tests.traffic import datagrams, until
 
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.namespaces
 
 MB = 1_000_000
 WITHOUT_PERMISSION = ("setpriv", "--bounding-set=-net_admin,-net_raw", "--inh-caps=-net_admin,-net_raw")
-
-
-def connect(world: World) -> None:
-    join(world.terminal, "wwan0", world.internet, "far0", net=7)
-    world.internet.run("ip", "link", "set", "far0", "gso_max_segs", "1")
-    world.terminal.run("ip", "route", "add", "default", "via", FAR, "dev", "wwan0", "metric", "10")
 
 
 @pytest.fixture

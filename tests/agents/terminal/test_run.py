@@ -9,7 +9,7 @@ import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name
-from tests.agents.running import FAR, SERVER, Running, download, passed, said_by, status
+from tests.agents.running import FAR, SERVER, Running, connect, download, passed, said_by, status
 from tests.patience import PATIENCE_S
 from tests.traffic import datagrams, flows, until
 
@@ -167,6 +167,30 @@ def test_after_a_stop_the_interface_stays_shut_until_it_is_released(
     download(world, 1_000_000)
     again.stop()
     assert server.operator.used >= 1_000_000
+
+
+def test_an_interface_that_is_released_while_it_is_away_comes_back_open_and_its_usage_is_kept(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    server.fail_next = 1_000_000
+    download(world, 3_000_000)
+    agent.kill()
+    truth = passed(world)
+    world.terminal.run("ip", "link", "delete", "wwan0")
+    said = said_by(world, state, "release")
+    assert "wwan0 is not there: its gate is taken down, and when it comes it is open and no longer metered" in said
+    assert f"{truth:,} octets wait to be reported" in said
+    assert "no interface 'wwan0'" in said_by(world, state, "release", ends=1)
+    connect(world)
+    with datagrams(world.terminal, world.internet, FAR) as (near, _):
+        near.send(b"x")
+    server.fail_next = 0
+    again = Running(world, state)
+    again.wait_for("usage reported")
+    again.stop()
+    assert server.operator.used == truth
 
 
 def test_what_passed_before_a_kill_is_not_lost_by_a_release(world: World, server: FakeServer, state: Path) -> None:

@@ -17,10 +17,11 @@ from qanat.errors import BadInput
 
 def readings(interface: str) -> list[Totals]:
     """Return what can be read here and now: of the gate that stands, if this process may, and of the interface."""
-    return [found for found in (_of_gate(interface), _of_interface(interface)) if found is not None]
+    return [found for found in (of_gate(interface), _of_interface(interface)) if found is not None]
 
 
-def _of_gate(interface: str) -> Totals | None:
+def of_gate(interface: str) -> Totals | None:
+    """Return what the gate that stands has charged, whether or not the interface is there."""
     try:
         table = table_for(interface)
         with closing(Nft()) as nft:

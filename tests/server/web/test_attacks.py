@@ -418,6 +418,19 @@ def test_stopping_in_two_tabs_is_stopping(alice: Hand, live: Live) -> None:
         assert alice.post(f"/me/lend/{order}/stop").headers["location"] == "/me/lend?done=stopped"
 
 
+def test_a_page_that_there_is_not_belongs_to_nothing_in_the_menu(alice: Hand, live: Live) -> None:
+    live.done("/v1/operators/home/staff", {"name": "nora", "password": PASSWORD})
+    office = Hand(live)
+    assert office.sign_in("nora").headers["location"] == "/ops"
+    for hand, path, whose in ((alice, "/me/nothing", "/me"), (office, "/ops/nothing", "/ops")):
+        lost = hand.get(path)
+        assert lost.status_code == 404
+        assert f'href="{whose}">' in lost.text, "the menu is there"
+        assert "aria-current" not in lost.text
+        assert "data-here" not in lost.text
+        assert f'href="{whose}" aria-current="page"' in hand.get(whose).text
+
+
 def test_programs_that_lose_their_way_are_told_so_in_json(live: Live) -> None:
     for method, path, status, reason in (
         ("GET", "/nowhere", 404, "no_such_path"),

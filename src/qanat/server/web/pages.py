@@ -151,8 +151,10 @@ async def failed(request: Request, error: Exception) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         detail = sentence.format(method=request.method, path=request.url.path)
         return problem(status, detail, reason=reason, cure="See /openapi.json.")
+    nowhere = {"here": ""} if status == 404 else {}
     try:
-        return refused(await begin(request), Problem(status=status, reason=reason))
+        visit = await begin(request)
+        return render(visit, "refused.html", status, problem=Problem(status=status, reason=reason), **nowhere)
     except Turned:
         return _nobody_knows_who()
 

@@ -36,7 +36,11 @@ class Terminal:
 
     def interrupt(self) -> int:
         """Press Ctrl-C and return the exit status."""
-        os.write(self._screen, b"\x03")
+        return self.type("\x03")
+
+    def type(self, keys: str) -> int:
+        """Type what ends the command, and return the exit status."""
+        os.write(self._screen, keys.encode())
         while shown := self._read():
             self.seen += shown
         return self.process.wait(PATIENCE_S)

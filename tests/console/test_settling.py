@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.console.running import Shell
+from tests.console.terminal import at_terminal
 from tests.server.live import Live, live_server
 from tests.server.market import open_market
 
@@ -36,6 +37,24 @@ def test_files_of_a_closed_month_are_written_whole_or_not_at_all(shell: Shell, l
     assert _held(shell.directory / "settled") == before
     assert before.keys() == {f"{operator}-2023-11.csv" for operator in ("north", "south", "west")}
     assert all("trailer" in text for text in before.values())
+
+
+def test_a_month_that_is_not_over_is_closed_by_whoever_says_yes(shell: Shell, live: Live) -> None:
+    closing = ("settle", "--period", "2023-11", "--close")
+    said = shell.qanat(*closing, status=2)
+    assert "2023-11 runs until 2023-12-01T00:00:00Z, and what is closed is closed for ever." in said
+    assert "give --yes" in said
+    assert "period_not_begun" in shell.qanat("settle", "--period", "2023-12", "--close", status=1)
+    assert "closed at 2023-11" in shell.qanat(*closing, "--yes")
+    assert "closed at 2023-11" in shell.qanat("settle", "--period", "2023-10", "--close"), "that one is over"
+
+
+def test_somebody_at_a_terminal_is_asked_before_a_month_is_closed_that_is_not_over(shell: Shell, live: Live) -> None:
+    for answer, is_closed in (("n", False), ("y", True)):
+        with at_terminal(shell, "settle", "--period", "2023-11", "--close") as person:
+            person.until("Close it now?")
+            assert (person.type(f"{answer}\n") == 0) is is_closed
+        assert (live.get("/v1/settlements/2023-11").json()["closed_at"] is not None) is is_closed
 
 
 def _give_traffic(live: Live) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,10 +26,13 @@ from qanat.units import format_amount
     type=click.Path(path_type=Path, file_okay=False),
     help="Write each operator's records of a closed period here.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask before a month is closed that is not over.")
 @remote
-def settle(client: Client, period: str, close: bool, directory: Path | None) -> Json:
+def settle(client: Client, period: str, close: bool, directory: Path | None, yes: bool) -> Json:
     """Net what operators owe each other; a preview unless it is closed."""
     path = f"/v1/settlements/{segment(period)}"
+    if close and not yes:
+        _ask_if_running(period, client.get(path).get("ends_at"))
     settled = client.post(path + "/closing") if close else client.get(path)
     state = f"closed at {settled['closed_at']}" if settled["closed_at"] else "still open: a preview"
     say(f"Period {period}, {settled['trades']} trades, {state}.")
@@ -53,6 +57,18 @@ def settle(client: Client, period: str, close: bool, directory: Path | None) -> 
     if directory:
         _write_files(client, path, period, directory, sorted({one["operator"] for one in settled["positions"]}))
     return settled
+
+
+def _ask_if_running(period: str, ends_at: str | None) -> None:
+    """Let nobody close by mistake, for ever, a month that is not over."""
+    if ends_at is None:
+        return
+    running = f"{period} runs until {ends_at}, and what is closed is closed for ever"
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{running}.\nWait for its end, or give --yes: what is booked until then is in the next."
+        )
+    click.confirm(f"{running}. Close it now?", abort=True, err=True)
 
 
 def _write_files(client: Client, path: str, period: str, directory: Path, operators: list[str]) -> None:

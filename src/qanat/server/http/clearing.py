@@ -99,7 +99,8 @@ async def preview(period: Period, request: Request, caller: StaffCaller) -> Resp
     services = services_of(request)
     settled = await settle(services.store, period)
     assert not isinstance(settled, Refused), "only closing is refused"
-    return Response(SettlementView.of(settled, caller).model_dump_json(), 200, media_type="application/json")
+    shown = SettlementView.of(settled, caller, now=services.clock.now())
+    return Response(shown.model_dump_json(), 200, media_type="application/json")
 
 
 @router.post("/v1/settlements/{period}/closing", status_code=201, response_model=SettlementView, tags=["settlement"])
@@ -112,7 +113,7 @@ async def close(period: Period, request: Request, caller: Administrator) -> Resp
     settled = await draw_up(services.store, period, close=True, directory=_folder(services, period), note=note)
     if isinstance(settled, Refused):
         return await refuse(services, settled, who=f"{caller.role}/{caller.who}")
-    show = partial(SettlementView.of, caller=caller)
+    show = partial(SettlementView.of, caller=caller, now=services.clock.now())
     return await effect(request, partial(seal, settled=settled), show=show, caller=caller)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from qanat.exchange.clearing import after, period_of
 from qanat.registry.access import Caller, caller_may_serve
 from qanat.server.http.views.common import when
 from qanat.server.settling import Settled
+from qanat.units import Instant
 
 
 class PositionView(BaseModel):
@@ -30,6 +32,8 @@ class TransferView(BaseModel):
 
 class SettlementView(BaseModel):
     period: str
+    ends_at: str | None
+    """When the month ends, if it is the one that is running."""
     closed_at: str | None
     trades: int
     """Those of the operator, for its staff."""
@@ -44,7 +48,7 @@ class SettlementView(BaseModel):
     """Operators for whom there is a file."""
 
     @classmethod
-    def of(cls, settled: Settled, caller: Caller) -> SettlementView:
+    def of(cls, settled: Settled, caller: Caller, *, now: Instant) -> SettlementView:
         """Return what the caller may see: staff of an operator its own position, and who pays it or is paid by it."""
         clearing = settled.clearing
 
@@ -53,6 +57,7 @@ class SettlementView(BaseModel):
 
         return cls(
             period=settled.period,
+            ends_at=f"{after(settled.period)}-01T00:00:00Z" if settled.period == period_of(now) else None,
             closed_at=when(settled.closed.closed_at) if settled.closed else None,
             trades=clearing.concerning[caller.operator] if caller.role == "operator" else clearing.records,
             digest=clearing.digest,

@@ -59,7 +59,6 @@ async def settlement(visit: Visit, problem: Problem | None = None) -> Response:
         titles=UNITS,
         amount=_amount,
         problem=problem,
-        current=period == format_instant(visit.now)[:7],
     )
 
 

@@ -109,9 +109,9 @@ def test_every_spelling_that_the_interface_names_has_its_words(live: Live) -> No
 @pytest.mark.parametrize(
     ("path", "field", "said"),
     [
-        ("/v1/agent/usage", "journal", "Expected letters, digits and . _ : @ - only, a letter or a digit first."),
-        ("/v1/terminals", "hardware", "Expected no control characters."),
-        ("/v1/base-stations", "serial", "Expected letters, digits and . _ : - only."),
+        ("/v1/agent/usage", "journal", "Expected letters, digits and . _ : @ - only, a letter or a digit first"),
+        ("/v1/terminals", "hardware", "Expected no control characters"),
+        ("/v1/base-stations", "serial", "Expected letters, digits and . _ : - only"),
     ],
 )
 def test_a_device_is_told_in_words_what_a_text_looks_like(live: Live, path: str, field: str, said: str) -> None:
@@ -119,7 +119,21 @@ def test_a_device_is_told_in_words_what_a_text_looks_like(live: Live, path: str,
     report = {"journal": "j", "floor": 0, "rows": []}
     body = {**(report if "agent" in path else {**ENROLMENT, "public_key": device.public_key}), field: "a\nb"}
     answer = device.send("POST", path, body, key_id="" if "agent" in path else device.public_key)
-    assert _problem(answer, 422, "bad_input")["detail"] == f"{field}: {said}"
+    assert _problem(answer, 422, "bad_input")["detail"] == rf'{field}: {said}, not "a\nb".'
+
+
+def test_a_device_is_told_which_number_in_its_report_is_wrong(live: Live) -> None:
+    row = {"seq": 1, "quota": "q", "epoch": 0, "up": 0, "down": 0, "reserved": 0, "at": 1}
+    report = {"journal": "j", "floor": 0, "rows": [row, row | {"seq": 2, "up": -7}]}
+    answer = _enrolled(live).send("POST", "/v1/agent/usage", report)
+    told = _problem(answer, 422, "bad_input")
+    assert (told["field"], told["detail"]) == ("rows[1].up", "rows[1].up: Expected `int` >= 0, not -7.")
+
+
+def test_a_device_whose_message_has_no_end_is_told_what_is_wrong_before_it(live: Live) -> None:
+    deep = b'{"journal": 7, "floor": 0, "rows": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    answer = _enrolled(live).send("POST", "/v1/agent/usage", content=deep)
+    assert _problem(answer, 422, "bad_input")["detail"] == "journal: Expected `str`, got `int`."
 
 
 def test_people_are_told_in_words_what_a_text_looks_like(live: Live) -> None:

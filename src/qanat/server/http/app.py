@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ _SAFE: Final = ("GET", "HEAD")
 _COULD_NOT_READ: Final = "The server could not look this up in its database."
 _COULD_NOT_STORE: Final = "The server could not store this; nothing of it took effect."
 _CORRECT: Final = "Correct the field; /openapi.json says what is accepted."
+_STEP: Final = re.compile(r"(\w+)|\[(\d+)\]")
 _DESCRIPTION: Final = """\
 Meters mobile data to the octet, grants it in quotas, takes back what is left.
 
@@ -150,17 +152,29 @@ async def _invalid_body(request: Request, error: RequestValidationError) -> Resp
     field = ".".join(str(part) for part in where[1:]) or str(where[0])
     return problem(
         422,
-        f"{field}: {_message(first)}{_quoted(first, field)}.",
+        f"{field}: {_message(first)}{_quoted(first['input'], field) if first['type'] != 'extra_forbidden' else ''}.",
         reason="bad_input",
         cure=_CORRECT,
         field=field,
     )
 
 
-async def _invalid_message(_: Request, error: msgspec.ValidationError) -> Response:
+async def _invalid_message(request: Request, error: msgspec.ValidationError) -> Response:
     message, _sep, path = in_words(str(error)).partition(" - at `$")
     field = path.removeprefix(".").removesuffix("`") or "body"
-    return problem(422, f"{field}: {message}.", reason="bad_input", cure=_CORRECT, field=field)
+    quoted = _quoted(_at(field, await request.body()), field)
+    return problem(422, f"{field}: {message}{quoted}.", reason="bad_input", cure=_CORRECT, field=field)
+
+
+def _at(field: str, body: bytes) -> Any:
+    """Return the value of a field that msgspec names, such as ``report.rows[0].up``; None if the body has none."""
+    try:
+        value = msgspec.json.decode(body)
+        for name, place in _STEP.findall(field):
+            value = value[name] if name else value[int(place)]
+    except (msgspec.DecodeError, RecursionError, LookupError, TypeError):
+        return None
+    return value
 
 
 async def _not_json(_: Request, error: msgspec.DecodeError) -> Response:
@@ -178,10 +192,9 @@ def _message(error: dict[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _quoted(error: dict[str, Any], field: str) -> str:
+def _quoted(value: Any, field: str) -> str:
     """Return the value at fault, to point at it; never a password, and nothing that is long or no single value."""
-    value = error["input"]
-    if error["type"] == "extra_forbidden" or "password" in field or not isinstance(value, int | float | str):
+    if "password" in field or not isinstance(value, int | float | str):
         return ""
     text = json.dumps(value)
     return f", not {text}" if len(text) <= 80 else ""

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from qanat.agents.kernel import netlink
-from qanat.agents.kernel.link import Link, Links, NoSuchInterface
+from qanat.agents.kernel.link import LINK_GROUP, Link, Links, NoSuchInterface
 from qanat.agents.kernel.netlink import EventsLost
 from qanat.agents.kernel.route import PARKED, Route, Routes
 
-_LINK_GROUP: Final = 1
 _ROUTE4_GROUP: Final = 7
 _ROUTE6_GROUP: Final = 11
 
@@ -24,7 +23,7 @@ class LinkWatch:
     def __init__(self, interface: str) -> None:
         self.interface = interface
         self._index = 0
-        self._events = netlink.Events(netlink.ROUTE, (_LINK_GROUP, _ROUTE4_GROUP, _ROUTE6_GROUP))
+        self._events = netlink.Events(netlink.ROUTE, (LINK_GROUP, _ROUTE4_GROUP, _ROUTE6_GROUP))
         self._links = Links()
         self._routes = Routes()
         self._had_default_route = False

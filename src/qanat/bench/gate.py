@@ -243,7 +243,7 @@ def _agent(lab: GateLab, gateway: Gateway) -> tuple[float, int]:
 
 def _write_state(state: Path, gateway: Gateway) -> None:
     device_key(state)
-    here = {"server": "http://127.0.0.1:1", "access": gateway.access.name, "uplink": gateway.uplink.name}
+    here = {"server": "http://127.0.0.1:1", "access": gateway.sides.access.name, "uplink": gateway.sides.uplink.name}
     store(state, Identity(base_station="bst-1", identity="B", subscriber="c", operator="o", place="", **here))
     slots = Slots(state / "slots.db")
     slots.load()

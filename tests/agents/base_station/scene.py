@@ -42,6 +42,14 @@ class Scene:
         finally:
             gateway.close()
 
+    def lay_bridge(self) -> None:
+        self.station.run("ip", "link", "add", "br0", "type", "bridge")
+        for port in ("alice", "mallory"):
+            self.station.run("ip", "link", "set", port, "master", "br0")
+        for address in (f"{STATION}/24", f"{STATION6}/64"):
+            self.station.run("ip", "address", "add", address, "dev", "br0", *(("nodad",) if ":" in address else ()))
+        self.station.run("ip", "link", "set", "br0", "up")
+
     def plug_in_uplink(self) -> None:
         join(self.station, "up0", self.internet, "far0", net=60)
         # A real wire carries no super-packets; veth would hand them over whole.
@@ -73,12 +81,9 @@ def running(scene: Scene, state: Path, *more: str) -> Iterator[Agent]:
 def build_scene() -> Scene:
     station, alice, mallory, internet = (Namespace() for _ in range(4))
     scene = Scene(station, alice, mallory, internet)
-    station.run("ip", "link", "add", "br0", "type", "bridge")
     for name, terminal, host in (("alice", alice, 2), ("mallory", mallory, 3)):
         _plug_in(scene, name, terminal, host)
-    for address in (f"{STATION}/24", f"{STATION6}/64"):
-        station.run("ip", "address", "add", address, "dev", "br0", *(("nodad",) if ":" in address else ()))
-    station.run("ip", "link", "set", "br0", "up")
+    scene.lay_bridge()
     internet.run("ip", "address", "add", f"{SERVER}/32", "dev", "lo")
     scene.plug_in_uplink()
     for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
@@ -88,7 +93,7 @@ def build_scene() -> Scene:
 
 def _plug_in(scene: Scene, name: str, terminal: Namespace, host: int) -> None:
     scene.station.run("ip", "link", "add", name, "type", "veth", "peer", "name", "wlan0", "netns", terminal.path)
-    scene.station.run("ip", "link", "set", name, "master", "br0", "up")
+    scene.station.run("ip", "link", "set", name, "up")
     terminal.run("ip", "link", "set", "wlan0", "gso_max_segs", "1")
     terminal.run("ip", "address", "add", f"10.50.0.{host}/24", "dev", "wlan0")
     terminal.run("ip", "address", "add", f"fd00:50::{host}/64", "dev", "wlan0", "nodad")

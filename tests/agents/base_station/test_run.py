@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
-from tests.agents.base_station.scene import FAR, FAR6, SERVER, STATION, STATION6, Scene, running
+from tests.agents.base_station.scene import ALICE, FAR, FAR6, MALLORY, SERVER, STATION, STATION6, Scene, running
 from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.processes import SOURCE, Agent, flushing_nft
 from tests.namespaces import Namespace
@@ -439,6 +439,105 @@ def test_after_a_boot_with_a_disk_that_takes_nothing_nobody_is_online_until_ther
     agent.wait_for("quota granted")
     download(scene, 1_000_000)
     agent.stop()
+
+
+def test_an_access_side_that_is_made_anew_goes_on_with_who_was_online_and_lets_others_in(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        download(scene, 1_000_000)
+        scene.station.run("ip", "link", "delete", "br0")
+        agent.wait_for("interface away", which="br0")
+        scene.lay_bridge()
+        agent.wait_for("base station runs", sessions=1)
+        download(scene, 1_000_000)
+        truth = counted(scene)
+        assert join(scene.mallory, "PASS-2")[0] == 303
+        agent.wait_for("quota granted", trade="trd-2")
+        assert pinned(scene, "br0") >= {ALICE, MALLORY}
+        agent.stop()
+    assert server.operator.used >= truth > 2_000_000
+
+
+def test_who_is_online_while_the_access_side_goes_down_is_pinned_to_his_device_again(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        scene.station.run("ip", "link", "set", "br0", "down")
+        assert ALICE not in pinned(scene, "br0")
+        agent.wait_for("interface away", which="br0")
+        scene.station.run("ip", "link", "set", "br0", "up")
+        agent.wait_for("base station runs", sessions=1)
+        assert ALICE in pinned(scene, "br0")
+        download(scene, 1_000_000)
+        truth = counted(scene)
+        agent.stop()
+    assert server.operator.used >= truth > 1_000_000
+
+
+def test_an_uplink_that_is_made_anew_and_a_port_that_joins_are_counted_packet_by_packet(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        scene.station.run("ip", "link", "delete", "up0")
+        agent.wait_for("interface away", which="up0")
+        scene.plug_in_uplink()
+        agent.wait_for("base station runs", sessions=1)
+        assert segments_max(scene, "up0") == 1
+        scene.station.run("ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1")
+        assert segments_max(scene, "port0") > 1
+        scene.station.run("ip", "link", "set", "port0", "master", "br0")
+        until(lambda: segments_max(scene, "port0") == 1)
+        download(scene, 1_000_000)
+        truth = counted(scene)
+        agent.stop()
+    assert server.operator.used >= truth > 1_000_000
+
+
+def test_a_table_that_is_flushed_while_the_access_side_is_away_stands_when_it_is_back(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        scene.station.run("ip", "link", "delete", "br0")
+        scene.station.run("nft", "flush", "ruleset")
+        agent.wait_for("beginning anew")
+        until(lambda: "qanat_station_br0" in scene.station.run("nft", "list", "tables"))
+        scene.lay_bridge()
+        assert is_refused(scene.alice)
+        agent.wait_for("trade ended")
+        join(scene.alice, "PASS-2")
+        agent.wait_for("quota granted", trade="trd-2")
+        download(scene, 1_000_000)
+        agent.stop()
+    assert server.operator.used > 11_000_000
+
+
+def test_who_is_told_to_stop_while_an_interface_or_the_journal_is_away_stops(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent, closing(sqlite3.connect(slots_path(state), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        join(scene.alice)
+        agent.wait_for("gate could not be opened")
+        agent.stop()
+
+
+def pinned(scene: Scene, interface: str) -> set[str]:
+    listed = json.loads(scene.station.run("ip", "-j", "neighbour", "show", "dev", interface, "nud", "permanent"))
+    return {each["dst"] for each in listed}
+
+
+def segments_max(scene: Scene, interface: str) -> int:
+    found: int = json.loads(scene.station.run("ip", "-j", "-d", "link", "show", interface))[0]["gso_max_segs"]
+    return found
 
 
 def test_the_boot_shuts_the_access_side_before_the_uplink_is_there_and_the_agent_takes_it_up(

@@ -15,12 +15,11 @@ from typing import Final
 
 from qanat.agents.base_station.ground import Laid
 from qanat.agents.base_station.ruleset import PORTAL_PORT, plain_name, ruleset, table_for
+from qanat.agents.base_station.sides import Sides
 from qanat.agents.kernel.ladder import label_of
 from qanat.agents.kernel.lay import ForeignTable, run_nft
-from qanat.agents.kernel.link import Link, Links
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone, interface_key
-from qanat.agents.kernel.offloads import make_countable
 from qanat.agents.signalling import Endpoint, let_through
 from qanat.system import fresh_id
 from qanat.units import Octets
@@ -43,21 +42,20 @@ class Gateway(Laid):
         self.table: Table = table_for(access)
         plain_name(uplink)
         with ExitStack() as sockets:
-            self._links = sockets.enter_context(closing(Links()))
-            self.access: Link = self._links.find(access)
-            self.uplink: Link = self._links.find(uplink)
             self.nft = sockets.enter_context(closing(Nft()))
-            self.meter = self._adopted(portal_port) or self._lay(portal_port)
-            self.nft.make_hold_too(self.table, "access_side", interface_key(self.access.index))
+            # Before the interfaces are looked for: it knows them by name, and is to stand when they come.
+            self.meter = self._adopted(access, uplink, portal_port) or self._lay(access, uplink, portal_port)
+            self.sides = sockets.enter_context(closing(Sides(access, uplink)))
+            self.nft.make_hold_too(self.table, "access_side", interface_key(self.sides.access.index))
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self.table)))
-            self.merging: list[str] = self._make_countable()
+            self.merging: list[str] = self.sides.merging
             self.allow_signalling(set(signalling))
             self._sockets = sockets.pop_all()
 
     @property
     def mtu(self) -> int:
-        return self.access.mtu
+        return self.sides.access.mtu
 
     def fileno(self) -> int:
         return self._depletions.fileno()
@@ -97,18 +95,14 @@ class Gateway(Laid):
         self.nft.commit([self.table.delete()])
         self.close()
 
-    def _adopted(self, portal_port: int) -> str | None:
+    def _adopted(self, access: str, uplink: str, portal_port: int) -> str | None:
         comment = self._read_comment()
         if comment is None:
             return None
         match = _COMMENT.fullmatch(comment)
         if match is not None and match[1] == _IN_ADVANCE:
             return None
-        if (
-            match is None
-            or (match[2], match[3]) != (self.access.name, self.uplink.name)
-            or int(match[4]) != portal_port
-        ):
+        if match is None or (match[2], match[3]) != (access, uplink) or int(match[4]) != portal_port:
             raise ForeignTable(
                 f"nftables table inet {self.table.name} was laid for something else ({comment or 'no comment'}): "
                 f"`nft delete table inet {self.table.name}` removes it, together with what it has counted"
@@ -118,16 +112,10 @@ class Gateway(Laid):
     def _read_comment(self) -> str | None:
         return _comment(self.nft, self.table)
 
-    def _lay(self, portal_port: int) -> str:
+    def _lay(self, access: str, uplink: str, portal_port: int) -> str:
         meter = fresh_id("mtr")
-        _lay(meter, access=self.access.name, uplink=self.uplink.name, portal_port=portal_port)
+        _lay(meter, access=access, uplink=uplink, portal_port=portal_port)
         return meter
-
-    def _make_countable(self) -> list[str]:
-        """Packets are merged where they come in, so the ports of a bridge or bond count too."""
-        sides = {self.access.index, self.uplink.index}
-        ports = [link for link in self._links.all() if sides & {link.index, link.master}]
-        return [f"{offload} on {link.name}" for link in ports for offload in make_countable(self._links, link)]
 
 
 def shut_in_advance(*, access: str, uplink: str) -> bool:

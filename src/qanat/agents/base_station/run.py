@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from ipaddress import ip_network
 from typing import Final
@@ -22,10 +22,11 @@ from qanat.agents.base_station.ground import Shelf
 from qanat.agents.base_station.guests import Guests
 from qanat.agents.base_station.office import Office
 from qanat.agents.base_station.session import Session
+from qanat.agents.base_station.sides import SideAnew
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.kernel.fence import wait_for_packets_in_flight
-from qanat.agents.kernel.link import forwards
+from qanat.agents.kernel.link import NoSuchInterface, forwards
 from qanat.agents.kernel.neighbour import Address, LinkAddress, Neighbours
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
@@ -42,7 +43,7 @@ STOP_WITHIN_S: Final = 10.0
 AGAIN_S: Final = 2
 DECIDED_WITHIN_S: Final = 5.0
 """How long a demander waits for its first grant before it is told to look again."""
-CURED_BY_BEGINNING_ANEW: Final = (JournalFault, TableGone, KernelFault)
+CURED_BY_BEGINNING_ANEW: Final = (JournalFault, TableGone, KernelFault, SideAnew, NoSuchInterface)
 """The gate stands closed at its last limits meanwhile; what was not written did not happen."""
 RECALLS_AGAIN_S: Final = 1.0
 SERVERS_AGAIN_S: Final = 10.0
@@ -74,6 +75,7 @@ class BaseStation:
         self._log = log
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._away: list[str] = []
         self._is_stopping = self._is_paused = False
 
     async def run(self, serve: Callable[[], Awaitable[None]]) -> None:
@@ -148,15 +150,19 @@ class BaseStation:
     # Opening, pausing, stopping
 
     def _open(self) -> None:
-        self.gateway = self._open_gateway(self._servers)
-        self._neighbours = Neighbours(self.gateway.access)
+        with ExitStack() as opened:
+            gateway = opened.enter_context(closing(self._open_gateway(self._servers)))
+            self._neighbours = Neighbours(gateway.sides.access)
+            self.gateway = gateway
+            opened.pop_all()
         self._fences = Fences(wait_for_packets_in_flight, failed=lambda fault: self._guarded(partial(_raise, fault)))
         loop = asyncio.get_running_loop()
         loop.add_reader(self.gateway.fileno(), self._guarded, self._hear_the_kernel)
+        loop.add_reader(gateway.sides.fileno(), self._guarded, self._hear_links)
         loop.add_reader(self._neighbours.fileno(), self._guarded, self._hear_neighbours)
         if self.gateway.merging:
             self._log("offloads stay on", which=", ".join(self.gateway.merging), sentence="Some headers go uncounted.")
-        if not (forwards(self.gateway.access) and forwards(self.gateway.uplink)):
+        if not (forwards(gateway.sides.access) and forwards(gateway.sides.uplink)):
             self._log(
                 "nothing is forwarded",
                 sentence="This kernel passes no packet on.",
@@ -169,6 +175,7 @@ class BaseStation:
     def _shut_down_io(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self.gateway.fileno())
+        loop.remove_reader(self.gateway.sides.fileno())
         loop.remove_reader(self._neighbours.fileno())
         self._fences.cancel()
         for timer in self._timers.values():
@@ -178,7 +185,7 @@ class BaseStation:
         self._neighbours.close()
 
     def _stop(self) -> None:
-        if self._is_stopping or not self.guests.sessions:
+        if self._is_stopping or self._is_paused or not self.guests.sessions:
             self._finish()
             return
         self._is_stopping = True
@@ -193,11 +200,12 @@ class BaseStation:
     def _take_down(self) -> None:
         for task in self._tasks:
             task.cancel()
-        self._shut_down_io()
+        if not self._is_paused:
+            self._shut_down_io()
 
     def _guarded(self, event: Callable[[], None]) -> None:
         """Run an event. What can be cured by beginning anew from journal and kernel is; any other fault ends the agent."""
-        if self._is_paused and event != self._start_again:
+        if self._is_paused and event not in (self._start_again, self._stop):
             return
         try:
             event()
@@ -209,15 +217,16 @@ class BaseStation:
 
     def _pause(self, event: str, fault: Fault) -> None:
         """The gate keeps its last limit. What was not written did not happen: begin again from the journal."""
-        self._is_paused = True
         self._log(event, sentence=str(fault))
-        self._shut_down_io()
-        wait_s = 0 if isinstance(fault, TableGone) else AGAIN_S
+        if not self._is_paused:
+            self._shut_down_io()
+        self._is_paused = True
+        wait_s = 0 if isinstance(fault, TableGone | SideAnew) else AGAIN_S
         asyncio.get_running_loop().call_later(wait_s, self._guarded, self._start_again)
 
     def _start_again(self) -> None:
-        self._is_paused = False
         self._open()
+        self._is_paused = False
         self._resume()
         if self._is_stopping:
             self.guests.stop()
@@ -226,6 +235,14 @@ class BaseStation:
 
     def _hear_the_kernel(self) -> None:
         self.guests.ran_dry(self.gateway.take_dry())
+
+    def _hear_links(self) -> None:
+        away = self.gateway.sides.hear()
+        if away and away != self._away:
+            self._log(
+                "interface away", which=", ".join(away), sentence="Nothing passes until it is back under this name."
+            )
+        self._away = away
 
     def _hear_neighbours(self) -> None:
         for address, link_address in self._neighbours.take():

@@ -22,6 +22,8 @@ from qanat.errors import Fault
 from qanat.units import Octets
 
 ETHERNET: Final = 1
+LINK_GROUP: Final = 1
+"""The multicast group that tells of every change of an interface."""
 
 _FRAME_HEADER: Final = 14
 _GET_LINK, _SET_LINK = 18, 19

@@ -6,6 +6,7 @@ himself by answering in its place. Source: linux/neighbour.h; RFC 826; RFC 4861 
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -13,7 +14,7 @@ from typing import Final
 
 from qanat.agents.kernel import netlink
 from qanat.agents.kernel.link import Link
-from qanat.agents.kernel.netlink import EventsLost, Message
+from qanat.agents.kernel.netlink import EventsLost, KernelFault, Message
 
 Address = IPv4Address | IPv6Address
 LinkAddress = bytes
@@ -88,7 +89,11 @@ class Neighbours:
     def _set(self, address: Address, link_address: LinkAddress, state: int) -> None:
         head = _NDMSG.pack(_FAMILY[address.version], 0, self._link.index, state, 0, 0)
         body = netlink.attribute(_DESTINATION, address.packed) + netlink.attribute(_LINK_ADDRESS, link_address)
-        self._netlink.ask(Message(_NEW, head + body, netlink.CREATE | netlink.REPLACE))
+        try:
+            self._netlink.ask(Message(_NEW, head + body, netlink.CREATE | netlink.REPLACE))
+        except KernelFault as fault:
+            if fault.code != errno.ENODEV:  # an interface that is gone has no neighbours
+                raise
 
 
 def entry_of(message: Message, interface: int) -> tuple[Address, LinkAddress | None] | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from tests.store.deciding import fund, say
-from tests.store.logs import run
+from tests.store.logs import Late, run
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
@@ -187,6 +187,25 @@ def test_what_waits_is_known_to_be_due_until_its_rows_are_written() -> None:
             await projector.write_chunk({}, now_s=0)
             look()
         assert seen == [[False, True, True, False]] * 3 + [[False] * 4]
+
+    run(story)
+
+
+def test_rows_that_were_on_their_way_when_the_lane_started_afresh_end_no_round_of_what_it_took_then() -> None:
+    async def story() -> None:
+        log, alice = Late(), Owner("subscriber/alice")
+        projector = Projector(log)
+        projector.take([entry(alice, 5)])
+        late = asyncio.create_task(projector.write_chunk({}, now_s=0))
+        await log.writing.wait()
+        projector.start_afresh()
+        projector.take([entry(alice, 5), entry(alice, 7)])
+        log.go_on.set()
+        await late
+        assert (projector.rounds, projector.waiting) == (0, True)
+        await projector.write_chunk({}, now_s=0)
+        assert (projector.rounds, projector.waiting) == (1, False)
+        assert [account.balance for account in await log.load([alice]) if isinstance(account, Account)] == [7]
 
     run(story)
 

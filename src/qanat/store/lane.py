@@ -3,7 +3,7 @@
 Requests are decided in order, at once, on the pages in memory; their entries gather in a batch. While one batch commits,
 the next gathers: no timer is needed. An answer leaves only when its batch is durable. If somebody else was first
 (``Taken``), what they wrote is read and the batch decided again. If the database fails, everything decided on top of the
-lost batch fails with it and memory starts afresh from what is durable. Between batches the projector writes rows.
+lost batch fails with it and memory starts afresh from what is durable. Beside the batches the projector writes rows.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Lane:
         self._loader = Loader(log, self._pages, self._projector, self._newer)
         self._chunk_written: asyncio.Future[None] | None = None
         """Made by whoever waits for rows."""
+        self._idle: asyncio.Future[None] | None = None
+        """Made while rows are written and there is nothing else to do."""
 
     async def open(self) -> None:
         """Take up where the database stands: replay the entries that the rows do not know yet."""
@@ -129,6 +131,7 @@ class Lane:
         rounds = self._projector.rounds + (2 if self._projector.round.images else 1)
         while self._projector.waiting and self._projector.rounds < rounds:
             self._projector.next_round_at = 0.0
+            self._projector.fault = None
             self._wake()
             assert self._worker is not None
             self._chunk_written = self._chunk_written or asyncio.get_running_loop().create_future()
@@ -237,9 +240,12 @@ class Lane:
     def _wake(self) -> None:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
 
     async def _work(self) -> None:
-        """Commit batch after batch, and between two batches bring a chunk of rows up when it is time to."""
+        """Commit batch after batch, and beside them write chunks of rows, one at a time, when it is time to."""
         loop = asyncio.get_running_loop()
         self._projector.fault = None
         while self._has_work() or self._projector.is_time(loop.time()):
@@ -251,6 +257,18 @@ class Lane:
             loop.call_at(self._projector.next_round_at, self._wake)
 
     async def _bring_rows_up(self) -> None:
+        """Write the next chunk of rows; batches go on meanwhile."""
+        chunk = asyncio.create_task(self._write_chunk())
+        while not chunk.done():
+            if self._has_work():
+                await self._commit_or_lose()
+            else:
+                self._idle = asyncio.get_running_loop().create_future()
+                await asyncio.wait({chunk, self._idle}, return_when=asyncio.FIRST_COMPLETED)
+        self._idle = None
+        await chunk
+
+    async def _write_chunk(self) -> None:
         await self._projector.write_chunk(self._durable, now_s=asyncio.get_running_loop().time())
         self.figures.rows_projected = self._projector.rows_written
         if self._chunk_written is not None:

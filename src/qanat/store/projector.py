@@ -1,4 +1,4 @@
-"""The projector: writes the newest images into rows, behind the entries, in chunks between the lane's batches.
+"""The projector: writes the newest images into rows, behind the entries, in chunks beside the lane's batches.
 
 Between two rounds it pauses, so that a record that changes often is written once. A round may write rows newer than its
 watermark: replaying the entries behind the watermark ends at the same images or later ones. Where other servers write as
@@ -21,7 +21,7 @@ from qanat.store.port import Log, RecordRow
 from qanat.store.records import encode
 from qanat.units import Instant
 
-_CHUNKS: Final = 128
+_CHUNKS: Final = 256
 """A round is written between so many batches at most: then rows keep up with any load."""
 _NEIGHBOURS: Final = 4096
 """So many owners are put in order at once: rows that lie side by side are then written together, and their pages once."""
@@ -47,7 +47,7 @@ class Round:
 class Projector:
     pause_s = 5.0
     """A row costs as much to write as an entry: the longer the pause, the fewer there are, and the more a start replays."""
-    chunk = 128
+    chunk = 64
     """Rows that are written at once, or more where a round is large: the next batch waits for them."""
 
     def __init__(self, log: Log) -> None:
@@ -114,6 +114,7 @@ class Projector:
             chunk = max(self.chunk, self.lag // _CHUNKS)
             self._round = Round(self._waiting, dict(heads), self._first_due, chunk, self._pieces(self._waiting))
             self._waiting, self._first_due = {}, _NEVER
+        round = self._round
         try:
             rows, last = self._next_chunk()
             await self._log.project(rows, self._reached(rows, last=last))
@@ -123,7 +124,7 @@ class Projector:
             self._put_back()
             return
         self.rows_written += len(rows)
-        if last:
+        if last and self._round is round:  # or the lane started afresh meanwhile
             self.rounds += 1
             self._round = Round()
             self.next_round_at = now_s + self.pause_s

@@ -53,8 +53,6 @@ class SharedLane(Lane):
         """Why it could not be read where the database stands."""
         self._looking: asyncio.Future[None] | None = None
         """Made by whoever waits until others' entries are known."""
-        self._idle: asyncio.Future[None] | None = None
-        """Made while rows are written and there is nothing else to do."""
 
     async def caught_up(self) -> None:
         """Return when the rows show everything that any server acknowledged before the call. Raises StoreFault."""
@@ -88,24 +86,6 @@ class SharedLane(Lane):
             ticket.waiter.failed(ticket.result.error)
         else:
             super()._tell(ticket)
-
-    def _wake(self) -> None:
-        super()._wake()
-        if self._idle is not None:
-            self._idle.set_result(None)
-            self._idle = None
-
-    async def _bring_rows_up(self) -> None:
-        """Rows have a connection of their own: batches go on meanwhile."""
-        chunk = asyncio.create_task(super()._bring_rows_up())
-        while not chunk.done():
-            if self._has_work():
-                await self._commit_or_lose()
-            else:
-                self._idle = asyncio.get_running_loop().create_future()
-                await asyncio.wait({chunk, self._idle}, return_when=asyncio.FIRST_COMPLETED)
-        self._idle = None
-        await chunk
 
     def _has_work(self) -> bool:
         return super()._has_work() or self._looking is not None

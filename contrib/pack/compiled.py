@@ -23,7 +23,7 @@ from shapes import write_apart
 
 HOT: Final = (
     *(f"ledger/{name}" for name in ("work", "book", "history")),
-    *(f"charging/{name}" for name in ("credit_control", "granting", "quota", "metering")),
+    *(f"charging/{name}" for name in ("interrogation", "credit_control", "granting", "quota", "metering")),
     *(f"exchange/{name}" for name in ("booking", "trades", "obligations")),
     *(f"registry/{name}" for name in ("names", "subscribers")),
     *(f"store/{name}" for name in ("store", "lane", "shared_lane", "pages", "batch", "projector")),

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qanat.charging.interrogation import Ask, Interrogation, Use
+from qanat.charging.interrogation import Interrogation
 from qanat.charging.session import Event
 from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.server.gy.quirks import PROFILES, Quirks
 from qanat.server.gy.reading import interrogation, most_used, read
-from qanat.units import MAX_OCTETS, Instant, Octets
+from qanat.units import MAX_OCTETS, Instant
 from qanat.wire.diameter.groups import Mscc, Units
 from qanat.wire.diameter.messages import CreditControlRequest
 from qanat.wire.diameter.values import CcRequestType, ReportingReason
@@ -48,8 +48,8 @@ def test_an_ordinary_update_ends_the_quota_before_and_asks_for_the_next() -> Non
     request = asked(Mscc(requested=WANTED, used=(Units(input=20, output=300),), rating_group=1))
     told = said(request, STRICT)
     assert told.event is Event.INTERMEDIATE
-    assert told.uses == (Use(octets=Octets(320), rating_group=1, ends=True),)
-    assert told.asks == (Ask(rating_group=1, wanted=Octets(1_000)),)
+    assert [use.said() for use in told.uses] == [(320, None, 1, True, "octets")]
+    assert [ask.said() for ask in told.asks] == [(1, 1_000, "octets")]
     assert asks_of_services(request) == [1]
 
 
@@ -96,7 +96,9 @@ def test_who_asks_for_money_only_asks_for_nothing_that_is_sold_here() -> None:
 
 def test_a_final_request_asks_for_nothing_and_no_service_waits() -> None:
     request = asked(Mscc(requested=WANTED, used=(Units(total=5),)), kind=CcRequestType.TERMINATION)
-    assert read(request, STRICT) == (Event.FINAL, (Use(octets=Octets(5), ends=False),), (), ())
+    event, uses, asks, awaiting = read(request, STRICT)
+    assert (event, [use.said() for use in uses]) == (Event.FINAL, [(5, None, None, False, "octets")])
+    assert (asks, awaiting) == ((), ())
 
 
 @pytest.mark.parametrize("reason", ReportingReason)
@@ -109,9 +111,10 @@ def test_a_quota_is_given_up_for_three_reasons_said_in_either_place(reason: Repo
 
 
 def test_a_single_service_may_stand_at_command_level() -> None:
-    inside = read(asked(Mscc(requested=WANTED, used=(Units(total=5),))), STRICT)
-    beside = read(asked(requested=WANTED, used=(Units(total=5),)), STRICT)
-    assert inside == beside
+    inside = asked(Mscc(requested=WANTED, used=(Units(total=5),)))
+    beside = asked(requested=WANTED, used=(Units(total=5),))
+    assert said(inside, STRICT).digest == said(beside, STRICT).digest
+    assert read(inside, STRICT)[3] == read(beside, STRICT)[3]
     assert asks_of_services(asked()) == []
 
 
@@ -120,3 +123,9 @@ def test_the_digest_of_a_request_is_the_same_in_every_version() -> None:
     update = asked(Mscc(requested=WANTED, used=(Units(total=320, time_s=7),), rating_group=1))
     assert said(update, STRICT).digest == 1_867_708_714
     assert said(update, HINTS).digest == 2_294_636_668
+    several = asked(
+        Mscc(requested=Units(total=2**40, time_s=7), rating_group=70_000),
+        Mscc(requested=Units(), rating_group=2),
+        kind=CcRequestType.INITIAL,
+    )
+    assert said(several, STRICT).digest == 0x8FFD3D16

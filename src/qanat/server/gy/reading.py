@@ -74,7 +74,7 @@ def interrogation(
         owner=subscriber.owner,
         event=event,
         number=request.cc_request_number,
-        digest=crc32(_encode((event, uses, asks))),
+        digest=crc32(_encode((event, [use.said() for use in uses], [ask.said() for ask in asks]))),
         front="gy",
         holder=request.origin_host,
         uses=uses,

@@ -145,11 +145,19 @@ class Device:
     # Events
 
     def set_link(self, *, up: bool) -> None:
+        is_new_way = up and not self.link
         self.link = up
         self._note(f"link {'up' if up else 'away'}")
         self._flow_as_wanted()
+        if is_new_way:
+            self._way_opened()
         if self.holder is not None and not self._is_paused:
             self._do(self.holder.link(self._corrected.now(), present=up))
+
+    def open_other_channel(self) -> None:
+        if not self.other_channel:
+            self.other_channel = True
+            self._way_opened()
 
     def want(self, *, octets_per_s: int, packet: int) -> None:
         """Somebody begins to use the link, or stops."""
@@ -166,6 +174,10 @@ class Device:
             return
         self.kernel.flow(self._now)
         self._do(self.holder.tick(self._corrected.now(), self._reading(), depleted=self.kernel.says_dry()))
+
+    def _way_opened(self) -> None:
+        if self.holder is not None and not self._is_paused:
+            self._do(self.holder.way_opened(self._corrected.now()))
 
     def _flow_as_wanted(self) -> None:
         octets_per_s, packet = self._demand

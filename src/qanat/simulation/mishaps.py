@@ -124,7 +124,7 @@ def _empty(device: Device) -> None:
 
 
 def _reconnect(device: Device) -> None:
-    device.other_channel = True
+    device.open_other_channel()
     device.holds_still = False
 
 

@@ -193,7 +193,7 @@ class World:
             self._server.decide(partial(self._help, name=name))
         for device in self._devices:
             device.disk.is_full = False
-            device.other_channel = True
+            device.open_other_channel()
             device.is_walled_off = False
             device.dies_after = None
             device.want(octets_per_s=0, packet=1500)

@@ -14,7 +14,8 @@ def audit(log: Log) -> Verdict:
     watermarks: dict[Shard, int] = {}
     behind: set[tuple[str, str, str]] = set()
     """Records changed after the watermark: their rows may be of any later moment."""
-    rows_seen: set[tuple[str, str, str]] = set()
+    rowless: set[tuple[str, str, str]] | None = None
+    """Records whose row was not seen yet, once all entries are known: the keys themselves, for there are millions."""
     for item in log.snapshot():
         if isinstance(item, EntryRow):
             entry = decode_entry(item.body)
@@ -24,12 +25,13 @@ def audit(log: Log) -> Verdict:
                 behind.update((kind, owner, id) for kind, owner, id in entry.drop)
         elif isinstance(item, RecordRow):
             key: tuple[str, str, str] = (item.kind, item.owner, item.id)
-            rows_seen.add(key)
+            rowless = set(auditor.records) if rowless is None else rowless
+            rowless.discard(key)
             if key not in behind:
                 _compare(auditor, key, item)
         else:
             watermarks[item[0]] = item[1]
-    for key in auditor.records.keys() - rows_seen - behind:
+    for key in (auditor.records.keys() if rowless is None else rowless) - behind:
         auditor.problems.append(f"{key[0]} {key[1]}:{key[2]} is in the entries and has no row")
     return auditor.verdict()
 

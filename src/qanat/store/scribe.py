@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import msgspec
 
 from qanat.errors import Fault, StoreFault
 from qanat.store.port import Taken
+from qanat.store.processes import found_in, how_it_ended
 from qanat.store.sqlite_writer import HEAD, Job, Outcome, framed
 
 _AT_ONCE: Final = 1 << 16
@@ -139,7 +139,7 @@ class _Line:
         """Nobody knows what it did last: whoever waits looks at the file before going on."""
         self.lost = True
         self._hang_up()
-        how = _how_it_ended(self._process.wait())
+        how = how_it_ended(self._process.wait())
         fault = StoreFault(f"the process that writes to {self._path} {how}. The next write starts its successor.")
         while self._waiting:
             _tell_fault(self._waiting.popleft(), fault)
@@ -161,23 +161,12 @@ def _started(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], socket.
                 command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": _found_in()},
+                env={**os.environ, "PYTHONPATH": found_in()},
                 start_new_session=True,
             )
         ours.setblocking(False)
         undo.pop_all()
     return process, ours
-
-
-def _how_it_ended(status: int) -> str:
-    if status < 0:
-        return f"was ended by signal {-status} ({signal.strsignal(-status)}): the system's log may know why"
-    return f"ended with status {status}: what it said last is in the log"
-
-
-def _found_in() -> str:
-    """Where we import from: a package brings its libraries in a folder of its own."""
-    return os.pathsep.join(filter(None, sys.path))
 
 
 def _tell(done: asyncio.Future[None], outcome: Outcome) -> None:

@@ -33,9 +33,12 @@ PAGES_KEPT = 50_000
 class Store:
     """Decide durably; list, sweep and audit what was decided. One event loop, any number of tasks."""
 
-    def __init__(self, log: Log, clock: Clock, *, pages_kept: int = PAGES_KEPT) -> None:
+    def __init__(self, log: Log, clock: Clock, *, pages_kept: int = PAGES_KEPT, url: str = "memory:") -> None:
+        """``url`` is where other processes find the database."""
         self._log = log
         self._clock = clock
+        self._url = url
+        self._auditing = asyncio.Lock()
         self._lane = _lane(log, clock, pages_kept)
 
     async def open(self) -> Store:
@@ -81,9 +84,14 @@ class Store:
         return await self._log.newest()
 
     async def audit(self) -> Verdict:
-        """Recompute every balance from the entries and hold the rows against them, as of one moment."""
-        await self._lane.caught_up()
-        return await asyncio.to_thread(audit, self._log)
+        """Recompute every balance from the entries and hold the rows against them, as of one moment, one after the other."""
+        async with self._auditing:
+            await self._lane.caught_up()
+            if self._url == "memory:":
+                return await asyncio.to_thread(audit, self._log)
+            from qanat.store.audit_process import audit_apart  # noqa: PLC0415 - the process opens a log as we do
+
+            return await audit_apart(self._url)
 
     @property
     def is_shared(self) -> bool:
@@ -149,7 +157,7 @@ def _lane(log: Log, clock: Clock, pages_kept: int) -> Lane:
 
 async def open_store(url: str, clock: Clock) -> Store:
     """Open the database at an address, as ``--database`` takes it. Raises BadInput for another address, StoreFault."""
-    return await Store(await open_log(url), clock).open()
+    return await Store(await open_log(url), clock, url=url).open()
 
 
 async def open_log(url: str) -> Log:

@@ -1,0 +1,18 @@
+"""What every process that the store starts needs: where to import from, and how its end is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def found_in() -> str:
+    """Where we import from: a package brings its libraries in a folder of its own."""
+    return os.pathsep.join(filter(None, sys.path))
+
+
+def how_it_ended(status: int) -> str:
+    if status < 0:
+        return f"was ended by signal {-status} ({signal.strsignal(-status)}): the system's log may know why"
+    return f"ended with status {status}: what it said last is in the log"

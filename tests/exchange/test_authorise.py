@@ -153,6 +153,23 @@ def test_a_presentation_is_good_once(market: World) -> None:
     assert refused(market.ask(admission)) is Refusal.REPLAYED
 
 
+def test_after_the_clock_was_set_back_a_demander_is_admitted_and_the_presentation_of_before_is_not(
+    market: World,
+) -> None:
+    market.clock.jump(DAY)
+    before = Admission(presentation=market.present("bob", to="alice"))
+    admitted = market.ask(before)
+    assert isinstance(admitted, Admitted)
+    Gateway(market, admitted).finish()
+    market.clock.jump(-DAY)
+    again = Admission(presentation=market.present("bob", to="alice"))
+    admitted = market.ask(again)
+    assert isinstance(admitted, Admitted)
+    Gateway(market, admitted).finish()
+    assert refused(market.ask(before)) is Refusal.CLOCK_SKEW
+    assert refused(market.ask(again)) is Refusal.REPLAYED
+
+
 def test_without_any_proof_nobody_is_admitted(market: World) -> None:
     assert refused(market.ask(Admission())) is Refusal.PROOF_MISSING
 

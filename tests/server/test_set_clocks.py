@@ -14,12 +14,14 @@ from tests.server.live import settings_for
 from qanat.clock import ManualClock
 from qanat.server.clock_watch import ClockWatch
 from qanat.server.http.services import make_services
+from qanat.server.http.signed import ReplayMemory
 from qanat.server.main import fronts
 from qanat.server.passwords import Tries
 from qanat.server.place import ALONE
-from qanat.server.sharing import Shared, SharedTries
+from qanat.server.sharing import Shared, SharedReplayMemory, SharedTries
 from qanat.store.store import open_store
 from qanat.units import DAY, MINUTE, SECOND
+from qanat.wire.signature import Signed
 
 _MADE: dict[str, Callable[[Shared, ManualClock], Tries | SharedTries]] = {
     "one worker": lambda _, clock: Tries(per_minute=2, clock=clock),
@@ -37,6 +39,21 @@ def test_who_tried_too_often_waits_a_minute_however_the_clock_is_set(tmp_path: P
         assert [tries.count("alice") is None for _ in range(3)] == [True, True, False]
         clock.advance(MINUTE)
         assert tries.count("alice") is None
+
+
+_REMEMBERED: dict[str, Callable[[Shared], ReplayMemory | SharedReplayMemory]] = {
+    "one worker": lambda _: ReplayMemory(window_s=300, bound=3),
+    "several": lambda shared: SharedReplayMemory(shared, window_s=300, bound=3),
+}
+
+
+@pytest.mark.parametrize("made", _REMEMBERED)
+def test_requests_are_told_from_repeats_however_the_clock_is_set_and_find_room(tmp_path: Path, made: str) -> None:
+    with closing(Shared(tmp_path / "workers.db")) as shared:
+        memory = _REMEMBERED[made](shared)
+        for now_s in (2 * 86_400, 86_400, 2 * 86_400, 60):
+            requests = [Signed(now_s, nonce, "trm-1", b"", b"") for nonce in ("a", "b", "a")]
+            assert [memory.is_new(each, now_s=now_s) for each in requests] == [True, True, False]
 
 
 def test_a_clock_that_is_set_is_told_and_one_that_is_corrected_is_not() -> None:

@@ -208,6 +208,8 @@ def _stale(work: Work, terminal: Terminal, *, proof: str, at: Instant) -> Refuse
     visit = work.get(Visit, subscriber_owner(terminal.subscriber), terminal.id)
     if visit is None or visit.at < at:
         return None
+    if visit.at - work.now > _WINDOW and visit.proof != proof:
+        return None  # the clock was set back since: no presentation from so far ahead would have been taken
     trade = trade_of(work, visit)
     if visit.proof == proof and trade is not None and trade.running:
         return None

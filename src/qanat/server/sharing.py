@@ -79,12 +79,12 @@ class SharedReplayMemory:
         return self._shared.run("INSERT OR IGNORE INTO nonce VALUES (?, ?, ?)", *seen) == 1
 
     def _tidy(self, now_s: int) -> None:
-        """Now and then, forget slices that are past, and see how much room there is."""
-        if now_s - self._tidied_at < _TIDY_S:
+        """Now and then, forget the slices that no request comes in, and see how much room there is."""
+        if abs(now_s - self._tidied_at) < _TIDY_S:
             return
         self._tidied_at = now_s
-        oldest = (now_s - self._window_s) // _SLICE_S - 1
-        self._shared.run("DELETE FROM nonce WHERE slice < ?", oldest)
+        oldest, newest = (now_s - self._window_s) // _SLICE_S - 1, (now_s + self._window_s) // _SLICE_S + 1
+        self._shared.run("DELETE FROM nonce WHERE slice NOT BETWEEN ? AND ?", oldest, newest)
         self._room = self._bound - (self._shared.ask("SELECT count(*) FROM nonce") or 0)
 
 

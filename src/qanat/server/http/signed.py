@@ -35,7 +35,7 @@ class ReplayMemory:
 
     def is_new(self, signed: Signed, *, now_s: int) -> bool:
         """Remember a nonce and tell whether this was the first time. Raises TooManyNonces."""
-        self._drop_before(now_s - self._window_s - _SLICE_S)
+        self._keep_within(now_s - self._window_s - _SLICE_S, now_s + self._window_s + _SLICE_S)
         if sum(map(len, self._slices.values())) >= self._bound:
             raise TooManyNonces
         seen = self._slices.setdefault(signed.created_s // _SLICE_S, set())
@@ -45,9 +45,11 @@ class ReplayMemory:
         seen.add(nonce)
         return True
 
-    def _drop_before(self, created_s: int) -> None:
-        for number in [number for number in self._slices if (number + 1) * _SLICE_S < created_s]:
-            del self._slices[number]
+    def _keep_within(self, oldest_s: int, newest_s: int) -> None:
+        """Drop the slices that no request comes in: what is past, or of a clock that was set back."""
+        for number in list(self._slices):
+            if (number + 1) * _SLICE_S < oldest_s or number * _SLICE_S > newest_s:
+                del self._slices[number]
 
 
 def device_key(text: str) -> VerifyKey:

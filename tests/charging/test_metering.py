@@ -118,6 +118,17 @@ def test_many_quotas_later_an_old_row_still_counts_nothing() -> None:
     assert len(mark.totals) <= 33
 
 
+def test_a_copy_older_than_what_is_remembered_is_charged_what_it_held_once() -> None:
+    server = Server()
+    copied = row(1, 100, quota="in use")
+    for seq in range(1, 35):
+        server.take(row(seq, 100, quota=f"q{seq}" if seq > 1 else copied.quota))
+    assert server.posted == 3400
+    for seq in (1000, 1001):
+        server.take(row(seq, 100, quota=copied.quota), floor=seq - 1)
+        assert server.posted == 3500
+
+
 def test_a_quota_that_is_still_held_counts_on_however_many_others_there_are() -> None:
     """One journal of a base station with fifty demanders on one supplier's octets."""
     server, held = Server(), [holding(f"q{number}") for number in range(50)]

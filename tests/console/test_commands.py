@@ -22,7 +22,7 @@ def _problem(shell: Shell, *arguments: str, status: int) -> Any:
     return json.loads(shell.qanat(*arguments, "--json", status=status))
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     shell.qanat("plan", "create", "day", "--octets", "1.5GB", "--valid-days", "1", "--price", "9.90")
     shell.qanat("subscriber", "create", "alice", "--imsi", "001010000000001")
@@ -43,7 +43,7 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     }
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_who_asked_for_json_is_told_as_json_why_there_is_none(shell: Shell) -> None:
     unknown = _problem(shell, "balance", "--subscriber", "nobody", status=1)
     told = (unknown["title"], unknown["status"], unknown["reason"])
@@ -60,7 +60,7 @@ def test_who_asked_for_json_is_told_as_json_why_there_is_none(shell: Shell) -> N
     assert "qanat serve" in away["cure"]
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_plan_of_time_is_sold_and_stands_beside_octets_in_the_balance(shell: Shell) -> None:
     terms = ("--valid-days", "30", "--price", "0")
     assert "3,600 s" in shell.qanat("plan", "create", "talk", "--seconds", "3600", *terms)
@@ -77,7 +77,7 @@ def test_a_plan_of_time_is_sold_and_stands_beside_octets_in_the_balance(shell: S
     assert _json(shell, "plan", "list")["plans"][0]["unit"] == "seconds"
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_staff_is_hired_listed_dismissed_and_hired_again(shell: Shell) -> None:
     hire = ("operator", "staff", "home", "nora", "--password", "correct horse")
     shell.qanat(*hire)
@@ -90,14 +90,14 @@ def test_staff_is_hired_listed_dismissed_and_hired_again(shell: Shell) -> None:
     assert "Signed in" in shell.qanat("sign-in", "nora", "--password", "correct horse")
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
     del shell.environment["COLUMNS"]
     shell.qanat("sim", "make", "--count", "1")
     assert "8900100000000000010  001010000000001  home" in shell.qanat("sim", "list")
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_every_list_prints_json_and_something_for_people(shell: Shell) -> None:
     shell.qanat("operator", "create", "far")
     shell.qanat("sim", "make", "--count", "30")
@@ -114,7 +114,7 @@ def test_every_list_prints_json_and_something_for_people(shell: Shell) -> None:
         assert shell.qanat(*words).strip(), words
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Shell) -> None:
     shell.qanat("sign-up", "alice", "--password", "correct horse")
     shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "alice.token")
@@ -126,7 +126,7 @@ def test_a_subscriber_signs_up_and_in_and_gets_a_code_for_its_terminal(shell: Sh
     assert "not_allowed" in shell.qanat("audit", "--token-file", "alice.token", status=1)
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_subscriber_lists_what_is_its_own(shell: Shell) -> None:
     shell.qanat("sign-up", "alice", "--password", "correct horse")
     shell.qanat("sign-in", "alice", "--password", "correct horse", "--save", "alice.token")
@@ -148,7 +148,7 @@ def test_a_subscriber_lists_what_is_its_own(shell: Shell) -> None:
         assert "leave" in shell.qanat(*words, status=2)
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_token_stays_where_it_was_saved_until_there_is_another(shell: Shell) -> None:
     shell.qanat("sign-up", "alice", "--password", "correct horse")
     saved = shell.directory / "alice.token"
@@ -163,7 +163,7 @@ def test_a_token_stays_where_it_was_saved_until_there_is_another(shell: Shell) -
     assert "no/such/place can't be written: No such file or directory" in said
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
     for number in (1, 2, 3):
         shell.qanat("voucher", "create", f"batch-{number}", "--count", "2", "--amount", "1")
@@ -184,7 +184,7 @@ def test_a_list_that_is_cut_says_so_and_goes_on(shell: Shell) -> None:
         assert "There is more" not in shell.qanat(*words)
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_what_would_be_passed_over_or_fit_nothing_is_a_usage_error(shell: Shell) -> None:
     for words, said in (
         (("refusals", "--reason", "unknown_sesion"), "'unknown_sesion' is no reason; the nearest are unknown_session,"),
@@ -245,7 +245,7 @@ def test_what_a_library_says_stands_in_our_sentence_without_a_full_stop_of_its_o
     )
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_csv_of_cloud_sims_is_imported_twice_without_harm(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "sims.csv").write_text("iccid,imsi\n8900100000000000010,001010000000001\n")
     assert "1 added" in shell.qanat("sim", "import", "sims.csv")
@@ -282,13 +282,13 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         assert cure in shell.qanat(*words, status=2), words
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_what_only_the_server_sees_to_be_wrong_is_a_usage_error_too(shell: Shell) -> None:
     assert "6 to 15 digits" in shell.qanat("subscriber", "create", "alice", "--imsi", "12", status=2)
     assert "unknown_operator" in shell.qanat("subscriber", "create", "alice", "--operator", "nobody", status=1)
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell) -> None:
     for name in ("alice", "bob"):
         shell.qanat("subscriber", "create", name)
@@ -301,7 +301,7 @@ def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell)
     assert len(narrow) == 7
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_operators_share_the_numbers_of_made_up_cloud_sims(shell: Shell) -> None:
     shell.qanat("operator", "create", "far")
     for operator, count, free in (("home", "30", 30), ("far", "2", 2), ("home", "1", 31)):
@@ -316,7 +316,7 @@ def test_without_a_server_the_command_says_how_to_start_one(shell: Shell) -> Non
     assert "--url" in said
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_without_a_token_the_command_says_where_one_is(shell: Shell, tmp_path: Path) -> None:
     os.rename(tmp_path / "data" / "admin.token", tmp_path / "kept")
     assert "QANAT_TOKEN" in shell.qanat("sessions", status=1)

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.console.running import Shell
 from tests.console.terminal import at_terminal
-from tests.server.live import Live, live_server
+from tests.server.live import Live
 from tests.server.market import open_market
-
-
-@pytest.fixture
-def live(shell: Shell, tmp_path: Path) -> Iterator[Live]:
-    with live_server(tmp_path) as serving:
-        shell.environment |= {"QANAT_URL": serving.url, "QANAT_TOKEN": serving.token}
-        yield serving
 
 
 def test_files_of_a_closed_month_are_written_whole_or_not_at_all(shell: Shell, live: Live) -> None:

@@ -20,7 +20,7 @@ def _with(shell: Shell, streams: str, *words: str) -> subprocess.CompletedProces
     return shell.run("sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "qanat", *words)
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_what_is_shown_once_and_found_no_room_is_told_with_the_cure(shell: Shell) -> None:
     shell.qanat("sign-up", "alice", "--password", "correct horse")
     whose = ("--subscriber", "alice")
@@ -57,7 +57,7 @@ def _withdraw(batch: str) -> str:
     return f"`qanat voucher withdraw {batch}`, then make another batch."
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_closed_streams_are_neither_read_nor_printed_on_nor_anybody_elses(shell: Shell) -> None:
     ended = _with(shell, ">&-", "subscriber", "create", "alice")
     assert (ended.returncode, ended.stderr) == (1, f"Error: What is printed can't be written: {_CLOSED}.\n")
@@ -67,7 +67,7 @@ def test_closed_streams_are_neither_read_nor_printed_on_nor_anybody_elses(shell:
     assert (ended.returncode, json.loads(ended.stdout)["subscriber"]) == (0, "alice")
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_without_a_terminal_a_password_is_a_line_of_what_is_piped_in(shell: Shell) -> None:
     for words, typed, status, said in (
         (("sign-up", "alice"), "correct horse\n", 0, ""),

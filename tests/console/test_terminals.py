@@ -29,7 +29,7 @@ def test_a_device_enrols_with_a_code_and_is_bound_listed_and_revoked(shell: Shel
     assert "each is good once" in refused
 
 
-@pytest.mark.usefixtures("server")
+@pytest.mark.usefixtures("live")
 def test_staff_that_asks_for_a_code_and_says_not_for_whom_is_told_both_options(shell: Shell) -> None:
     said = shell.qanat("terminal", "code", status=1)
     assert "`--subscriber NAME`" in said

@@ -13,7 +13,7 @@ from tests.patience import PATIENCE_S
 from tests.server.live import live_server
 from tests.server.online import enrolled, go_online
 
-from qanat.console.watch import sparkline
+from qanat.console.watch import line, sparkline
 
 _LEAVE_SCREEN = "\x1b[?1049l"
 _SHOW_CURSOR = "\x1b[?25h"
@@ -109,6 +109,11 @@ def test_what_staff_looks_up_is_there_in_the_terminal(shell: Shell, server: Serv
     assert "Nothing begins with bob." in shell.qanat("search", "bob")
     assert shell.qanat("reservations") == "Nothing is reserved.\n"
     assert "Nothing was refused." in shell.qanat("refusals", "--by-reason")
+
+
+def test_more_live_sessions_than_are_looked_at_are_said_to_be_more() -> None:
+    beat = {"at": "2026-11-23T04:27:47Z", "live": 10_000, "octets_per_s": 0, "reserved": 0, "complete": False}
+    assert line(beat) == "2026-11-23 04:27:47 10000+ live, 0 B/s, 0 B reserved"
 
 
 def test_a_sparkline_shows_the_last_values_beside_the_largest() -> None:

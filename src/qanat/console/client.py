@@ -25,6 +25,7 @@ _CONNECT_S: Final = 5.0
 _SILENT_S: Final = 15.0
 """A stream says something every other second."""
 _AGAIN_S: Final = 1.0
+_ANSWER_S: Final = 60.0
 
 P = ParamSpec("P")
 Json = dict[str, Any]
@@ -53,8 +54,10 @@ class Client:
         self._url = url.rstrip("/")
         self._token = token
 
-    def get(self, path: str, **query: Any) -> Json:
-        return self._ask("GET", path, params={key: value for key, value in query.items() if value})
+    def get(self, path: str, *, within_s: float | None = _ANSWER_S, **query: Any) -> Json:
+        """Get what is at a path; without ``within_s`` it may take as long as it takes."""
+        params = {key: value for key, value in query.items() if value}
+        return self._ask("GET", path, within_s=within_s, params=params)
 
     def post(self, path: str, body: Json | None = None) -> Json:
         """Ask for something to be done, once: a repeat inside the transport can't do it twice."""
@@ -100,11 +103,17 @@ class Client:
         return result
 
     def _answer(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, **request: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        within_s: float | None = _ANSWER_S,
+        **request: Any,
     ) -> httpx2.Response:
         sent = {**self._credentials, **(headers or {})}
         try:
-            with self._http(httpx2.Timeout(60)) as http:
+            with self._http(httpx2.Timeout(within_s, connect=_ANSWER_S)) as http:
                 answer = http.request(method, self._url + path, headers=sent, **request)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._nobody(error) from error

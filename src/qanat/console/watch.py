@@ -85,14 +85,14 @@ def _print_lines(client: Client, *, most: int | None = None) -> NoReturn:
             for event in client.events(_STREAM):
                 if most is not None:
                     del event.get("sessions", [])[most:]
-                click.echo(json.dumps(event, ensure_ascii=False) if wants_json() else _line(event))
+                click.echo(json.dumps(event, ensure_ascii=False) if wants_json() else line(event))
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read has seen enough
             give_output_up()
     raise click.exceptions.Exit(0)
 
 
-def _line(event: Json) -> str:
+def line(event: Json) -> str:
     if "away" in event:
         return f"The server is away: {event['away']}. Waiting."
     return f"{_moment(event)} {_sums(event)}"
@@ -100,7 +100,7 @@ def _line(event: Json) -> str:
 
 def _picture(event: Json, past: list[int], *, width: int, rows: int) -> RenderableType:
     if "away" in event:
-        return Text(_line(event), style="yellow")
+        return Text(line(event), style="yellow")
     past += [one["octets_per_s"] for one in event["past"]] + [event["octets_per_s"]]
     del past[:-1000]
     head = Text(f"{_moment(event)}  {_sums(event)}", style="bold", no_wrap=True, overflow="ellipsis")
@@ -117,7 +117,10 @@ def _moment(event: Json) -> str:
 
 
 def _sums(event: Json) -> str:
-    return f"{event['live']} live, {format_size(event['octets_per_s'])}/s, {format_size(event['reserved'])} reserved"
+    more = "" if event["complete"] else "+"
+    return (
+        f"{event['live']}{more} live, {format_size(event['octets_per_s'])}/s, {format_size(event['reserved'])} reserved"
+    )
 
 
 def _table(sessions: list[Json], width: int) -> Table:

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -65,7 +66,8 @@ async def _audit(url: str) -> _Outcome:
 
 def main() -> None:
     """Audit the database whose address stands on the standard input, and print what came of it."""
-    os.nice(_POLITE)
+    with suppress(PermissionError):  # a sandbox of systemd's may leave priorities alone
+        os.nice(_POLITE)
     gc.disable()  # images hold no cycles, and there are millions of them to be looked through
     outcome = asyncio.run(_audit(sys.stdin.read()))
     sys.stdout.buffer.write(msgspec.json.encode(outcome))

@@ -487,9 +487,11 @@ def test_an_uplink_that_is_made_anew_and_a_port_that_joins_are_counted_packet_by
         agent.wait_for("quota granted", quota="q2")
         scene.station.run("ip", "link", "delete", "up0")
         agent.wait_for("interface away", which="up0")
+        until(lambda: "away          up0: nothing passes" in said_by(scene, state, "status"))
         scene.plug_in_uplink()
         agent.wait_for("base station runs", sessions=1)
         assert segments_max(scene, "up0") == 1
+        until(lambda: "away" not in said_by(scene, state, "status"))
         scene.station.run("ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1")
         assert segments_max(scene, "port0") > 1
         scene.station.run("ip", "link", "set", "port0", "master", "br0")

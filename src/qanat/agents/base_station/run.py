@@ -75,7 +75,6 @@ class BaseStation:
         self._log = log
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._away: list[str] = []
         self._is_stopping = self._is_paused = False
 
     async def run(self, serve: Callable[[], Awaitable[None]]) -> None:
@@ -237,12 +236,12 @@ class BaseStation:
         self.guests.ran_dry(self.gateway.take_dry())
 
     def _hear_links(self) -> None:
-        away = self.gateway.sides.hear()
-        if away and away != self._away:
-            self._log(
-                "interface away", which=", ".join(away), sentence="Nothing passes until it is back under this name."
-            )
-        self._away = away
+        sides = self.gateway.sides
+        before = sides.away
+        sides.hear()
+        if sides.away and sides.away != before:
+            which = ", ".join(sides.away)
+            self._log("interface away", which=which, sentence="Nothing passes until it is up under this name.")
 
     def _hear_neighbours(self) -> None:
         for address, link_address in self._neighbours.take():

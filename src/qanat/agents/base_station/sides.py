@@ -39,15 +39,19 @@ class Sides:
     def fileno(self) -> int:
         return self._events.fileno()
 
-    def hear(self) -> list[str]:
-        """Look at all of it; return which sides are away or down. Never waits. Raises SideAnew."""
+    @property
+    def away(self) -> list[str]:
+        """The sides that were away or down when they were looked at last."""
+        return [side.name for side in (self.access, self.uplink) if not side.is_up]
+
+    def hear(self) -> None:
+        """Look at all of it. Never waits. Raises SideAnew."""
         with suppress(EventsLost):
             self._events.take()
         self.access, self.uplink = self._now(self.access), self._now(self.uplink)
         for port in self._ports():
             if port.index not in self._known:
                 raise SideAnew(f"{port.name} is new here.")
-        return [side.name for side in (self.access, self.uplink) if not side.is_up]
 
     def close(self) -> None:
         self._sockets.close()

@@ -44,6 +44,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     counters: dict[str, int]
     """Refused, forged and free octets over all."""
     merging: list[str]
+    away: list[str] = []
+    """Interfaces that are away or down."""
 
 
 class StateFile:
@@ -71,6 +73,7 @@ class StateFile:
             shown=[_state(session) for session in list(sessions.values())[:SHOWN_MAX]],
             counters={name: int(octets) for name, octets in self._station.gateway.shared().items()},
             merging=self._station.gateway.merging,
+            away=self._station.gateway.sides.away,
         )
 
 

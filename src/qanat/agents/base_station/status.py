@@ -30,6 +30,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[SessionState]
     counters: dict[str, int]
     merging: list[str]
+    away: list[str]
+    """Interfaces that are away or down."""
 
 
 def status_of(state: Path) -> Status:
@@ -51,6 +53,7 @@ def status_of(state: Path) -> Status:
         sessions=[] if seen is None else seen.shown,
         counters={} if seen is None else seen.counters,
         merging=[] if seen is None else seen.merging,
+        away=[] if seen is None else seen.away,
     )
 
 
@@ -60,6 +63,8 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
     yield f"identity code {status.identity}"
     yield f"gateway       {status.access} to {status.uplink}"
     yield f"agent         {'running' if status.running else f'not running: start it with {to_run}'}"
+    if status.away:
+        yield f"away          {', '.join(status.away)}: nothing passes until it is up under this name"
     yield f"trades        {len(status.trades)}, {format_size(status.unreported)} not confirmed by the server yet"
     for one in status.sessions:
         used = format_size(one.up + one.down)

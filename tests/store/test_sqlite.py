@@ -24,6 +24,7 @@ from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
 from qanat.ledger.work import Record
+from qanat.store import sqlite as sqlite_log
 from qanat.store.migrate import HEAD, migrate_sqlite
 from qanat.store.port import EntryRow, Query, RecordRow
 from qanat.store.records import encode
@@ -220,6 +221,15 @@ def test_the_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("statement", [sqlite_log.HEAD, sqlite_log.TAIL])
+def test_a_start_reads_the_end_of_the_entries_and_never_all_of_them(tmp_path: Path, statement: str) -> None:
+    migrate_sqlite(tmp_path / "q.db")
+    with closing(sqlite3.connect(tmp_path / "q.db")) as file:
+        plan = [step[3] for step in file.execute(f"EXPLAIN QUERY PLAN {statement}", (0,))]
+    assert plan
+    assert not [step for step in plan if step.startswith(("SCAN", "USE TEMP"))]
 
 
 @pytest.mark.parametrize(("prefix", "after"), [("m", ""), ("", "l"), ("m", "l"), ("m", "m/0")])

@@ -25,9 +25,10 @@ from qanat.units import Instant
 _THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
 """How long to wait while another program writes to the file."""
-_TAIL: Final = (
-    "SELECT entry.* FROM entry LEFT JOIN watermark USING (shard) "
-    "WHERE entry.seq > coalesce(watermark.seq, 0) ORDER BY entry.shard, entry.seq"
+HEAD: Final = "SELECT shard, seq FROM entry WHERE shard = ? ORDER BY seq DESC LIMIT 1"
+TAIL: Final = (
+    "SELECT * FROM entry WHERE shard = ?1 "
+    "AND seq > coalesce((SELECT seq FROM watermark WHERE shard = ?1), 0) ORDER BY seq"
 )
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label >= ? AND label < ? AND label <> ? "
@@ -68,10 +69,10 @@ class SqliteLog:
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
-        return dict(await self._read("SELECT shard, max(seq) FROM entry GROUP BY shard"))
+        return dict(await self._read(HEAD, (_THE_SHARD,)))
 
     async def tail(self) -> list[EntryRow]:
-        return [EntryRow(*row) for row in await self._read(_TAIL)]
+        return [EntryRow(*row) for row in await self._read(TAIL, (_THE_SHARD,))]
 
     async def find(self, query: Query) -> list[Record]:
         lower, upper = max(query.after, query.label_prefix), query.label_prefix + _AFTER_ALL

@@ -313,9 +313,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.WALLET_TOO_SMALL: Words(
         "The wallet holds {wallet} {currency}, {price} {currency} are needed.",
-        "Pay money in first: `qanat pay-in`, then try again.",
+        "Redeem a voucher (`qanat voucher redeem`), or have your operator pay money in (`qanat pay-in`), then try again.",
         "钱包余额 {wallet} {currency}，需要 {price} {currency}。",
-        "先充值：`qanat pay-in`，然后再试。",
+        "先兑换充值券（`qanat voucher redeem`），或请运营商为钱包充值（`qanat pay-in`），然后再试。",
     ),
     Refusal.TOO_MANY_BUCKETS: Words(
         "{subscriber} has {buckets} buckets that are not used up, the most there may be.",

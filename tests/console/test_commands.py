@@ -91,6 +91,24 @@ def test_staff_is_hired_listed_dismissed_and_hired_again(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("live")
+def test_what_staff_makes_is_its_operators_without_a_word(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "sims.csv").write_text("iccid,imsi\n8900100000000000010,001010000000001\n")
+    shell.qanat("operator", "create", "north")
+    shell.qanat("operator", "staff", "north", "nora", "--password", "correct horse")
+    shell.qanat("sign-in", "nora", "--password", "correct horse", "--save", "nora.token")
+    for words in (
+        ("plan", "create", "day", "--octets", "1GB", "--valid-days", "1", "--price", "0"),
+        ("subscriber", "create", "zoe"),
+        ("sim", "import", "sims.csv"),
+        ("sim", "make", "--count", "1", "--first", "2"),
+        ("voucher", "create", "spring", "--count", "1", "--amount", "1"),
+    ):
+        assert _json(shell, *words, "--token-file", "nora.token")["operator"] == "north", words
+    assert _json(shell, "subscriber", "create", "yan")["operator"] == "home", "the administrator's"
+    assert _json(shell, "subscriber", "create", "xi", "--operator", "north")["operator"] == "north"
+
+
+@pytest.mark.usefixtures("live")
 def test_a_table_in_a_pipe_keeps_every_row_on_one_line(shell: Shell) -> None:
     del shell.environment["COLUMNS"]
     shell.qanat("sim", "make", "--count", "1")

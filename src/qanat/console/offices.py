@@ -12,6 +12,7 @@ from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
 from qanat.console.passwords import Password
 from qanat.console.tables import amount, moment, money, say, say_more, show
+from qanat.console.whose import OPERATOR, operator_of
 
 
 @click.group(cls=Group)
@@ -93,17 +94,17 @@ def plan() -> None:
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
 @click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")
 @click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
-@click.option("--operator", "operator_name", default="home", show_default=True)
+@OPERATOR
 @click.option("--priority", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Lower is used first.")
 @click.option("--quota", type=SIZE_OR_NONE, default=0, help="Size of one quota; the server chooses if not given.")
 @click.option("--all-or-nothing", is_flag=True, help="Refuse a request for more than there is.")
 @click.option("--stock", type=click.IntRange(0), help="How many may be sold in all.")
 @remote
-def create_plan(client: Client, /, operator_name: str, **terms: Any) -> Json:
+def create_plan(client: Client, /, operator_name: str | None, **terms: Any) -> Json:
     """Put a plan on sale: of octets, of seconds, or of units."""
     if [bool(terms[unit]) for unit in ("octets", "seconds", "units")].count(True) != 1:
         raise click.UsageError("Say how much with one of --octets, --seconds and --units.")
-    made = client.post("/v1/plans", {**terms, "operator": operator_name})
+    made = client.post("/v1/plans", {**terms, "operator": operator_of(client, operator_name)})
     say(f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {_days(made['valid_days'])} at {_price(made)}.")
     return made
 
@@ -149,27 +150,27 @@ def sim() -> None:
 
 @sim.command("make")
 @click.option("--count", type=click.IntRange(1, 10_000), required=True)
-@click.option("--operator", "operator_name", default="home", show_default=True)
+@OPERATOR
 @click.option("--issuer", default="89001", show_default=True, help="First digits of the ICCIDs.")
 @click.option("--imsi-prefix", default="00101", show_default=True, help="First digits of the IMSIs: MCC and MNC.")
 @click.option("--first", type=click.IntRange(0), help="First number; goes on behind the last if not given.")
 @remote
-def make_sims(client: Client, /, operator_name: str, **wanted: Any) -> Json:
+def make_sims(client: Client, /, operator_name: str | None, **wanted: Any) -> Json:
     """Make up a range of profiles and put them into the pool."""
-    return _said_pool(client.post("/v1/sims", {**wanted, "operator": operator_name}))
+    return _said_pool(client.post("/v1/sims", {**wanted, "operator": operator_of(client, operator_name)}))
 
 
 @sim.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--operator", "operator_name", default="home", show_default=True)
+@OPERATOR
 @remote
-def import_sims(client: Client, file: Path, operator_name: str) -> Json:
+def import_sims(client: Client, file: Path, operator_name: str | None) -> Json:
     """Put the profiles of a CSV FILE (columns iccid, imsi) into the pool. Repeating is safe."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{file} can't be read as text: {error}") from error
-    return _said_pool(client.post("/v1/sims/import", {"operator": operator_name, "csv": text}))
+    return _said_pool(client.post("/v1/sims/import", {"operator": operator_of(client, operator_name), "csv": text}))
 
 
 @sim.command("list")

@@ -12,6 +12,7 @@ from qanat.console.parameters import AFTER, CURRENCY, NAME, PAID, PASSWORD, SIZE
 from qanat.console.passwords import Password, ask
 from qanat.console.private import private, shown_once
 from qanat.console.tables import amount, moment, money, say, say_more, show, size
+from qanat.console.whose import OPERATOR, operator_of
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 
@@ -25,12 +26,12 @@ def subscriber() -> None:
 @click.argument("name", type=NAME)
 @click.option("--imsi", default="", help="Of a SIM of the subscriber's own: 6 to 15 digits.")
 @click.option("--msisdn", default="", help="Number with country code, without +.")
-@click.option("--operator", default="home", show_default=True)
+@OPERATOR
 @click.option("--display-name", default="", help="As people should read it.")
 @remote
-def create(client: Client, /, **wanted: str) -> Json:
+def create(client: Client, /, *, operator_name: str | None, **wanted: str) -> Json:
     """Create a subscriber."""
-    made = client.post("/v1/subscribers", dict(wanted))
+    made = client.post("/v1/subscribers", {**wanted, "operator": operator_of(client, operator_name)})
     say(f"Subscriber {made['name']} of {made['operator']} created.")
     return made
 
@@ -192,7 +193,7 @@ def password(client: Client, subscriber: str | None, staff: bool, current: str |
 
 @click.command("sign-in")
 @click.argument("name")
-@click.option("--password", cls=Password, prompt=True, hide_input=True)
+@click.option("--password", cls=Password, prompt=True, hide_input=True, help="Asked for when it is not given.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the token here, for --token-file.")
 @remote
 def sign_in(client: Client, name: str, password: str, save: Path | None) -> Json:

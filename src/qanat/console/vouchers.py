@@ -14,6 +14,7 @@ from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
 from qanat.console.private import holds_something, private, shown_once
 from qanat.console.tables import moment, money, say, say_more, show, size
+from qanat.console.whose import OPERATOR, operator_of
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
@@ -30,23 +31,26 @@ def voucher() -> None:
 @click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="… for so long,")
 @click.option("--amount", type=MONEY, default=0, help="or money, such as 9.90.")
 @click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
-@click.option("--operator", type=NAME, default="home", show_default=True)
+@OPERATOR
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
 @remote
-def create(client: Client, /, *, file: Path | None, **batch: Any) -> Json:
+def create(client: Client, /, *, file: Path | None, operator_name: str | None, **batch: Any) -> Json:
     """Make a batch of vouchers. Their codes are shown this once."""
     if file and holds_something(file):
         raise click.ClickException(f"{file} may hold codes that are written nowhere else: name another file.")
     with private(file) as kept:  # before anything is made: codes that can't be written would be lost
-        made = client.post("/v1/voucher-batches", batch)
+        made = client.post("/v1/voucher-batches", {**batch, "operator": operator_of(client, operator_name)})
         cure = f"`qanat voucher withdraw {made['batch']}`, then make another batch."
         shown_once(f"The codes of batch {made['batch']}", cure=cure)
         kept.write(as_csv(made))
     if file is None:
         show(("code",), [(code,) for code in made["codes"]], empty="")
     where = f" Their codes are in {file}." if file else " Keep the codes: they are not shown again."
-    say(f"{made['count']} vouchers of {_worth(made)} were made, good until {moment(made['expires_at'])} UTC.{where}")
+    vouchers, were = ("voucher", "was") if made["count"] == 1 else ("vouchers", "were")
+    say(
+        f"{made['count']} {vouchers} of {_worth(made)} {were} made, good until {moment(made['expires_at'])} UTC.{where}"
+    )
     return made
 
 

@@ -1,14 +1,24 @@
-"""Whose a list is, the same for every list: all that whoever asks may see, or one subscriber's."""
+"""Whose a list is, the same for every list: all that whoever asks may see, or one subscriber's. And whose a new thing is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from qanat.console.client import Client, Json, path_of
-from qanat.console.parameters import refuse_pieces
+from qanat.console.parameters import NAME, refuse_pieces
+
+OPERATOR: Final = click.option(
+    "--operator", "operator_name", type=NAME, metavar="NAME", help="Whose; without it, the one you work for, else home."
+)
+"""Of a new thing; ``operator_of`` reads it."""
+
+
+def operator_of(client: Client, named: str | None) -> str:
+    """Return whose a new thing is: that of the operator named, or of the one for whom the caller works."""
+    return named or client.get("/v1/whoami")["operator"] or "home"
 
 
 def whose(command: Callable[..., Any]) -> Callable[..., Any]:

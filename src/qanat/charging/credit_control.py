@@ -214,7 +214,10 @@ def answered(
     session: Session, answer: Answer, *, state: State, quotas: tuple[Quota, ...], due: Instant | None, last_at: Instant
 ) -> Session:
     """Keep the answer, newest first, and note its number, beside what it leads to."""
-    ahead = answer.number - session.newest
+    number, newest = answer.number, session.newest
+    ahead = number - newest
+    answers: tuple[Answer, ...] = (answer,)
+    answers += session.answers[: ANSWERS_KEPT - 1]
     seen = (session.seen << min(ahead, WINDOW) | 1) % (1 << WINDOW) if ahead > 0 else session.seen | 1 << -ahead
     return replace(
         session,
@@ -222,7 +225,7 @@ def answered(
         quotas=quotas,
         due=due,
         last_at=last_at,
-        answers=(answer, *session.answers[: ANSWERS_KEPT - 1]),
-        newest=max(session.newest, answer.number),
+        answers=answers,
+        newest=max(newest, number),
         seen=seen,
     )

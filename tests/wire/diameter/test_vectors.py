@@ -67,21 +67,27 @@ class Noted:
         """Only what is read."""
 
 
-def test_where_the_terminal_is_attached_is_judged_though_no_field_keeps_it() -> None:
+def noted_in(name: str) -> dict[str, Any]:
     noted = Noted()
-    walk(samples.vector("open5gs_update"), noted)
-    assert noted.values["Event-Timestamp"] == Instant(1_700_000_000_000)
-    assert noted.values["Called-Station-Id"] == "internet"
-    assert noted.values["3GPP-User-Location-Info"] == bytes.fromhex("8200f110000100f11000000101")
-    assert noted.values["3GPP-RAT-Type"] == b"\x06"
-    assert noted.values["User-Equipment-Info-Value"] == b"3501000000000101"
+    walk(samples.vector(name), noted)
+    return noted.values
+
+
+def test_where_the_terminal_is_attached_is_judged_though_no_field_keeps_it() -> None:
+    noted = noted_in("open5gs_update")
+    assert noted["Event-Timestamp"] == Instant(1_700_000_000_000)
+    assert noted["Called-Station-Id"] == "internet"
+    assert noted["3GPP-User-Location-Info"] == bytes.fromhex("8200f110000100f11000000101")
+    assert noted["3GPP-RAT-Type"] == b"\x06"
+    assert noted["User-Equipment-Info-Value"] == b"3501000000000101"
 
 
 def test_open5gs_names_several_services_once_and_a_cause_at_the_end() -> None:
-    first, update, final = request("open5gs_first"), request("open5gs_update"), request("open5gs_final")
-    assert first.multiple_services_indicator is MultipleServicesIndicator.NOT_SUPPORTED
-    assert update.multiple_services_indicator is None
-    assert (first.termination_cause, update.termination_cause, final.termination_cause) == (None, None, 1)
+    said = [noted_in(f"open5gs_{kind}") for kind in ("first", "update", "final")]
+    not_supported = MultipleServicesIndicator.NOT_SUPPORTED
+    assert [values.get("Multiple-Services-Indicator") for values in said] == [not_supported, None, None]
+    assert [values.get("Termination-Cause") for values in said] == [None, None, 1]
+    first, final = request("open5gs_first"), request("open5gs_final")
     assert (first.destination_host, final.services[0].requested) == (None, None)
     assert first.services[0].used == ()
 
@@ -126,7 +132,7 @@ def test_reports_of_open5gs_itself_are_read_to_the_octet() -> None:
 def test_magma_always_names_a_rating_group_and_totals() -> None:
     message = request("magma_update")
     (service,) = message.services
-    assert message.multiple_services_indicator is MultipleServicesIndicator.SUPPORTED
+    assert noted_in("magma_update")["Multiple-Services-Indicator"] is MultipleServicesIndicator.SUPPORTED
     assert service.rating_group == 1
     assert service.requested == Units()
     assert service.used[0].total == octets_of(service.used[0]) == 9_876_666_666

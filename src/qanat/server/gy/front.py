@@ -54,19 +54,22 @@ _log: Final = structlog.get_logger("gy")
 class Asked:
     """One request under way: the decision about it, and who waits for that to be durable."""
 
-    __slots__ = ("connection", "front", "owner", "quirks", "request")
+    __slots__ = ("connection", "front", "names", "owner", "quirks", "request")
 
     def __init__(self, front: Front, connection: Connection, request: CreditControlRequest) -> None:
         self.front = front
         self.connection = connection
         self.request = request
+        self.names = subscribers_of(request)
+        """The subscriber's, as the request gives them."""
         self.quirks = connection.quirks
         """Of the gateway that asked: behind a relay another may have spoken on the connection since."""
         self.owner: Owner | None = None
         """Whose session it is, where the request names nobody and we found out."""
 
     def __call__(self, work: Work) -> Reply:
-        return translate.answer(work, self.front.house, self.quirks, self.request, self.owner)
+        house = self.front.house
+        return translate.answer(work, house, self.quirks, self.request, names=self.names, owner=self.owner)
 
     def settled(self, result: Reply) -> None:
         self.front.answer(self, result.result_code, result.octets)
@@ -122,7 +125,7 @@ class Front:
             self._hear(connection, request)
         asked = Asked(self, connection, request)
         self._under_way[asked] = self._loop.time()
-        if subscribers_of(request):
+        if asked.names:
             self._store.submit(asked, asked)
         else:
             self.start(self._find_first(asked))

@@ -32,6 +32,8 @@ _INTERMEDIATE: Final = Event.INTERMEDIATE
 _FINAL: Final = Event.FINAL
 _ONCE: Final = Event.ONCE
 """Read for every request: a member of an enumeration takes ten times as long to find as a name."""
+_WORDS: Final = {event: event.value for event in Event}
+"""And twice as long to pack as its word."""
 _RETURNS: Final = frozenset(
     {ReportingReason.FINAL, ReportingReason.QUOTA_HOLDING_TIME, ReportingReason.UNUSED_QUOTA_TIMER}
 )
@@ -74,7 +76,7 @@ def interrogation(
         owner=subscriber.owner,
         event=event,
         number=request.cc_request_number,
-        digest=crc32(_encode((event, [use.said() for use in uses], [ask.said() for ask in asks]))),
+        digest=crc32(_encode((_WORDS[event], [use.said() for use in uses], [ask.said() for ask in asks]))),
         front="gy",
         holder=request.origin_host,
         uses=uses,

@@ -27,7 +27,6 @@ from qanat.server.gy.reading import (
     most_used,
     octets_used,
     read,
-    subscribers_of,
 )
 from qanat.units import MAX_PUBLIC_OCTETS, Octets
 from qanat.wire.diameter.groups import SubscriptionId
@@ -44,12 +43,19 @@ _ACTIONS: Final = {
 
 
 def answer(
-    work: Work, house: House, quirks: Quirks, request: CreditControlRequest, owner: Owner | None = None
+    work: Work,
+    house: House,
+    quirks: Quirks,
+    request: CreditControlRequest,
+    *,
+    names: tuple[SubscriptionId, ...],
+    owner: Owner | None,
 ) -> Reply:
-    """Answer a credit-control request. ``owner`` is whose session it is, where the request itself names nobody."""
-    subscriber = _subscriber(work, request, owner)
+    """Answer a credit-control request. ``names`` are the subscriber's in it; ``owner`` is whose session it is, where it
+    names nobody."""
+    subscriber = _subscriber(work, request, names, owner)
     if isinstance(subscriber, Refused):
-        return _stranger(work, house, request, subscriber)
+        return _stranger(work, house, request, names, subscriber)
     event, uses, asks, awaiting = read(request, quirks)
     implausible = _implausible(work, subscriber.owner, uses)
     if implausible is not None:
@@ -72,10 +78,11 @@ def answer(
 # Reading
 
 
-def _subscriber(work: Work, request: CreditControlRequest, owner: Owner | None) -> Subscriber | Refused:
+def _subscriber(
+    work: Work, request: CreditControlRequest, names: tuple[SubscriptionId, ...], owner: Owner | None
+) -> Subscriber | Refused:
     """Return whom the request names: by IMSI if it can be found by that, else by number."""
     first: Refused | None = None
-    names = subscribers_of(request)
     for name in names if len(names) == 1 else sorted(names, key=_not_by_imsi):
         if name.kind is _IMSI:
             found = subscriber_by_imsi(work, name.data)
@@ -140,9 +147,10 @@ def _remember_refusals(work: Work, asked: Interrogation, told: Answer) -> None:
             remember(work, Refused(reason, facts), who=asked.owner, session=asked.session)
 
 
-def _stranger(work: Work, house: House, request: CreditControlRequest, refused: Refused) -> Reply:
+def _stranger(
+    work: Work, house: House, request: CreditControlRequest, names: tuple[SubscriptionId, ...], refused: Refused
+) -> Reply:
     """Refuse a request of somebody we can't charge; usage it reports is kept for the operator."""
-    names = subscribers_of(request)
     identity = names[0].data if names else ""
     octets = Octets(min(octets_used(request), MAX_PUBLIC_OCTETS))
     if octets:

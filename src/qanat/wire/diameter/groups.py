@@ -49,8 +49,8 @@ class UserEquipment(Group, frozen=True, gc=False):
 class Units(Group, frozen=True, gc=False):
     """Units asked for, granted or used. Input is what the subscriber sent, output what the subscriber received."""
 
-    tariff_time_change: Annotated[Instant | None, "[Tariff-Time-Change]"] = None
-    tariff_change_usage: Annotated[TariffChangeUsage | None, "[Tariff-Change-Usage]"] = None
+    tariff_time_change: ClassVar[Annotated[Instant, "[Tariff-Time-Change]"]]
+    tariff_change_usage: ClassVar[Annotated[TariffChangeUsage, "[Tariff-Change-Usage]"]]
     reporting_reasons: Annotated[tuple[ReportingReason, ...], "*[Reporting-Reason]"] = ()
     time_s: Annotated[int | None, "[CC-Time]"] = None
     money: Annotated[bytes | None, "[CC-Money]"] = None
@@ -85,22 +85,22 @@ class Mscc(Group, frozen=True, gc=False):
     granted: Annotated[Units | None, "[Granted-Service-Unit]"] = None
     requested: Annotated[Units | None, "[Requested-Service-Unit]"] = None
     used: Annotated[tuple[Units, ...], "*[Used-Service-Unit]"] = ()
-    tariff_change_usage: Annotated[TariffChangeUsage | None, "[Tariff-Change-Usage]"] = None
+    tariff_change_usage: ClassVar[Annotated[TariffChangeUsage, "[Tariff-Change-Usage]"]]
     service_ids: Annotated[tuple[int, ...], "*[Service-Identifier]"] = ()
     rating_group: Annotated[int | None, "[Rating-Group]"] = None
-    pool_references: Annotated[tuple[bytes, ...], "*[G-S-U-Pool-Reference]"] = ()
+    pool_references: ClassVar[Annotated[tuple[bytes, ...], "*[G-S-U-Pool-Reference]"]]
     validity_time_s: Annotated[int | None, "[Validity-Time]"] = None
     result_code: Annotated[int | None, "[Result-Code]"] = None
     final_unit: Annotated[FinalUnitIndication | None, "[Final-Unit-Indication]"] = None
     time_quota_threshold_s: Annotated[int | None, "[Time-Quota-Threshold]"] = None
     volume_quota_threshold: Annotated[int | None, "[Volume-Quota-Threshold]"] = None
     """Octets that remain when the client should come back (TS 32.299 §7.2.233A); 32 bits."""
-    unit_quota_threshold: Annotated[int | None, "[Unit-Quota-Threshold]"] = None
+    unit_quota_threshold: ClassVar[Annotated[int, "[Unit-Quota-Threshold]"]]
     quota_holding_time_s: Annotated[int | None, "[Quota-Holding-Time]"] = None
-    quota_consumption_time_s: Annotated[int | None, "[Quota-Consumption-Time]"] = None
+    quota_consumption_time_s: ClassVar[Annotated[int, "[Quota-Consumption-Time]"]]
     reporting_reasons: Annotated[tuple[ReportingReason, ...], "*[Reporting-Reason]"] = ()
-    triggers: Annotated[tuple[Trigger, ...], "*[Trigger]"] = ()
-    refund_information: Annotated[bytes | None, "[Refund-Information]"] = None
+    triggers: ClassVar[Annotated[tuple[Trigger, ...], "*[Trigger]"]]
+    refund_information: ClassVar[Annotated[bytes, "[Refund-Information]"]]
 
 
 class PsInformation(Group, frozen=True, gc=False):

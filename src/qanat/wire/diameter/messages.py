@@ -79,25 +79,25 @@ class CreditControlRequest(Message, frozen=True, gc=False):
     cc_request_type: Annotated[CcRequestType, "{CC-Request-Type}"]
     cc_request_number: Annotated[int, "{CC-Request-Number}"]
     destination_host: Annotated[str | None, "[Destination-Host]"] = None
-    user_name: Annotated[str | None, "[User-Name]"] = None
-    cc_sub_session_id: Annotated[int | None, "[CC-Sub-Session-Id]"] = None
-    acct_multi_session_id: Annotated[str | None, "[Acct-Multi-Session-Id]"] = None
-    origin_state_id: Annotated[int | None, "[Origin-State-Id]"] = None
+    user_name: ClassVar[Annotated[str, "[User-Name]"]]
+    cc_sub_session_id: ClassVar[Annotated[int, "[CC-Sub-Session-Id]"]]
+    acct_multi_session_id: ClassVar[Annotated[str, "[Acct-Multi-Session-Id]"]]
+    origin_state_id: ClassVar[Annotated[int, "[Origin-State-Id]"]]
     event_timestamp: ClassVar[Annotated[Instant, "[Event-Timestamp]"]]
     subscription_ids: Annotated[tuple[SubscriptionId, ...], "*[Subscription-Id]"] = ()
-    service_id: Annotated[int | None, "[Service-Identifier]"] = None
-    termination_cause: Annotated[int | None, "[Termination-Cause]"] = None
+    service_id: ClassVar[Annotated[int, "[Service-Identifier]"]]
+    termination_cause: ClassVar[Annotated[int, "[Termination-Cause]"]]
     requested: Annotated[Units | None, "[Requested-Service-Unit]"] = None
     requested_action: Annotated[RequestedAction | None, "[Requested-Action]"] = None
-    aoc_request_type: Annotated[int | None, "[AoC-Request-Type]"] = None
+    aoc_request_type: ClassVar[Annotated[int, "[AoC-Request-Type]"]]
     used: Annotated[tuple[Units, ...], "*[Used-Service-Unit]"] = ()
-    multiple_services_indicator: Annotated[MultipleServicesIndicator | None, "[Multiple-Services-Indicator]"] = None
+    multiple_services_indicator: ClassVar[Annotated[MultipleServicesIndicator, "[Multiple-Services-Indicator]"]]
     services: Annotated[tuple[Mscc, ...], "*[Multiple-Services-Credit-Control]"] = ()
-    cc_correlation_id: Annotated[bytes | None, "[CC-Correlation-Id]"] = None
+    cc_correlation_id: ClassVar[Annotated[bytes, "[CC-Correlation-Id]"]]
     user_equipment: ClassVar[Annotated[UserEquipment, "[User-Equipment-Info]"]]
     service_information: Annotated[ServiceInformation | None, "[Service-Information]"] = None
     proxy_infos: Annotated[tuple[bytes, ...], "*[Proxy-Info]"] = ()
-    route_records: Annotated[tuple[str, ...], "*[Route-Record]"] = ()
+    route_records: ClassVar[Annotated[tuple[str, ...], "*[Route-Record]"]]
 
 
 class CreditControlAnswer(Message, frozen=True, gc=False):

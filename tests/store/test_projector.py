@@ -91,7 +91,7 @@ def test_a_round_is_written_between_so_many_batches_however_many_rows_it_holds()
             while projector.waiting:
                 await projector.write_chunk({}, now_s=0)
                 chunks += 1
-            assert (projector.rows_written, chunks <= 129) == (owners, True)
+            assert (projector.rows_written, chunks <= 257) == (owners, True)
 
     run(story)
 

@@ -130,8 +130,7 @@ class Lane:
         """
         rounds = self._projector.rounds + (2 if self._projector.round.images else 1)
         while self._projector.waiting and self._projector.rounds < rounds:
-            self._projector.next_round_at = 0.0
-            self._projector.fault = None
+            self._projector.hurry()
             self._wake()
             assert self._worker is not None
             self._chunk_written = self._chunk_written or asyncio.get_running_loop().create_future()

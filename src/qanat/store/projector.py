@@ -105,6 +105,11 @@ class Projector:
         due = self._round.images or (self._waiting and now_s >= self.next_round_at)
         return bool(due) and self.fault is None
 
+    def hurry(self) -> None:
+        """Somebody waits for the rows: the pause is over, and what failed is tried again."""
+        self.next_round_at = 0.0
+        self.fault = None
+
     async def write_chunk(self, heads: dict[Shard, int], *, now_s: float) -> None:
         """Write the next rows of the round; with its last, how far the rows have come.
 

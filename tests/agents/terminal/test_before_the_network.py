@@ -93,6 +93,15 @@ def test_a_gate_that_is_deleted_before_its_interface_is_there_stands_again_at_on
     assert server.operator.used == passed(booted) >= 1 * MB
 
 
+def test_an_agent_that_stops_says_that_an_interface_which_is_away_stays_shut(
+    booted: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(booted, state)
+    agent.wait_for("terminal agent started", link="away")
+    agent.stop()
+    assert "wwan0 stays shut: " in agent.wait_for("terminal agent stopped")["gate"]
+
+
 def test_a_gate_that_is_deleted_while_its_interface_is_away_stands_again_at_once(
     world: World, server: FakeServer, state: Path
 ) -> None:

@@ -27,6 +27,11 @@ class InAdvance:
             self._deletions = self._deletions or Depletions(table_for(self._interface))
             lay_in_advance(self._interface)
 
+    @property
+    def stands(self) -> bool:
+        """Whether it stands and is listened for."""
+        return self._deletions is not None
+
     def fileno(self) -> int | None:
         return None if self._deletions is None else self._deletions.fileno()
 

@@ -37,6 +37,7 @@ STOP_WITHIN_S: Final = 10.0
 JOURNAL_AGAIN_S: Final = 2
 INTERROGATIONS: Final = "/v1/agent/interrogations"
 USAGE: Final = "/v1/agent/usage"
+_STAYS_SHUT: Final = "stays shut: `qanat terminal run` goes on, `qanat terminal release` opens it unmetered"
 
 
 class Agent:
@@ -92,6 +93,7 @@ class Agent:
         loop.remove_reader(self._watch.fileno())
         if self._timer is not None:
             self._timer.cancel()
+        stays_shut = self._meter.gate.stays_shut if self._meter.gate else self._in_advance.stands
         self._listen_to(None)
         for task in self._sending:
             task.cancel()
@@ -99,7 +101,9 @@ class Agent:
             self._meter.shut()
         self._state_file.write(self._holder, self._meter, self._reporter.last_channel)
         self._log(
-            "terminal agent stopped", unreported=self._holder.book.unreported, gate=_left_standing(self._meter.gate)
+            "terminal agent stopped",
+            unreported=self._holder.book.unreported,
+            gate=f"{self._watch.interface} {_STAYS_SHUT}" if stays_shut else "",
         )
         self._meter.close()
 
@@ -295,9 +299,3 @@ class Agent:
             self._do(self._holder.answered(self._clock.now(), answer))
         elif isinstance(message, UsageReport):
             self._do(self._holder.confirmed(self._clock.now(), message, answer))
-
-
-def _left_standing(gate: Gate | None) -> str:
-    if gate is None or not gate.stays_shut:
-        return ""
-    return f"{gate.interface} stays shut: `qanat terminal run` goes on, `qanat terminal release` opens it unmetered"

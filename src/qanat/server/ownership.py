@@ -17,6 +17,8 @@ from qanat.registry.terminals import find_terminal
 from qanat.store.store import Store
 
 _KEPT: Final = 200_000
+_AT_ONCE: Final = 100
+"""Strangers whose pages are read at once: requests that come in between wait for no more than these."""
 
 
 class Ownership:
@@ -33,10 +35,12 @@ class Ownership:
         return {owner for owner, operator in operators.items() if caller_may_serve(caller, operator)}
 
     async def operators_of(self, owners: Iterable[str]) -> dict[str, str]:
-        """Return the operator of each; whom we do not know yet is asked for in one go."""
+        """Return the operator of each; whom we do not know yet is asked for, some at a time."""
         asked = set(owners)
         strangers = [owner for owner in asked if owner not in self._operators]
-        found = await asyncio.gather(*map(self.operator_of, strangers))
+        found: list[str] = []
+        for first in range(0, len(strangers), _AT_ONCE):
+            found += await asyncio.gather(*map(self.operator_of, strangers[first : first + _AT_ONCE]))
         return {owner: self._operators.get(owner, "") for owner in asked} | dict(zip(strangers, found, strict=True))
 
     async def operator_of(self, owner: str) -> str:

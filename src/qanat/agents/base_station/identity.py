@@ -35,8 +35,9 @@ def load(state: Path) -> Identity:
     try:
         return msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
     except (OSError, msgspec.DecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise NotEnrolled(
-            f"{state} holds no enrolled base station ({error}); run `qanat station enrol` first"
+            f"{state} holds no enrolled base station (identity.json: {why}); run `qanat station enrol` first"
         ) from error
 
 

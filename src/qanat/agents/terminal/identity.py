@@ -34,7 +34,10 @@ def load(state: Path) -> Identity:
     try:
         return msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
     except (OSError, msgspec.DecodeError) as error:
-        raise NotEnrolled(f"{state} holds no enrolled terminal ({error}); run `qanat terminal enrol` first") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise NotEnrolled(
+            f"{state} holds no enrolled terminal (identity.json: {why}); run `qanat terminal enrol` first"
+        ) from error
 
 
 def store(state: Path, identity: Identity) -> None:

@@ -167,20 +167,7 @@ def _written(answer: CreditControlAnswer) -> Reply:
 
 def _whole(house: House, request: CreditControlRequest, told: list[_Told]) -> CreditControlAnswer:
     services = tuple([_service(house, one) for one in told])
-    answer = CreditControlAnswer(
-        flags=request.flags & PROXIABLE,
-        hop_by_hop=request.hop_by_hop,
-        end_to_end=request.end_to_end,
-        session_id=request.session_id,
-        result_code=_SUCCESS,
-        origin_host=house.origin_host,
-        origin_realm=house.origin_realm,
-        auth_application_id=CREDIT_CONTROL,
-        cc_request_type=request.cc_request_type,
-        cc_request_number=request.cc_request_number,
-        services=services,
-        proxy_infos=request.proxy_infos,
-    )
+    answer = replace(_begun(house, request, _SUCCESS), services=services)
     if request.cc_request_type is _INITIAL:
         answer = replace(answer, cc_session_failover=house.session_failover, failure_handling=house.failure_handling)
     return answer if request.services or not services else _at_command_level(answer, services[0])
@@ -250,20 +237,10 @@ def _why_not(service: Mscc, grants: tuple[Grant, ...]) -> ResultCode:
 
 
 def refusal(house: House, request: CreditControlRequest, refused: Refused) -> Reply:
-    answer = CreditControlAnswer(
-        flags=request.flags & PROXIABLE,
-        hop_by_hop=request.hop_by_hop,
-        end_to_end=request.end_to_end,
-        session_id=request.session_id,
-        result_code=RESULT_CODE[refused.reason],
-        origin_host=house.origin_host,
-        origin_realm=house.origin_realm,
-        auth_application_id=CREDIT_CONTROL,
-        cc_request_type=request.cc_request_type,
-        cc_request_number=request.cc_request_number,
+    answer = replace(
+        _begun(house, request, RESULT_CODE[refused.reason]),
         error_message=refused.sentence[:255],
         failed_avps=failed_avps(refused.reason, request.cc_request_number),
-        proxy_infos=request.proxy_infos,
     )
     return _written(answer)
 
@@ -283,23 +260,30 @@ def event_answer(
         for service, begin, end in awaiting
         if told.grants and request.services
     )
-    answer = CreditControlAnswer(
+    answer = replace(
+        _begun(house, request, _SUCCESS),
+        services=services,
+        granted=_debited(told.grants[0]) if debited and not services else None,
+        check_balance_result=balance if action is Action.CHECK else None,
+    )
+    return _written(answer)
+
+
+def _begun(house: House, request: CreditControlRequest, result_code: int) -> CreditControlAnswer:
+    """Return what every answer to a request says."""
+    return CreditControlAnswer(
         flags=request.flags & PROXIABLE,
         hop_by_hop=request.hop_by_hop,
         end_to_end=request.end_to_end,
         session_id=request.session_id,
-        result_code=_SUCCESS,
+        result_code=result_code,
         origin_host=house.origin_host,
         origin_realm=house.origin_realm,
         auth_application_id=CREDIT_CONTROL,
         cc_request_type=request.cc_request_type,
         cc_request_number=request.cc_request_number,
-        services=services,
-        granted=_debited(told.grants[0]) if debited and not services else None,
-        check_balance_result=balance if action is Action.CHECK else None,
         proxy_infos=request.proxy_infos,
     )
-    return _written(answer)
 
 
 def _debited(grant: Grant) -> Units:

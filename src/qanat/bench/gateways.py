@@ -22,7 +22,7 @@ from qanat.wire.diameter.courtesies import Identity, introduction
 from qanat.wire.diameter.encode import encode
 from qanat.wire.diameter.framer import Framer
 from qanat.wire.diameter.leaves import ntp_of
-from qanat.wire.diameter.messages import REPEATED, CreditControlAnswer, Message
+from qanat.wire.diameter.messages import REPEATED, REQUEST, CreditControlAnswer, Message
 from qanat.wire.diameter.stencil import stencil
 from qanat.wire.diameter.values import CcRequestType
 
@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
             elif not self.opened.done():
                 self.opened.set_result(None)
                 self._repeat()  # at once: whoever hears that we are open sends new requests
-            else:
+            elif not message.flags & REQUEST:  # what the server asks is to part; that it goes is seen anyway
                 self._later(message)
         self._flush()
 

@@ -26,8 +26,9 @@ from tests.server.live import Live, live_server
 from qanat.agents.base_station.enrol import enrol as enrol_station
 from qanat.agents.kernel.link import NoSuchInterface
 from qanat.agents.reporter import NoAnswer, Rejected
+from qanat.agents.state_folder import NotEnrolled
 from qanat.agents.terminal.enrol import enrol
-from qanat.agents.terminal.identity import Identity, NotEnrolled, load
+from qanat.agents.terminal.identity import Identity, load
 from qanat.clock import ManualClock
 from qanat.errors import BadInput
 from qanat.units import DAY, HOUR

@@ -24,6 +24,13 @@ async def _subscriber(store: Store, name: str) -> Subscriber:
     return made
 
 
+async def _let_tokens_run_out(store: Store, clock: ManualClock, tokens: int) -> None:
+    caller = Caller(who="alice", role="subscriber")
+    for number in range(tokens):
+        await store.decide(partial(give_token, caller=caller, token=f"t{number}", until=later(clock.now(), HOUR)))
+    clock.advance(HOUR)
+
+
 def test_the_sweeper_empties_expired_buckets_and_forgets_tokens_that_ran_out() -> None:
     async def story() -> None:
         clock = ManualClock()
@@ -50,10 +57,7 @@ def test_what_does_not_fit_into_one_look_is_swept_in_the_next() -> None:
     async def story() -> None:
         clock = ManualClock()
         store = await MemoryStore(clock).open()
-        caller = Caller(who="alice", role="subscriber")
-        for number in range(5):
-            await store.decide(partial(give_token, caller=caller, token=f"t{number}", until=later(clock.now(), HOUR)))
-        clock.advance(HOUR)
+        await _let_tokens_run_out(store, clock, 5)
         metrics, settings = Metrics(store), Sweeper(batch=2)
         assert [await sweep_once(store, settings, metrics) for _ in range(4)] == [2, 2, 1, 0]
         await store.close()
@@ -65,10 +69,7 @@ def test_owners_that_are_due_together_share_commits() -> None:
     async def story() -> None:
         clock = ManualClock()
         store = await MemoryStore(clock).open()
-        caller = Caller(who="alice", role="subscriber")
-        for number in range(200):
-            await store.decide(partial(give_token, caller=caller, token=f"t{number}", until=later(clock.now(), HOUR)))
-        clock.advance(HOUR)
+        await _let_tokens_run_out(store, clock, 200)
         before = store.figures.batches
         assert await sweep_once(store, Sweeper(), Metrics(store)) == 200
         assert store.figures.batches - before < 20

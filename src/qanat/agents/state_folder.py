@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from qanat.errors import Fault
 from qanat.system import sync_directory
 
+IDENTITY: Final = "identity.json"
+"""Who the agent is, as the server said when it enrolled."""
+
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class NotEnrolled(Fault):
+    """There is no identity in the state folder."""
 
 
 def folder_of(agent: str) -> Path:
@@ -35,6 +43,15 @@ def write_whole(path: Path, content: bytes) -> None:
 def keep(path: Path, image: msgspec.Struct) -> None:
     """Write durably what the agent goes on from, as JSON that a person can read."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(image)))
+
+
+def identity_in(state: Path, kind: type[T], *, who: str, enrol: str) -> T:
+    """Read the identity that lies in a state folder. Raises NotEnrolled."""
+    try:
+        return msgspec.json.decode((state / IDENTITY).read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise NotEnrolled(f"{state} holds no enrolled {who} ({IDENTITY}: {why}); run `{enrol}` first") from error
 
 
 def show(path: Path, image: msgspec.Struct) -> None:

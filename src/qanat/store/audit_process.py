@@ -17,7 +17,7 @@ import msgspec
 from qanat.errors import Fault, StoreFault
 from qanat.ledger.audit import Verdict
 from qanat.store.audit import audit
-from qanat.store.processes import found_in, how_it_ended
+from qanat.store.processes import environment, how_it_ended
 from qanat.store.store import open_log
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "qanat.store.audit_process")
@@ -34,7 +34,7 @@ async def audit_apart(url: str) -> Verdict:
             *_COMMAND,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": found_in()},
+            env=environment(),
             start_new_session=True,
         )
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What every process that the store starts needs: where to import from, and how its end is told."""
+"""What every process that the store starts has in common: its environment, and how its end is told."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import signal
 import sys
 
 
-def found_in() -> str:
-    """Where we import from: a package brings its libraries in a folder of its own."""
-    return os.pathsep.join(filter(None, sys.path))
+def environment() -> dict[str, str]:
+    """Return ours, with where we import from: a package brings its libraries in a folder of its own."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def how_it_ended(status: int) -> str:

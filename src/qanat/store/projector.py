@@ -25,8 +25,6 @@ _CHUNKS: Final = 256
 """A round is written between so many batches at most: then rows keep up with any load."""
 _NEIGHBOURS: Final = 4096
 """So many owners are put in order at once: rows that lie side by side are then written together, and their pages once."""
-
-
 _NEVER: Final = Instant(1 << 61)
 
 
@@ -48,7 +46,7 @@ class Projector:
     pause_s = 5.0
     """A row costs as much to write as an entry: the longer the pause, the fewer there are, and the more a start replays."""
     chunk = 64
-    """Rows that are written at once, or more where a round is large: the next batch waits for them."""
+    """Rows that are written at once, or more where a round is large: a batch handed over behind them waits for them."""
 
     def __init__(self, log: Log) -> None:
         self.rows_written = 0

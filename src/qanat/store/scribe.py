@@ -7,7 +7,6 @@ started with the first job, again if it was lost, and ends when we do.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import msgspec
 
 from qanat.errors import Fault, StoreFault
 from qanat.store.port import Taken
-from qanat.store.processes import found_in, how_it_ended
+from qanat.store.processes import environment, how_it_ended
 from qanat.store.sqlite_writer import HEAD, Job, Outcome, framed
 
 _AT_ONCE: Final = 1 << 16
@@ -161,7 +160,7 @@ def _started(command: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], socket.
                 command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": found_in()},
+                env=environment(),
                 start_new_session=True,
             )
         ours.setblocking(False)

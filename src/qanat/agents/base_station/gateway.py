@@ -68,7 +68,7 @@ class Gateway(Laid):
         try:
             names = self._depletions.take()
         except EventsLost:
-            if self._read_comment() is None:
+            if _comment(self.nft, self.table) is None:
                 raise TableGone(self.table) from None
             return None
         found = defaultdict(list)
@@ -96,7 +96,7 @@ class Gateway(Laid):
         self.close()
 
     def _adopted(self, access: str, uplink: str, portal_port: int) -> str | None:
-        comment = self._read_comment()
+        comment = _comment(self.nft, self.table)
         if comment is None:
             return None
         match = _COMMENT.fullmatch(comment)
@@ -108,9 +108,6 @@ class Gateway(Laid):
                 f"`nft delete table inet {self.table.name}` removes it, together with what it has counted"
             )
         return match[1]
-
-    def _read_comment(self) -> str | None:
-        return _comment(self.nft, self.table)
 
     def _lay(self, access: str, uplink: str, portal_port: int) -> str:
         meter = fresh_id("mtr")

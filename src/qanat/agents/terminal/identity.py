@@ -6,13 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from qanat.agents.state_folder import folder_of, keep
-from qanat.errors import Fault
+from qanat.agents.state_folder import IDENTITY, folder_of, identity_in, keep
 from qanat.wire.agent import CloudSim
-
-
-class NotEnrolled(Fault):
-    """There is no identity in the state folder."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +26,8 @@ def state_folder() -> Path:
 
 def load(state: Path) -> Identity:
     """Read the identity. Raises NotEnrolled."""
-    try:
-        return msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
-    except (OSError, msgspec.DecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise NotEnrolled(
-            f"{state} holds no enrolled terminal (identity.json: {why}); run `qanat terminal enrol` first"
-        ) from error
+    return identity_in(state, Identity, who="terminal", enrol="qanat terminal enrol")
 
 
 def store(state: Path, identity: Identity) -> None:
-    keep(state / "identity.json", identity)
+    keep(state / IDENTITY, identity)

@@ -492,7 +492,8 @@ def test_an_uplink_that_is_made_anew_and_a_port_that_joins_are_counted_packet_by
         agent.wait_for("base station runs", sessions=1)
         assert segments_max(scene, "up0") == 1
         until(lambda: "away" not in said_by(scene, state, "status"))
-        scene.station.run("ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1")
+        high = "fe:ff:ff:ff:ff:fe"  # a bridge takes the lowest address of its ports: not this one
+        scene.station.run("ip", "link", "add", "port0", "address", high, "type", "veth", "peer", "name", "port1")
         assert segments_max(scene, "port0") > 1
         scene.station.run("ip", "link", "set", "port0", "master", "br0")
         until(lambda: segments_max(scene, "port0") == 1)

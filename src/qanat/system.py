@@ -35,7 +35,7 @@ def tune() -> None:
     """Set the interpreter up for a process that serves. Call it once everything is loaded; repeating is safe.
 
     What stands now stays for ever, and records hold no cycles: looking for garbage often costs 7 % and finds none. A thread
-    that reads waits half a millisecond at most for Python's lock, where 5 ms are the rule: somebody waits for that page.
+    waits half a millisecond at most for Python's lock, where 5 ms are the rule: somebody waits for what it does.
     """
     gc.collect()
     gc.freeze()

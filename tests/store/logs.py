@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -151,9 +152,22 @@ def run(story: Callable[[], Awaitable[T]]) -> T:
 
 
 def process_that_writes(path: Path) -> int:
-    """Return the process that writes to a SQLite file for us, whichever of our threads started it."""
-    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-    return next(int(pid) for pid in children if str(path) in Path(f"/proc/{pid}/cmdline").read_text())
+    """Return the process that writes to a SQLite file, whoever started it."""
+    return _process_of("qanat.store.sqlite_writer", path)
+
+
+def process_that_reads(path: Path) -> int:
+    """Return the process that reads from a SQLite file, whoever started it."""
+    return _process_of("qanat.store.sqlite_reader", path)
+
+
+def _process_of(program: str, path: Path) -> int:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            words = (folder / "cmdline").read_text().split("\0")
+            if program in words and str(path) in words:
+                return int(folder.name)
+    raise ProcessLookupError(f"{program} {path}")
 
 
 async def waiting(address: str) -> int:

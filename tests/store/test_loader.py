@@ -15,6 +15,7 @@ from qanat.errors import StoreFault
 from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.work import Record, Work
+from qanat.registry.names import claim, holder_of, imsi_owner
 from qanat.store.memory import MemoryLog
 from qanat.store.store import Store
 
@@ -66,6 +67,32 @@ def test_pages_that_a_decision_says_it_needs_are_read_together_before_it_is_made
 
         assert await store.decide(decide) == len(names)
         assert (len(tries), log.questions) == (2, [3])
+
+    run(story)
+
+
+def test_the_page_that_a_page_leads_to_is_read_with_it() -> None:
+    async def story() -> None:
+        log, alice = Counted(), Owner("subscriber/alice")
+        store = await _filled(log, ["alice", "bob"])
+        tries = []
+
+        def lend(work: Work) -> None:
+            for imsi in ("1", "2"):
+                claim(work, imsi_owner(imsi), holder=alice)
+
+        def follow(work: Work) -> int:
+            tries.append(work)
+            held = [holder_of(work, imsi_owner(imsi)) for imsi in ("1", "2")]
+            return sum(len(work.all(Account, owner)) for owner in held if owner is not None)
+
+        await store.decide(lend)
+        await store.close()
+        store = await Store(log, ManualClock()).open()
+        log.questions.clear()
+        assert await store.decide(follow) == 2
+        assert log.questions == [1, 1, 1], "what the second leads to is there"
+        assert len(tries) == 3
 
     run(story)
 

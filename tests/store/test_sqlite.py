@@ -237,7 +237,7 @@ def test_a_list_begins_at_its_prefix_or_behind_what_was_shown_and_reads_nothing_
     tmp_path: Path, prefix: str, after: str
 ) -> None:
     """Counts the steps of SQLite's machine, a hundred at a time: 3,000 records take some 30,000."""
-    steps: list[None] = []
+    query = Query(kind="account", label_prefix=prefix, after=after)
 
     async def story() -> list[Record]:
         log = SqliteLog(tmp_path / "q.db")
@@ -248,10 +248,13 @@ def test_a_list_begins_at_its_prefix_or_behind_what_was_shown_and_reads_nothing_
             for one, label in zip(records, labels, strict=True)
         ]
         await log.project(rows, {})
-        log._reader.set_progress_handler(lambda: steps.append(None), 100)
-        found = await log.find(Query(kind="account", label_prefix=prefix, after=after))
+        found = await log.find(query)
         await log.close()
         return found
 
     assert [record.id for record in run(story)] == (["m/1"] if after == "m/0" else ["m/0", "m/1"])
+    steps: list[None] = []
+    with closing(sqlite3.connect(tmp_path / "q.db")) as file:
+        file.set_progress_handler(lambda: steps.append(None), 100)
+        assert len(file.execute(sqlite_log.FIND, sqlite_log.where(query)).fetchall()) == (1 if after == "m/0" else 2)
     assert len(steps) < 10

@@ -43,6 +43,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
         return self.id
 
     @property
+    def leads_to(self) -> Owner | None:
+        """Whose page is read next, as a rule, by who reads this record."""
+        return None
+
+    @property
     def balances(self) -> tuple[Balance, ...]:
         """The accounts that this record is the image of."""
         return ()

@@ -29,6 +29,10 @@ class Claim(Record, frozen=True, kw_only=True):
     def label(self) -> str:
         return self.owner
 
+    @property
+    def leads_to(self) -> Owner:
+        return self.holder
+
 
 def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None

@@ -1,9 +1,13 @@
-"""Reading missing pages: those missed while one reading is under way are read together in the next."""
+"""Reading missing pages: those missed while one reading is under way are read together in the next.
+
+Where a page leads to another, as an IMSI's to its subscriber's, that one is read as well: it would be missed next.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from qanat.ids import Owner
 from qanat.ledger.work import Images, Record
@@ -59,12 +63,19 @@ class Loader:
     async def _read_pages(self, owners: list[Owner]) -> None:
         round_before = self._projector.round
         records = await self._log.load(owners)
+        next_ones = self._led_to(records, owners)
+        if next_ones:
+            records += await self._log.load(next_ones)
         if self._projector.round is not round_before:
             return
-        found: dict[Owner, list[Record]] = {owner: [] for owner in owners}
+        found: dict[Owner, list[Record]] = {owner: [] for owner in chain(owners, next_ones)}
         for record in records:
             found[record.owner].append(record)
         newer = self._newer()
         for owner, stored in found.items():
             if owner not in self._pages:
                 self._pages.install(owner, overlay(owner, stored, newer))
+
+    def _led_to(self, records: list[Record], owners: list[Owner]) -> list[Owner]:
+        led_to = {record.leads_to for record in records}
+        return [owner for owner in led_to.difference(owners) if owner is not None and owner not in self._pages]

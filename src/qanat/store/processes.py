@@ -12,6 +12,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
+def leave_signals_to_the_server() -> None:
+    """Let signals to the whole group pass: the server answers them, and still has to write and read then."""
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked_to_stop, signal.SIG_IGN)
+
+
 def how_it_ended(status: int) -> str:
     if status < 0:
         return f"was ended by signal {-status} ({signal.strsignal(-status)}): the system's log may know why"

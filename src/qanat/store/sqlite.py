@@ -6,20 +6,21 @@ All shards share one log here (shard 0): a file has one writer anyway, and entri
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
 from qanat.store.due import first_owners
+from qanat.store.lector import Lector
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import NEWEST, EntryRow, Query, RecordRow
 from qanat.store.records import decode_record
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_link import connect, faults
 from qanat.store.sqlite_writer import Job
-from qanat.store.worker import Worker
 from qanat.units import Instant
 
 _THE_SHARD: Final = Shard(0)
@@ -30,7 +31,7 @@ TAIL: Final = (
     "SELECT * FROM entry WHERE shard = ?1 "
     "AND seq > coalesce((SELECT seq FROM watermark WHERE shard = ?1), 0) ORDER BY seq"
 )
-_FIND: Final = (
+FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label >= ? AND label < ? AND label <> ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
 )
@@ -39,8 +40,14 @@ DUE: Final = "SELECT owner FROM record WHERE due <= ? ORDER BY due LIMIT ?"
 _AFTER_ALL: Final = "\U0010ffff"
 
 
+def where(query: Query) -> tuple[str | int | None, ...]:
+    """Return what ``FIND`` asks for."""
+    lower, upper = max(query.after, query.label_prefix), query.label_prefix + _AFTER_ALL
+    return query.kind, lower, upper, query.after, query.owner, query.owner, query.limit
+
+
 class SqliteLog:
-    """A process writes and a thread reads; both wait for the disk, the event loop never does."""
+    """One process writes and another reads; both wait for the disk, the event loop never does."""
 
     one_commit: Final = True
 
@@ -49,11 +56,9 @@ class SqliteLog:
         self._busy_ms = busy_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         migrate_sqlite(path)
-        self._scribe = Scribe(path, busy_ms)
-        self._reading = Worker("sqlite-reader")
-        self._reader = connect(path, busy_ms)
         self._refuse_read_only()
-        self._reader.execute("PRAGMA query_only=ON")
+        self._scribe = Scribe(path, busy_ms)
+        self._lector = Lector(path, busy_ms)
 
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
         return _THE_SHARD
@@ -65,28 +70,26 @@ class SqliteLog:
         await self._scribe.write(Job(rows=rows, watermarks=watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
-        rows = await self._read(_load_many(len(owners)), (_THE_SHARD, *owners))
+        rows = await self._lector.read(_load_many(len(owners)), (_THE_SHARD, *owners))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
-        return dict(await self._read(HEAD, (_THE_SHARD,)))
+        return dict(await self._lector.read(HEAD, (_THE_SHARD,)))
 
     async def tail(self) -> list[EntryRow]:
-        return [EntryRow(*row) for row in await self._read(TAIL, (_THE_SHARD,))]
+        return [EntryRow(*row) for row in await self._lector.read(TAIL, (_THE_SHARD,))]
 
     async def find(self, query: Query) -> list[Record]:
-        lower, upper = max(query.after, query.label_prefix), query.label_prefix + _AFTER_ALL
-        where = (query.kind, lower, upper, query.after, query.owner, query.owner, query.limit)
-        return [decode_record(body) for (body,) in await self._read(_FIND, where)]
+        return [decode_record(body) for (body,) in await self._lector.read(FIND, where(query))]
 
     async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
         async def of_first(records: int) -> list[Owner]:
-            return [owner for (owner,) in await self._read(DUE, (now, records))]
+            return [owner for (owner,) in await self._lector.read(DUE, (now, records))]
 
         return await first_owners(of_first, limit)
 
     async def newest(self) -> Instant | None:
-        ((at,),) = await self._read(NEWEST)
+        ((at,),) = await self._lector.read(NEWEST)
         return None if at is None else Instant(at)
 
     def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
@@ -101,20 +104,12 @@ class SqliteLog:
 
     async def close(self) -> None:
         await self._scribe.stop()
-        self._reading.stop()
-        self._reader.close()
+        await self._lector.stop()
 
     def _refuse_read_only(self) -> None:
         """Tell it now: SQLite opens for reading what it can't write to, and only the first change would fail."""
-        with faults(self._path):
-            self._reader.execute("DELETE FROM entry WHERE FALSE")
-
-    async def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        def read() -> list[Any]:
-            with faults(self._path):
-                return self._reader.execute(sql, parameters).fetchall()
-
-        return await self._reading.run(read)
+        with faults(self._path), closing(connect(self._path, self._busy_ms)) as connection:
+            connection.execute("DELETE FROM entry WHERE FALSE")
 
 
 @lru_cache

@@ -10,14 +10,12 @@ and ends when the scribe does, by whatever cause.
 from __future__ import annotations
 
 import select
-import signal
 import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from io import BufferedReader
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -27,15 +25,15 @@ import msgspec
 
 from qanat.errors import Fault
 from qanat.ids import Shard
+from qanat.store.frames import framed, messages_from
 from qanat.store.port import EntryRow, RecordRow, Taken
+from qanat.store.processes import leave_signals_to_the_server
 from qanat.store.sqlite_checkpoints import Checkpoints
 from qanat.store.sqlite_link import connect, faults
 from qanat.system import tune
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
-HEAD: Final = 4
-"""Octets before each message on the socket, with its length."""
 _STEPS: Final = (256, 64, 16, 4, 1)
 """How many rows a statement takes: few sizes, so that each is prepared once."""
 _ONE_INSERT: Final = _STEPS[0]
@@ -74,12 +72,6 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 _DONE: Final = Outcome()
 _jobs: Final = msgspec.msgpack.Decoder(Job)
-
-
-def framed(message: Job | Outcome) -> bytes:
-    """Return a message as it goes over the socket."""
-    octets = msgspec.msgpack.encode(message)
-    return len(octets).to_bytes(HEAD, "big") + octets
 
 
 class Writer:
@@ -200,26 +192,16 @@ def _values(rows: int, columns: int) -> str:
 
 
 def main() -> None:
-    """Do what comes over the standard input until that ends. Signals to the whole group are the server's to answer."""
+    """Do what comes over the standard input until that ends."""
     path, busy_ms = sys.argv[1:]
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked_to_stop, signal.SIG_IGN)
+    leave_signals_to_the_server()
     tune()
     line = socket.socket(fileno=sys.stdin.fileno())
     writer = Writer(Path(path), int(busy_ms), line)
     with suppress(ConnectionError):  # whoever asked was killed
-        for job in _jobs_from(line.makefile("rb")):
-            line.sendall(framed(writer.do(job)))
+        for job in messages_from(line.makefile("rb")):
+            line.sendall(framed(writer.do(_jobs.decode(job))))
     writer.close()
-
-
-def _jobs_from(incoming: BufferedReader) -> Iterator[Job]:
-    while len(head := incoming.read(HEAD)) == HEAD:
-        length = int.from_bytes(head, "big")
-        octets = incoming.read(length)
-        if len(octets) < length:
-            return
-        yield _jobs.decode(octets)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""What reads from a SQLite file for the event loop: a process that answers one question after another.
+
+It is started by the lector, hears from it over its standard input, which is a socket, and ends when that does, by
+whatever cause.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from qanat.errors import Fault
+from qanat.store.frames import framed, messages_from
+from qanat.store.processes import leave_signals_to_the_server
+from qanat.store.sqlite_link import connect, faults
+from qanat.system import tune
+
+
+class Question(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is to be read: a statement that changes nothing."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+class Found(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The rows, or why there are none."""
+
+    rows: list[Any] = []
+    fault: str = ""
+
+
+_questions: Final = msgspec.msgpack.Decoder(Question)
+
+
+class Reader:
+    """Answers a server's questions; opens the file with the first."""
+
+    def __init__(self, path: Path, busy_ms: int) -> None:
+        self._path = path
+        self._busy_ms = busy_ms
+        self._connection: sqlite3.Connection | None = None
+
+    def answer(self, question: Question) -> Found:
+        try:
+            connection = self._connection = self._connection or self._opened()
+            with faults(self._path):
+                return Found(connection.execute(question.sql, question.parameters).fetchall())
+        except Fault as fault:
+            return Found(fault=str(fault))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = connect(self._path, self._busy_ms)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+
+def main() -> None:
+    """Answer what comes over the standard input until that ends."""
+    path, busy_ms = sys.argv[1:]
+    leave_signals_to_the_server()
+    tune()
+    line = socket.socket(fileno=sys.stdin.fileno())
+    reader = Reader(Path(path), int(busy_ms))
+    with suppress(ConnectionError):  # whoever asked was killed
+        for question in messages_from(line.makefile("rb")):
+            line.sendall(framed(reader.answer(_questions.decode(question))))
+    reader.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -96,6 +96,53 @@ def test_a_round_is_written_between_so_many_batches_however_many_rows_it_holds()
     run(story)
 
 
+def test_a_round_is_spread_over_its_time_unless_somebody_waits_for_the_rows() -> None:
+    async def story() -> None:
+        log = MemoryLog()
+        projector = Projector(log)
+        projector.take([entry(f"subscriber/s{n}", 5) for n in range(640)])
+        now = 100.0
+        for chunk in range(1, 11):
+            assert projector.is_time(now)
+            await projector.write_chunk({}, now_s=now)
+            assert projector.rows_written == 64 * chunk
+            if chunk == 5:
+                projector.hurry()
+                continue
+            assert not projector.is_time(now + 0.19)
+            now += 0.2
+        await projector.write_chunk({}, now_s=now)
+        assert projector.rounds == 1
+        projector.take([entry("subscriber/s1", 6)])
+        assert not projector.is_time(now + 2.9)
+        assert projector.is_time(now + 3)
+
+    run(story)
+
+
+def test_rows_are_written_by_themselves_when_it_is_time() -> None:
+    class Noted(MemoryLog):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = 0
+            self.written = asyncio.Event()
+
+        async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
+            await super().project(rows, watermarks)
+            self.rows += len(rows)
+            if self.rows == 200:
+                self.written.set()
+
+    async def story() -> None:
+        log = Noted()
+        store = await Store(log, ManualClock()).open()
+        await asyncio.gather(*(store.decide(fund(f"s{n}", 10)) for n in range(100)))
+        await asyncio.wait_for(log.written.wait(), 20)
+        await store.close()
+
+    run(story)
+
+
 def test_who_looks_for_what_is_due_has_no_rows_written_until_something_that_waits_is() -> None:
     async def story() -> None:
         log, clock = MemoryLog(), ManualClock()

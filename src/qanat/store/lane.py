@@ -69,6 +69,8 @@ class Lane:
         self._loader = Loader(log, self._pages, self._projector, self._newer)
         self._chunk_written: asyncio.Future[None] | None = None
         """Made by whoever waits for rows."""
+        self._alarm: asyncio.TimerHandle | None = None
+        """Set while rows wait for their time."""
         self._idle: asyncio.Future[None] | None = None
         """Made while rows are written and there is nothing else to do."""
 
@@ -149,6 +151,8 @@ class Lane:
             await asyncio.wait({self._worker})
         with suppress(StoreFault):  # the entries are durable; the next start brings the rows up
             await self.caught_up()
+        if self._alarm is not None:
+            self._alarm.cancel()
         await self._loader.finish()
         await self._log.close()
 
@@ -252,8 +256,12 @@ class Lane:
                 await self._commit_or_lose()
             if self._projector.is_time(loop.time()):
                 await self._bring_rows_up()
-        if self._projector.waiting and not self._closed:
-            loop.call_at(self._projector.next_round_at, self._wake)
+        if self._projector.waiting and not self._closed and self._alarm is None:
+            self._alarm = loop.call_at(self._projector.next_at, self._wake_for_rows)
+
+    def _wake_for_rows(self) -> None:
+        self._alarm = None
+        self._wake()
 
     async def _bring_rows_up(self) -> None:
         """Write the next chunk of rows; batches go on meanwhile."""

@@ -38,13 +38,17 @@ class Round:
     """No image is due earlier."""
     chunk: int = 0
     """Rows that are written at once."""
+    gap_s: float = 0.0
+    """From one chunk's beginning to the next one's, unless somebody waits for the rows."""
     pieces: Iterator[list[RecordRow]] = iter(())
     """What is still to be written; a piece is not divided."""
 
 
 class Projector:
-    pause_s = 5.0
+    pause_s = 3.0
     """A row costs as much to write as an entry: the longer the pause, the fewer there are, and the more a start replays."""
+    spread_s = 2.0
+    """A round takes so long if nobody waits for it: batches that chunks stand before are then few at any time."""
     chunk = 64
     """Rows that are written at once, or more where a round is large: a batch handed over behind them waits for them."""
 
@@ -54,8 +58,8 @@ class Projector:
         """Rounds whose rows are all written."""
         self.fault: StoreFault | None = None
         """Why the last chunk was not written; its images are kept."""
-        self.next_round_at = 0.0
-        """By the event loop's own time."""
+        self.next_at = 0.0
+        """When the next chunk is due, of this round or another, by the event loop's own time."""
         self._log = log
         self._waiting: Images = {}
         self._first_due = _NEVER
@@ -100,12 +104,11 @@ class Projector:
         return any(owner in images for images in self.newer() for owner in owners)
 
     def is_time(self, now_s: float) -> bool:
-        due = self._round.images or (self._waiting and now_s >= self.next_round_at)
-        return bool(due) and self.fault is None
+        return now_s >= self.next_at and self.waiting and self.fault is None
 
     def hurry(self) -> None:
-        """Somebody waits for the rows: the pause is over, and what failed is tried again."""
-        self.next_round_at = 0.0
+        """Somebody waits for the rows: the next chunk is due, and what failed is tried again."""
+        self.next_at = 0.0
         self.fault = None
 
     async def write_chunk(self, heads: dict[Shard, int], *, now_s: float) -> None:
@@ -114,8 +117,10 @@ class Projector:
         ``heads`` are the last durable seqs.
         """
         if not self._round.images:
-            chunk = max(self.chunk, self.lag // _CHUNKS)
-            self._round = Round(self._waiting, dict(heads), self._first_due, chunk, self._pieces(self._waiting))
+            lag = self.lag
+            chunk = max(self.chunk, lag // _CHUNKS)
+            gap_s = self.spread_s * chunk / max(lag, chunk)
+            self._round = Round(self._waiting, dict(heads), self._first_due, chunk, gap_s, self._pieces(self._waiting))
             self._waiting, self._first_due = {}, _NEVER
         round = self._round
         try:
@@ -123,14 +128,15 @@ class Projector:
             await self._log.project(rows, self._reached(rows, last=last))
         except Exception as error:
             self.fault = as_fault(error)
-            self.next_round_at = now_s + self.pause_s
+            self.next_at = now_s + self.pause_s
             self._put_back()
             return
         self.rows_written += len(rows)
+        self.next_at = now_s + round.gap_s
         if last and self._round is round:  # or the lane started afresh meanwhile
             self.rounds += 1
             self._round = Round()
-            self.next_round_at = now_s + self.pause_s
+            self.next_at = now_s + self.pause_s
 
     def _next_chunk(self) -> tuple[list[RecordRow], bool]:
         """Return the next rows of the round, and whether they are its last."""
@@ -171,6 +177,7 @@ class SharedProjector(Projector):
 
     pause_s = 0.7
     """Others read these rows, and know no newer ones."""
+    spread_s = 0.0
     chunk = 256
     """Each takes a round trip, and whoever lists waits for all."""
 

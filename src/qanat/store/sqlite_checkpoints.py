@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 from threading import Event, Thread
 from typing import Final
 
-_PASS: Final = 1000
-"""Pages that are brought in at once; a commit that brings in so many itself takes 3 ms longer."""
+_PASS: Final = 300
+"""Pages that are brought in at once: a commit that the disk gets behind them waits for so many."""
 
 
 class Checkpoints:

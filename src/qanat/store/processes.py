@@ -1,4 +1,4 @@
-"""What every process that the store starts has in common: its environment, and how its end is told."""
+"""What every process that the store starts has in common: its environment, signals it leaves alone, how its end is told."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ from qanat.store.sqlite import SqliteLog
 from qanat.store.sqlite_link import connect
 from qanat.store.store import Store, open_store
 from qanat.store.upgrade import upgrade_sqlite
+from qanat.units import Instant
 
 
 @pytest.mark.parametrize("acknowledged", [7, 210, 1400])
@@ -223,13 +224,26 @@ def test_the_migrated_schema_is_the_declared_one(tmp_path: Path) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("statement", [sqlite_log.HEAD, sqlite_log.TAIL])
+@pytest.mark.parametrize("statement", [sqlite_log.HEAD, sqlite_log.REACHED, sqlite_log.TAIL])
 def test_a_start_reads_the_end_of_the_entries_and_never_all_of_them(tmp_path: Path, statement: str) -> None:
     migrate_sqlite(tmp_path / "q.db")
     with closing(sqlite3.connect(tmp_path / "q.db")) as file:
-        plan = [step[3] for step in file.execute(f"EXPLAIN QUERY PLAN {statement}", (0,))]
+        plan = [step[3] for step in file.execute(f"EXPLAIN QUERY PLAN {statement}", (0,) * statement.count("?"))]
     assert plan
     assert not [step for step in plan if step.startswith(("SCAN", "USE TEMP"))]
+
+
+@pytest.mark.parametrize("watermark", [None, 1, 5000, 9000])
+def test_what_rows_do_not_know_yet_is_read_in_pieces_and_in_order(tmp_path: Path, watermark: int | None) -> None:
+    async def story() -> list[int]:
+        log = SqliteLog(tmp_path / "q.db")
+        await log.append([EntryRow(Shard(0), seq, Instant(0), "tried", "{}") for seq in range(1, 9001)])
+        await log.project([], {} if watermark is None else {Shard(0): watermark})
+        tail = await log.tail()
+        await log.close()
+        return [row.seq for row in tail]
+
+    assert run(story) == list(range((watermark or 0) + 1, 9001))
 
 
 @pytest.mark.parametrize(("prefix", "after"), [("m", ""), ("", "l"), ("m", "l"), ("m", "m/0")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
+from itertools import starmap
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,10 @@ _THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
 """How long to wait while another program writes to the file."""
 HEAD: Final = "SELECT shard, seq FROM entry WHERE shard = ? ORDER BY seq DESC LIMIT 1"
-TAIL: Final = (
-    "SELECT * FROM entry WHERE shard = ?1 "
-    "AND seq > coalesce((SELECT seq FROM watermark WHERE shard = ?1), 0) ORDER BY seq"
-)
+REACHED: Final = "SELECT seq FROM watermark WHERE shard = ?"
+TAIL: Final = "SELECT * FROM entry WHERE shard = ? AND seq > ? ORDER BY seq LIMIT ?"
+_PIECE: Final = 4096
+"""Entries that are read at once: what a crash left behind may be a hundred megabytes."""
 FIND: Final = (
     "SELECT body FROM record WHERE kind = ? AND label >= ? AND label < ? AND label <> ? "
     "AND (? IS NULL OR owner = ?) ORDER BY label, owner LIMIT ?"
@@ -77,7 +78,12 @@ class SqliteLog:
         return dict(await self._lector.read(HEAD, (_THE_SHARD,)))
 
     async def tail(self) -> list[EntryRow]:
-        return [EntryRow(*row) for row in await self._lector.read(TAIL, (_THE_SHARD,))]
+        reached = next((seq for (seq,) in await self._lector.read(REACHED, (_THE_SHARD,))), 0)
+        rows: list[EntryRow] = []
+        while piece := await self._lector.read(TAIL, (_THE_SHARD, reached, _PIECE)):
+            rows += starmap(EntryRow, piece)
+            reached = rows[-1].seq
+        return rows
 
     async def find(self, query: Query) -> list[Record]:
         return [decode_record(body) for (body,) in await self._lector.read(FIND, where(query))]

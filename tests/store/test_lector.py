@@ -92,6 +92,8 @@ def test_a_store_whose_reading_process_is_killed_refuses_who_misses_a_page_and_g
         reader = process_that_reads(path)
         os.kill(reader, signal.SIGSTOP)
         missing = asyncio.ensure_future(balance(store, "bob"))
+        for _ in range(10):
+            await asyncio.sleep(0)  # the question is on its way
         assert await balance(store, "alice") == 10, "who misses nothing does not wait"
         os.kill(reader, signal.SIGKILL)
         with pytest.raises(StoreFault, match="signal 9"):

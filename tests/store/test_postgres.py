@@ -96,8 +96,10 @@ def test_while_the_database_is_away_everybody_is_told_and_service_resumes_by_its
 
 
 async def _is_served(store: Store) -> bool:
+    """Tell whether pages are read and rows written: each has connections of its own, which try again when they may."""
     try:
         await balance(store, "alice")
+        await store.find(Account)
     except StoreFault:
         return False
     return True

@@ -18,6 +18,7 @@ from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.store.lector import Lector
 from qanat.store.migrate import migrate_sqlite
+from qanat.store.processes import environment
 from qanat.store.sqlite import SqliteLog
 from qanat.store.store import Store
 
@@ -123,9 +124,10 @@ asyncio.run(main())
 def test_it_lets_signals_to_the_group_pass_and_ends_when_its_server_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "q.db"
     migrate_sqlite(path)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _STARTER, str(path)]
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         assert server.stdout.readline() == "begun\n"

@@ -23,6 +23,7 @@ from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import EntryRow, RecordRow, Taken
+from qanat.store.processes import environment
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite import SqliteLog
 from qanat.store.sqlite_writer import Job
@@ -258,6 +259,7 @@ import asyncio, sys
 from pathlib import Path
 from qanat.ids import Owner, Shard
 from qanat.store.port import RecordRow
+from qanat.store.processes import environment
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_writer import Job
 async def main():
@@ -277,8 +279,9 @@ def server_that_writes_a_row_when_told_to(path: Path) -> Iterator[subprocess.Pop
     """Say after it that the process that writes for it ended."""
     migrate_sqlite(path)
     command = [sys.executable, "-c", _STARTER, str(path)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         ended = os.pidfd_open(int(server.stdout.readline()))
         yield server

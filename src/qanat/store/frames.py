@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BufferedReader
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ def framed(message: Any) -> bytes:
     return len(octets).to_bytes(HEAD, "big") + octets
 
 
-def messages_from(incoming: BufferedReader) -> Iterator[bytes]:
+def _messages_from(incoming: BufferedReader) -> Iterator[bytes]:
     """Wait for messages, without their lengths, until no more come."""
     while len(head := incoming.read(HEAD)) == HEAD:
         length = int.from_bytes(head, "big")
@@ -26,3 +28,10 @@ def messages_from(incoming: BufferedReader) -> Iterator[bytes]:
         if len(octets) < length:
             return
         yield octets
+
+
+def answer_all(line: socket.socket, answer: Callable[[bytes], Any]) -> None:
+    """Answer every message in order until no more come, by whatever cause."""
+    with suppress(ConnectionError):  # whoever asked was killed
+        for message in _messages_from(line.makefile("rb")):
+            line.sendall(framed(answer(message)))

@@ -6,20 +6,17 @@ whatever cause.
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from qanat.errors import Fault
-from qanat.store.frames import framed, messages_from
-from qanat.store.processes import leave_signals_to_the_server
+from qanat.store.frames import answer_all
+from qanat.store.processes import line_to_the_server
 from qanat.store.sqlite_link import connect, faults
-from qanat.system import tune
 
 
 class Question(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -68,13 +65,9 @@ class Reader:
 def main() -> None:
     """Answer what comes over the standard input until that ends."""
     path, busy_ms = sys.argv[1:]
-    leave_signals_to_the_server()
-    tune()
-    line = socket.socket(fileno=sys.stdin.fileno())
+    line = line_to_the_server()
     reader = Reader(Path(path), int(busy_ms))
-    with suppress(ConnectionError):  # whoever asked was killed
-        for question in messages_from(line.makefile("rb")):
-            line.sendall(framed(reader.answer(_questions.decode(question))))
+    answer_all(line, lambda question: reader.answer(_questions.decode(question)))
     reader.close()
 
 

@@ -14,7 +14,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -25,12 +25,11 @@ import msgspec
 
 from qanat.errors import Fault
 from qanat.ids import Shard
-from qanat.store.frames import framed, messages_from
+from qanat.store.frames import answer_all
 from qanat.store.port import EntryRow, RecordRow, Taken
-from qanat.store.processes import leave_signals_to_the_server
+from qanat.store.processes import line_to_the_server
 from qanat.store.sqlite_checkpoints import Checkpoints
 from qanat.store.sqlite_link import connect, faults
-from qanat.system import tune
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -194,13 +193,9 @@ def _values(rows: int, columns: int) -> str:
 def main() -> None:
     """Do what comes over the standard input until that ends."""
     path, busy_ms = sys.argv[1:]
-    leave_signals_to_the_server()
-    tune()
-    line = socket.socket(fileno=sys.stdin.fileno())
+    line = line_to_the_server()
     writer = Writer(Path(path), int(busy_ms), line)
-    with suppress(ConnectionError):  # whoever asked was killed
-        for job in messages_from(line.makefile("rb")):
-            line.sendall(framed(writer.do(_jobs.decode(job))))
+    answer_all(line, lambda job: writer.do(_jobs.decode(job)))
     writer.close()
 
 

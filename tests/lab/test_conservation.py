@@ -19,11 +19,12 @@ class Said(msgspec.Struct):
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("cut", ["at any moment", "with an answer on its way"])
 def test_every_octet_is_counted_once_by_all_four_counters_though_the_agent_was_killed_and_reported_late(
-    tmp_path: Path,
+    tmp_path: Path, cut: str
 ) -> None:
     """The real server, agent and CLI in namespaces; what the wire lost in the cut is bounded by the interface's own count."""
-    done = run_inside(any_place(), "tests.lab.shorter", str(tmp_path))
+    done = run_inside(any_place(), "tests.lab.shorter", str(tmp_path), cut)
     assert done.returncode == 0, done.stderr
     said = msgspec.json.decode(done.stdout, type=Said)
     counts = said.counts

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from qanat.agents.kernel.link import UpDown
-from qanat.agents.notebook import Notebook
 from qanat.agents.terminal.gate import NOTHING, Reading
 from qanat.lab.namespaces import CommandFailed, LabFault
 from qanat.lab.programs import Program
@@ -125,11 +124,11 @@ class Scenario:
 
     def report_late(self) -> None:
         agent = self._agent()
-        while not (unreported := self._lose_every_network()):
-            # The gate happened to wait for its next quota, and all that had passed was reported with the question.
+        while not (unknown := self._lose_every_network()):
+            # All that had passed was reported: the gate waited for its next quota, or no more than an answer was lost.
             self._lab.mend(WIFI)
             self._with_a_new_quota(self._lab.mend)
-        self._say(f"No channel works: {size(unreported)} wait in the usage journal, unknown to the server.")
+        self._say(f"No channel works: {size(unknown)} wait in the usage journal, unknown to the server.")
         reports = len(agent.events("usage reported"))
         self._lab.mend(WIFI)
         late = until(lambda: agent.events("usage reported")[reports:], "the late report arrives")
@@ -176,7 +175,10 @@ class Scenario:
     # Helpers
 
     def _lose_every_network(self) -> Octets:
-        """Cut both networks in mid-download and return what the journal then holds back."""
+        """Cut both networks in mid-download and return what the journal then knows and the server does not.
+
+        The journal may hold back more: of a report whose answer was on its way it can't tell that it arrived.
+        """
         agent = self._agent()
         failures = len(agent.events("server not reached"))
         song = self._download("song.ogg")
@@ -185,13 +187,12 @@ class Scenario:
         self._lab.cut(CELL)
         until(lambda: agent.events("server not reached")[failures:], "the agent finds no channel")
         song.abandon()
-        until(self._journal_and_server_agree, "the journal holds just what the server lacks")
-        return Notebook(self._stage.journal()).unreported
+        until(self._journal_knows_all, "the journal knows of all that passed")
+        return Octets(self._stage.gate().passed.total - int(self._stage.balance()["used"]))
 
-    def _journal_and_server_agree(self) -> bool:
-        """Tell whether what the journal holds back is just what the server has not booked."""
-        held_back = Notebook(self._stage.journal()).unreported
-        return held_back + int(self._stage.balance()["used"]) == self._stage.gate().passed.total
+    def _journal_knows_all(self) -> bool:
+        epoch = self._stage.journal().epoch
+        return epoch is not None and UpDown(epoch.up, epoch.down) == self._stage.gate().passed
 
     def _refused_enrolment(self, words: Sequence[str]) -> str:
         try:

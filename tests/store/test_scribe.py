@@ -259,7 +259,6 @@ import asyncio, sys
 from pathlib import Path
 from qanat.ids import Owner, Shard
 from qanat.store.port import RecordRow
-from qanat.store.processes import environment
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_writer import Job
 async def main():

@@ -202,6 +202,12 @@ class Stage:
     def journal(self) -> Snapshot:
         return journal.read_only(journal_path(self.state))
 
+    def journaled(self) -> UpDown:
+        """What the terminal's journal has counted since the gate's counters began."""
+        epoch = self.journal().epoch
+        assert epoch is not None, "an agent that ran has counted"
+        return UpDown(epoch.up, epoch.down)
+
     def balance(self) -> Json:
         return self.ask(f"/v1/subscribers/{SUBSCRIBER}/balance")
 

@@ -6,12 +6,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx2
 import pytest
-from tests.console.running import Shell, serving
+from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
 from tests.patience import PATIENCE_S
 
@@ -57,27 +59,48 @@ def test_what_was_acknowledged_survives_kill_9(shell: Shell) -> None:
 
 
 def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -> None:
-    with serving(shell) as server:
-        token = (shell.directory / "data" / "admin.token").read_text().strip()
-        host, _, port = server.url.removeprefix("http://").partition(":")
-        body = b'{"name": "alice"}'
-        lines = (
-            "POST /v1/subscribers HTTP/1.1",
-            "Host: q",
-            f"Authorization: Bearer {token}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-        )
-        head = "\r\n".join(lines) + "\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as peer:
-            peer.sendall(head.encode() + body[:5])
-            while "requests_in_flight 2.0" not in httpx2.get(server.url + "/metrics", trust_env=False).text:
-                pass
-            server.process.send_signal(signal.SIGTERM)
-            peer.sendall(body[5:])
-            answer = peer.recv(4096)
+    body = b'{"name": "alice"}'
+    with serving(shell) as server, under_way(shell, server, body[:5], of=len(body)) as peer:
+        server.process.send_signal(signal.SIGTERM)
+        peer.sendall(body[5:])
+        answer = peer.recv(4096)
         assert answer.startswith(b"HTTP/1.1 201"), answer
         assert server.process.wait(PATIENCE_S) == 0
+
+
+def test_a_request_that_a_stop_waits_for_in_vain_is_told_so_and_how_to_repeat_it(shell: Shell) -> None:
+    shell.environment["QANAT_HTTP_STOP_TIMEOUT_S"] = "1"
+    with serving(shell) as server, under_way(shell, server, b"{", of=17) as peer:
+        status, _, err = server.stop()
+        answer = HTTPResponse(peer)
+        answer.begin()
+        problem = json.loads(answer.read())
+    assert (answer.status, problem["status"], problem["reason"]) == (503, 503, "stopping")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "with the same Idempotency-Key it takes effect once" in problem["cure"]
+    assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
+    assert (status, "Traceback" in err) == (0, False)
+
+
+@contextmanager
+def under_way(shell: Shell, server: Serving, begun: bytes, *, of: int) -> Iterator[socket.socket]:
+    """A connection on which a subscriber is being made: the server has the request but for the end of its body."""
+    token = (shell.directory / "data" / "admin.token").read_text().strip()
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    lines = (
+        "POST /v1/subscribers HTTP/1.1",
+        "Host: q",
+        f"Authorization: Bearer {token}",
+        "Idempotency-Key: k1",
+        "Content-Type: application/json",
+        f"Content-Length: {of}",
+    )
+    head = "\r\n".join(lines) + "\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as peer:
+        peer.sendall(head.encode() + begun)
+        while "requests_in_flight 2.0" not in httpx2.get(server.url + "/metrics", trust_env=False).text:
+            pass
+        yield peer
 
 
 def test_the_token_file_is_readable_by_its_owner_only(shell: Shell) -> None:

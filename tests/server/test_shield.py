@@ -1,4 +1,4 @@
-"""A mistake of ours: an application that breaks, behind the real layers, answers without telling its insides."""
+"""An application that breaks or is broken off, behind the real shield: what is told to whoever asked, and what is not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 import structlog
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qanat.clock import ManualClock
 from qanat.server.http.problems import problem
@@ -24,6 +24,36 @@ async def _broken(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def test_a_mistake_that_was_answered_goes_no_further() -> None:
+    sent = asyncio.run(_asked(_broken))
+    assert sent[0]["status"] == 500
+    assert b"secret" not in sent[1]["body"]
+
+
+async def _broken_off(scope: Scope, receive: Receive, send: Send) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "again"),
+    [
+        ("GET", b"accept", b"1"),
+        ("POST", b"idempotency-key", b"1"),
+        ("POST", b"signature", b"1"),
+        ("POST", b"accept", None),
+    ],
+    ids=["it only looks", "it has a key", "a device counts what it says", "it may take effect twice"],
+)
+def test_what_a_stop_broke_off_is_invited_to_come_again_where_a_repeat_does_no_harm(
+    method: str, header: bytes, again: bytes | None
+) -> None:
+    begin, body = asyncio.run(_asked(_broken_off, method, header))
+    assert begin["status"] == 503
+    assert dict(begin["headers"]).get(b"retry-after") == again
+    assert (b"See whether it took effect" in body["body"]) is (again is None)
+
+
+async def _asked(app: ASGIApp, method: str = "GET", header: bytes = b"accept") -> list[Message]:
+    """Return what is said to a request with this header, over the shield."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -33,11 +63,10 @@ def test_a_mistake_that_was_answered_goes_no_further() -> None:
         sent.append(message)
 
     under_way = UnderWay(Metrics(MemoryStore(ManualClock())), at_once=1)
-    shield = Shield(_broken, settings=Http(), under_way=under_way)
-    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "client": ("127.0.0.1", 1)}
-    asyncio.run(shield(scope, receive, send))
-    assert sent[0]["status"] == 500
-    assert b"secret" not in sent[1]["body"]
+    shield = Shield(app, settings=Http(), under_way=under_way)
+    scope = {"type": "http", "method": method, "path": "/x", "headers": [(header, b"x")], "client": ("127.0.0.1", 1)}
+    await shield(scope, receive, send)
+    return sent
 
 
 def test_secrets_are_not_logged_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:

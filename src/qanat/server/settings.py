@@ -45,7 +45,9 @@ class Http(Section, frozen=True, kw_only=True):
         int, Meta(ge=1, description="A head, and then a body, must have arrived within this many seconds.")
     ] = 20
     at_once: Annotated[int, Meta(ge=1, description="Requests worked on at once; more are answered 503.")] = 1024
-    stop_timeout_s: Annotated[int, Meta(ge=1, description="How long a stop waits for requests under way.")] = 10
+    stop_timeout_s: Annotated[
+        int, Meta(ge=1, description="How long a stop waits for requests under way; what takes longer is answered 503.")
+    ] = 10
 
 
 class Store(Section, frozen=True, kw_only=True):

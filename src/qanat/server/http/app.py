@@ -35,7 +35,7 @@ from qanat.server.http.effects import refuse
 from qanat.server.http.openapi import DEVICE_ROUTES, HOT, with_agent_routes
 from qanat.server.http.problems import Denied, problem
 from qanat.server.http.services import Services, services_of
-from qanat.server.http.shield import Shield
+from qanat.server.http.shield import SAFE, Shield
 from qanat.server.http.signed import TooManyNonces
 from qanat.server.http.spelling import WORDS
 from qanat.server.together import figures_of_all
@@ -45,7 +45,6 @@ from qanat.wire.spelling import in_words
 _log: Final = structlog.get_logger("http")
 _SOON_S: Final = 2.0
 """Whoever asks whether we are ready waits no longer, and asks somebody else."""
-_SAFE: Final = ("GET", "HEAD")
 _COULD_NOT_READ: Final = "The server could not look this up in its database."
 _COULD_NOT_STORE: Final = "The server could not store this; nothing of it took effect."
 _CORRECT: Final = "Correct the field; /openapi.json says what is accepted."
@@ -221,7 +220,7 @@ async def _fault(request: Request, fault: Fault) -> Response:
     _log.error("fault", fault=str(fault), path=request.url.path)
     return problem(
         503,
-        _COULD_NOT_READ if request.method in _SAFE else _COULD_NOT_STORE,
+        _COULD_NOT_READ if request.method in SAFE else _COULD_NOT_STORE,
         reason="store_fault",
         cure="Repeat the request; the operator finds the cause in the log.",
         headers={"retry-after": "1"},

@@ -1,8 +1,8 @@
 """The outermost layer: bounds what a stranger may cost, and sees every request.
 
 A body is read whole before anything else happens, up to a limit and a time; past that the connection is answered and
-closed without reading on. Only so many requests are worked on at once. Every request gets an id, a metric and, if it
-changed something or failed, a line in the log.
+closed without reading on. Only so many requests are worked on at once. One that a stop breaks off is told so, and how to
+repeat it. Every request gets an id, a metric and, if it changed something or failed, a line in the log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from qanat.server.http.under_way import UnderWay
 from qanat.server.settings import Http
 
 _log: Final = structlog.get_logger("http")
+SAFE: Final = ("GET", "HEAD")
 _CLOSE: Final = {"connection": "close"}
+_UNANSWERED: Final = 499
+"""What is noted of a request whose peer was told nothing."""
 _UNWATCHED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered even under overload: somebody wants to know how we are."""
 
@@ -41,7 +44,7 @@ class Shield:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        status = 499
+        status = _UNANSWERED
         crowded = self._under_way.is_full and scope["path"] not in _UNWATCHED
         app: ASGIApp = self._busy() if crowded else self._guarded
         request_id = self._under_way.begin()
@@ -56,6 +59,10 @@ class Shield:
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await app(scope, receive, watched)
+        except asyncio.CancelledError:  # by a stop: nobody else does so
+            if status != _UNANSWERED:
+                raise
+            await _stopping(scope)(scope, receive, watched)
         except Exception:
             # A mistake of ours was logged and answered with 500 before it came here; it has nothing more to tell.
             if status != 500:
@@ -148,6 +155,24 @@ def _too_large(limit: int) -> Response:
         cure="Send less in one request; reports can be split.",
         headers=_CLOSE,
     )
+
+
+def _stopping(scope: Scope) -> Response:
+    """Answer a request that a stop broke off. What it has asked of the store by then may still take effect."""
+    if _may_be_repeated(scope):
+        cure = "Repeat the request; with the same Idempotency-Key it takes effect once."
+        again = {"retry-after": "1"}
+    else:
+        cure = "See whether it took effect before you repeat it; with an Idempotency-Key it takes effect once."
+        again = {}
+    detail = "The server is stopping, and did not finish this request."
+    return problem(503, detail, reason="stopping", cure=cure, headers=again | _CLOSE)
+
+
+def _may_be_repeated(scope: Scope) -> bool:
+    """Tell whether a repeat does no harm: what only looks, what has a key, and what a device signed, which is numbered."""
+    names = {name for name, _ in scope["headers"]}
+    return scope["method"] in SAFE or b"idempotency-key" in names or b"signature" in names
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

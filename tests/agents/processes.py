@@ -67,6 +67,14 @@ class Agent:
         self.process.wait(PATIENCE_S)
 
 
+def asked(namespace: Namespace, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a ``qanat`` command inside, to its end; ``before`` are commands through which it is started."""
+    command = [*before, sys.executable, "-m", "qanat.console.main", *words]
+    with namespace.inside():
+        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        return subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+
+
 def flushing_nft(folder: Path) -> tuple[str, ...]:
     """An ``nft`` on the path that flushes what it has laid, the first time."""
     real, own = shutil.which("nft"), folder / "nft"

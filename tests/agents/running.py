@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.agents.conftest import World
-from tests.agents.processes import SOURCE, Agent
+from tests.agents.processes import Agent, asked
 from tests.namespaces import join
 from tests.patience import PATIENCE_S
 from tests.traffic import connected, receive
@@ -53,21 +50,14 @@ def passed(world: World) -> int:
 
 def said_by(world: World, state: Path, command: str, *, ends: int = 0, before: tuple[str, ...] = ()) -> str:
     """What a ``qanat terminal`` command says on the terminal."""
-    done = _asked(world, state, command, before=before)
+    done = asked(world.terminal, "terminal", command, "--state", str(state), before=before)
     assert done.returncode == ends, done.stderr
     return done.stdout + done.stderr
 
 
 def status(world: World, state: Path) -> dict[str, Any]:
     """What ``qanat terminal status`` shows on the terminal."""
-    done = _asked(world, state, "status", "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(
+        asked(world.terminal, "terminal", "status", "--json", "--state", str(state)).stdout
+    )
     return found
-
-
-def _asked(world: World, state: Path, *words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [*before, sys.executable, "-m", "qanat.console.main", "terminal", *words, "--state", str(state)]
-    with world.terminal.inside():
-        known = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        return subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=PATIENCE_S)

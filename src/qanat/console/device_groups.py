@@ -27,6 +27,7 @@ STATION: Final[Mapping[str, str]] = {
     "run": "qanat.console.station:run",
     "status": "qanat.console.station:status",
     "shut": "qanat.console.station:shut",
+    "release": "qanat.console.station:release",
 }
 
 terminal = LazyGroup("terminal", where=TERMINAL, help="Terminals: at the server, and on the device itself.")

@@ -113,7 +113,10 @@ def run(
     as_json: bool,
     state: Path | None,
 ) -> None:
-    """Serve demanders until SIGTERM or Ctrl-C, which end every session and return what is left."""
+    """Serve demanders until SIGTERM or Ctrl-C, which end every session and return what is left.
+
+    Afterwards the access side stays shut: `qanat station release` opens it again.
+    """
     from qanat.agents.base_station.assemble import run_base_station  # noqa: PLC0415
     from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
     from qanat.agents.log import JsonLog, PlainLog  # noqa: PLC0415
@@ -181,6 +184,26 @@ def shut(*, access: str | None, uplink: str | None, as_json: bool, state: Path |
         click.echo(f"{side} is shut: nobody goes online there until `{to_run('station', state)}`.")
     else:
         click.echo(f"The gate of {side} stands already and is left as it is.")
+
+
+@station.command()
+@click.option("--access", metavar="IFACE", help="Release this access side instead of the enrolled one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_state_option
+def release(*, access: str | None, as_json: bool, state: Path | None) -> None:
+    """Open the access side again after a stop: everybody behind it is online, and nobody is metered any more.
+
+    One that is away comes back open. Until the next boot its packets are still not merged, as metering wants it.
+    What was counted and not reported yet waits in the journal for the next `qanat station run`.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from qanat.agents.base_station.identity import state_folder  # noqa: PLC0415
+    from qanat.agents.base_station.release import release as let_go  # noqa: PLC0415
+    from qanat.system import SystemClock  # noqa: PLC0415
+
+    found = _or_exit(lambda: let_go(state or state_folder(), access=access, clock=SystemClock()))
+    click.echo(msgspec.json.encode(found).decode() if as_json else found.sentence)
 
 
 def _page_tls(port: int | None, name: str | None, certificate: Path | None, key: Path | None) -> PageTls | None:

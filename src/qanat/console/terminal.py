@@ -183,11 +183,7 @@ def release(*, interface: str | None, as_json: bool, state: Path | None) -> None
 
     folder, clock = state or state_folder(), SystemClock()
     found = _or_exit(lambda: let_go(folder, interface=interface, log=PlainLog(clock), clock=clock))
-    if as_json:
-        click.echo(msgspec.json.encode(found).decode())
-        return
-    how = "is" if found.is_there else "is not there: its gate is taken down, and when it comes it is"
-    click.echo(f"{found.interface} {how} open and no longer metered; {found.unreported:,} octets wait to be reported.")
+    click.echo(msgspec.json.encode(found).decode() if as_json else found.sentence)
 
 
 @terminal.command()

@@ -302,5 +302,5 @@ def test_a_table_that_somebody_flushed_is_a_fault_at_once(scene: Scene) -> None:
 def test_a_table_laid_for_other_interfaces_is_not_adopted(scene: Scene) -> None:
     with scene.gateway():
         pass
-    with scene.station.inside(), pytest.raises(ForeignTable, match="nft delete table"):
+    with scene.station.inside(), pytest.raises(ForeignTable, match="qanat station release --access br0"):
         Gateway(access="br0", uplink="alice", portal_port=8910)

@@ -20,7 +20,7 @@ import pytest
 from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import ALICE, FAR, FAR6, MALLORY, SERVER, STATION, STATION6, Scene, running
 from tests.agents.names import Names, know_by_name, silence_dns
-from tests.agents.processes import SOURCE, Agent, flushing_nft
+from tests.agents.processes import SOURCE, Agent, asked, flushing_nft
 from tests.namespaces import Namespace
 from tests.patience import PATIENCE_S
 from tests.traffic import connected, flows, receive, until
@@ -84,19 +84,11 @@ def standing(scene: Scene) -> list[int]:
     return [each["quota"]["bytes"] for each in listed if "quota" in each]
 
 
-def said_by(scene: Scene, state: Path, command: str) -> str:
+def said_by(scene: Scene, state: Path, *words: str, ends: int = 0) -> str:
     """What a ``qanat station`` command says on the base station."""
-    return scene.station.run(
-        "env",
-        f"PYTHONPATH={SOURCE}",
-        sys.executable,
-        "-m",
-        "qanat.console.main",
-        "station",
-        command,
-        "--state",
-        str(state),
-    )
+    done = asked(scene.station, "station", *words, "--state", str(state))
+    assert done.returncode == ends, done.stderr
+    return done.stdout + done.stderr
 
 
 def is_refused(device: Namespace, far: str = FAR) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
-from typing import Final
+from typing import Final, NamedTuple
 
 from qanat.agents.base_station.ground import Laid
 from qanat.agents.base_station.ruleset import PORTAL_PORT, plain_name, ruleset, table_for
@@ -28,6 +28,18 @@ _COMMENT: Final = re.compile(r"qanat-station/2 (\S+) (\S+) (\S+) (\d+)")
 _IN_ADVANCE: Final = "in-advance"
 """In place of a meter: nobody was online behind this table."""
 _SHARED: Final = ("forged", "refused_up", "refused_dn", "signalling_up", "signalling_dn")
+
+
+class Inscription(NamedTuple):
+    """What a table's own comment says: whose counters stand in it, and for what it was laid."""
+
+    meter: str
+    access: str
+    uplink: str
+    portal_port: int
+
+    def __str__(self) -> str:
+        return f"qanat-station/2 {self.meter} {self.access} {self.uplink} {self.portal_port}"
 
 
 class Gateway(Laid):
@@ -96,18 +108,15 @@ class Gateway(Laid):
         self.close()
 
     def _adopted(self, access: str, uplink: str, portal_port: int) -> str | None:
-        comment = _comment(self.nft, self.table)
-        if comment is None:
+        standing = inscribed(self.nft, self.table)
+        if standing is None or standing.meter == _IN_ADVANCE:
             return None
-        match = _COMMENT.fullmatch(comment)
-        if match is not None and match[1] == _IN_ADVANCE:
-            return None
-        if match is None or (match[2], match[3]) != (access, uplink) or int(match[4]) != portal_port:
+        if standing[1:] != (access, uplink, portal_port):
             raise ForeignTable(
-                f"nftables table inet {self.table.name} was laid for something else ({comment or 'no comment'}): "
-                f"`nft delete table inet {self.table.name}` removes it, together with what it has counted"
+                f"nftables table inet {self.table.name} was laid for something else ({standing}): "
+                f"`qanat station release --access {access}` takes it down and keeps what it has counted"
             )
-        return match[1]
+        return standing.meter
 
     def _lay(self, access: str, uplink: str, portal_port: int) -> str:
         meter = fresh_id("mtr")
@@ -127,6 +136,20 @@ def shut_in_advance(*, access: str, uplink: str) -> bool:
     return True
 
 
+def inscribed(nft: Nft, table: Table) -> Inscription | None:
+    """Return what the standing table says of itself, None when there is none. Raises ForeignTable."""
+    comment = _comment(nft, table)
+    if comment is None:
+        return None
+    match = _COMMENT.fullmatch(comment)
+    if match is None:
+        raise ForeignTable(
+            f"nftables table inet {table.name} was not laid by this version of Qanat ({comment or 'no comment'}): "
+            f"`nft delete table inet {table.name}` removes it, together with what it has counted"
+        )
+    return Inscription(match[1], match[2], match[3], int(match[4]))
+
+
 def _comment(nft: Nft, table: Table) -> str | None:
     try:
         return nft.comment(table)
@@ -138,6 +161,6 @@ def _comment(nft: Nft, table: Table) -> str | None:
 
 def _lay(meter: str, *, access: str, uplink: str, portal_port: int) -> None:
     table = table_for(access)
-    comment = f"qanat-station/2 {meter} {access} {uplink} {portal_port}"
+    comment = str(Inscription(meter, access, uplink, portal_port))
     without = f"add table inet {table.name}\ndelete table inet {table.name}\n"  # whether or not one was laid in advance
     run_nft(without + ruleset(table, comment=comment, access=access, uplink=uplink, portal_port=portal_port))

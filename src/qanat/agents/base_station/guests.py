@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final, Protocol
 
 from qanat.agents.base_station import said
 from qanat.agents.base_station.ground import Laid, Neighbourhood, Shelf, Standing
 from qanat.agents.base_station.metered import Metered
-from qanat.agents.base_station.ruleset import key_of
+from qanat.agents.base_station.ruleset import address_of, key_of
 from qanat.agents.base_station.session import Session
 from qanat.agents.base_station.slots import Slot, Visit
 from qanat.agents.kernel.ladder import Key
@@ -100,7 +100,7 @@ class Guests:
             return self._open_session(admitted, keys, link_address)
         if running.is_ending:
             return said.JUST_ENDED
-        if address not in map(_address, running.metered.keys):
+        if address not in map(address_of, running.metered.keys):
             self._forget_addresses(running, keep_bound=True)
             running.move(keys, link_address)
             self._settle_at(running)
@@ -121,14 +121,14 @@ class Guests:
         slot.visit = Visit(
             admitted=admitted,
             link_address=link_address.hex(":"),
-            addresses=[str(_address(key)) for key in keys],
+            addresses=[str(address_of(key)) for key in keys],
             merging=self._ground.merging,
             since=self._host.now(),
             sessions_before=slot.snapshot.sessions,
         )
         self._slots.put(slot)  # journal first, only then the kernel
         metered = Metered.open(self._ground, slot.label, keys=keys, link_address=link_address)
-        self._log("admitted", trade=admitted.trade, supplier=admitted.supplier, address=str(_address(keys[0])))
+        self._log("admitted", trade=admitted.trade, supplier=admitted.supplier, address=str(address_of(keys[0])))
         return self._begin(slot, metered, NOTHING)
 
     def _begin(self, slot: Slot, metered: Metered, counted: UpDown) -> Session:
@@ -164,13 +164,13 @@ class Guests:
 
     def _settle_at(self, session: Session) -> None:
         for key in session.metered.keys:
-            self._at[_address(key)] = session
-            self._neighbours.pin(_address(key), session.metered.link_address)
+            self._at[address_of(key)] = session
+            self._neighbours.pin(address_of(key), session.metered.link_address)
 
     def _forget_addresses(self, session: Session, *, keep_bound: bool = False) -> None:
         for key in list(session.metered.keys):
-            self._at.pop(_address(key), None)
-            self._neighbours.unpin(_address(key), session.metered.link_address)
+            self._at.pop(address_of(key), None)
+            self._neighbours.unpin(address_of(key), session.metered.link_address)
         if session.metered.keys and not keep_bound:
             session.metered.unbind()
 
@@ -242,7 +242,3 @@ class Guests:
         if len(self._over) > ENDED_KEPT:
             self._over.popitem(last=False)
         self._host.left(session)
-
-
-def _address(key: Key) -> IPv4Address | IPv6Address:
-    return ip_address(key.octets)

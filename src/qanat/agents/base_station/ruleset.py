@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from qanat.agents.kernel import nft
@@ -116,6 +116,10 @@ def plain_name(interface: str) -> str:
 
 def key_of(address: IPv4Address | IPv6Address) -> Key:
     return Key(str(address.version), address.packed)
+
+
+def address_of(key: Key) -> IPv4Address | IPv6Address:
+    return ip_address(key.octets)
 
 
 def bound_key(link_address: bytes, key: Key) -> bytes:

@@ -31,6 +31,7 @@ from qanat.agents.kernel.neighbour import Address, LinkAddress, Neighbours
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.kernel.nft import TableGone
 from qanat.agents.log import Log
+from qanat.agents.release import stays_shut
 from qanat.agents.reporter import NoAnswer, Rejected
 from qanat.agents.signalling import Endpoint
 from qanat.errors import Fault
@@ -201,6 +202,7 @@ class BaseStation:
             task.cancel()
         if not self._is_paused:
             self._shut_down_io()
+        self._log("base station stopped", gate=stays_shut(self.gateway.sides.access.name, device="station"))
 
     def _guarded(self, event: Callable[[], None]) -> None:
         """Run an event. What can be cured by beginning anew from journal and kernel is; any other fault ends the agent."""

@@ -94,14 +94,11 @@ class Session:
         self.decided = asyncio.Event()
         """Set when the gate was opened for the first time, or never will be."""
         self._around = around
-        self._source = f"{meter}/{self.trade}"
+        self._source = source_of(slot, meter)
         self._idle_end = idle_end
         self._idleness = Idleness(around.now(), Octets(0))
         self._is_fencing = self._is_shutting = False
-        manner = Manner(
-            session=self.trade, is_over=slot.is_over, chunk_for=whole_quotas, asks_ahead=True, look_every=LOOK_EVERY
-        )
-        self.holder = Holder(slot.snapshot, report_interval_s=report_interval_s, manner=manner)
+        self.holder = holder_of(slot, report_interval_s=report_interval_s)
 
     @property
     def trade(self) -> str:
@@ -230,3 +227,22 @@ class Session:
 
     def _reading(self, counted: UpDown) -> Totals:
         return Totals(source=self._source, up=counted.up, down=counted.down, spent=self.metered.spent)
+
+
+def holder_of(slot: Slot, *, report_interval_s: int | None = None) -> Holder:
+    """Go on with the slot's trade from what its image remembers, which changes with it."""
+    assert slot.visit is not None, "a slot in use has a visit"
+    manner = Manner(
+        session=slot.visit.admitted.trade,
+        is_over=slot.is_over,
+        chunk_for=whole_quotas,
+        asks_ahead=True,
+        look_every=LOOK_EVERY,
+    )
+    return Holder(slot.snapshot, report_interval_s=report_interval_s, manner=manner)
+
+
+def source_of(slot: Slot, meter: str) -> str:
+    """Name the counters of the slot's trade among those of a table."""
+    assert slot.visit is not None, "a slot in use has a visit"
+    return f"{meter}/{slot.visit.admitted.trade}"

@@ -23,6 +23,7 @@ from qanat.agents.holder import Holder
 from qanat.agents.journal import Journal
 from qanat.agents.link import LinkWatch
 from qanat.agents.log import Log
+from qanat.agents.release import stays_shut
 from qanat.agents.reporter import NoAnswer, Rejected, Reporter
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Gate, GateEvent
@@ -37,7 +38,6 @@ STOP_WITHIN_S: Final = 10.0
 JOURNAL_AGAIN_S: Final = 2
 INTERROGATIONS: Final = "/v1/agent/interrogations"
 USAGE: Final = "/v1/agent/usage"
-_STAYS_SHUT: Final = "stays shut: `qanat terminal run` goes on, `qanat terminal release` opens it unmetered"
 
 
 class Agent:
@@ -93,7 +93,7 @@ class Agent:
         loop.remove_reader(self._watch.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        stays_shut = self._meter.gate.stays_shut if self._meter.gate else self._in_advance.stands
+        is_shut = self._meter.gate.stays_shut if self._meter.gate else self._in_advance.stands
         self._listen_to(None)
         for task in self._sending:
             task.cancel()
@@ -103,7 +103,7 @@ class Agent:
         self._log(
             "terminal agent stopped",
             unreported=self._holder.book.unreported,
-            gate=f"{self._watch.interface} {_STAYS_SHUT}" if stays_shut else "",
+            gate=stays_shut(self._watch.interface, device="terminal") if is_shut else "",
         )
         self._meter.close()
 

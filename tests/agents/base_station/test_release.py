@@ -1,0 +1,83 @@
+"""What a base station leaves behind in the kernel, and how the operator takes it away again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.agents.base_station.fake_exchange import FakeExchange
+from tests.agents.base_station.scene import ALICE, Scene, running
+from tests.agents.base_station.test_run import counted, download, is_refused, join, said_by
+
+pytestmark = pytest.mark.namespaces
+
+
+def test_after_a_stop_the_access_side_stays_shut_until_it_is_released(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted")
+        assert "stop that one" in said_by(scene, state, "release", ends=1)
+        download(scene, 1_000_000)
+        agent.stop()
+        assert "qanat station release" in agent.wait_for("base station stopped")["gate"]
+    assert is_refused(scene.alice)
+    assert said_by(scene, state, "release") == "br0 is open and no longer metered; 0 octets wait to be reported.\n"
+    assert scene.station.run("nft", "list", "ruleset") == ""
+    assert not is_refused(scene.alice)
+    assert json.loads(said_by(scene, state, "release", "--json")) == {
+        "interface": "br0",
+        "is_there": True,
+        "unreported": 0,
+    }
+    with running(scene, state):
+        assert is_refused(scene.alice)
+
+
+def test_what_was_used_before_a_kill_is_not_lost_by_a_release_and_the_rest_is_returned(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        server.fail_next = 1_000_000
+        download(scene, 3_000_000)
+        agent.kill()
+    download(scene, 1_000_000)
+    truth = counted(scene)
+    assert truth > 4_000_000
+    assert "PERMANENT" in neighbour(scene)
+    assert f"{truth:,} octets wait to be reported" in said_by(scene, state, "release")
+    assert "PERMANENT" not in neighbour(scene)
+    download(scene, 1_000_000)
+    server.fail_next = 0
+    with running(scene, state) as again:
+        again.wait_for("trade ended")
+    assert server.operator.used == truth
+    assert server.operator.available == 50_000_000 - truth
+
+
+def test_an_access_side_that_is_released_while_it_is_away_comes_back_open_and_what_was_used_is_kept(
+    scene: Scene, server: FakeExchange, state: Path
+) -> None:
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        server.fail_next = 1_000_000
+        download(scene, 1_000_000)
+        agent.kill()
+    truth = counted(scene)
+    scene.station.run("ip", "link", "delete", "br0")
+    said = said_by(scene, state, "release")
+    assert "br0 is not there: its gate is taken down, and when it comes it is open and no longer metered" in said
+    assert f"{truth:,} octets wait to be reported" in said
+    assert "no interface 'br0'" in said_by(scene, state, "release", ends=1)
+    scene.lay_bridge()
+    assert not is_refused(scene.alice)
+
+
+def neighbour(scene: Scene) -> str:
+    """What the base station has for alice's neighbour entry."""
+    return scene.station.run("ip", "neighbour", "show", ALICE, "dev", "br0")

@@ -81,8 +81,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """(kind, owner, id) of records that are forgotten."""
 
 
-_Change = tuple[dict[str, Record], Record | None, Record, int]
-"""Where a record lies on its page, what lay there before, the image that was put there or dropped, and what was posted to it."""
+_Change = tuple[Owner, str, dict[str, Record], Record | None, Record, int]
+"""Whose record and which, where it lies on its page, what lay there before, the image that was put there or dropped, and what
+was posted to it."""
 
 
 _Lists = tuple[list[Posting], list[Record], list[tuple[str, Owner, str]]]
@@ -154,12 +155,12 @@ class Work:
 
         Its page need not be in memory.
         """
+        owner, id = record.owner, record.id
         try:
-            records = self._pages[record.owner][type(record)]
+            records = self._pages[owner][type(record)]
         except KeyError:
-            records = self._page_or_blank(record.owner).setdefault(type(record), {})
-        id = record.id
-        self._changes.append((records, records.get(id), record, posted))
+            records = self._page_or_blank(owner).setdefault(type(record), {})
+        self._changes.append((owner, id, records, records.get(id), record, posted))
         records[id] = record
 
     def post(self, owner: Owner, id: str, amount: int) -> None:
@@ -168,8 +169,9 @@ class Work:
 
     def drop(self, record: Record) -> None:
         """Forget a record. An account is dropped only when it is empty."""
-        records = self._page_or_blank(record.owner).setdefault(type(record), {})
-        self._changes.append((records, records.pop(record.id, None), record, 0))
+        owner, id = record.owner, record.id
+        records = self._page_or_blank(owner).setdefault(type(record), {})
+        self._changes.append((owner, id, records, records.pop(id, None), record, 0))
 
     def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
         """Return what is to be appended, an entry for each shard touched; empty if the decision only looked.
@@ -177,11 +179,10 @@ class Work:
         Of several images of one record the last one counts: it is the one that lies on the page.
         """
         entries: dict[Shard, Entry] = {}
-        owner, (postings, put, drop) = Owner(""), _NO_LISTS
-        for records, _, record, posted in self._changes:
-            id = record.id
-            if record.owner != owner:
-                owner = record.owner
+        last_owner, (postings, put, drop) = Owner(""), _NO_LISTS
+        for owner, id, records, _, record, posted in self._changes:
+            if owner is not last_owner:
+                last_owner = owner
                 postings, put, drop = _lists_of(entries, shard_of(owner))
             if posted:
                 postings.append((f"{owner}:{id}", posted))
@@ -192,20 +193,20 @@ class Work:
                 put.append(record)
             elif last is None:
                 drop.append((kind_name(type(record)), owner, id))
-        for posted_to, id, amount in self._postings:
-            if posted_to != owner:
-                owner = posted_to
+        for owner, id, amount in self._postings:
+            if owner is not last_owner:
+                last_owner = owner
                 postings, put, drop = _lists_of(entries, shard_of(owner))
             postings.append((f"{owner}:{id}", amount))
         return entries
 
     def undo(self) -> None:
         """Leave no trace on the pages."""
-        for records, before, record, _ in reversed(self._changes):
+        for _, id, records, before, _, _ in reversed(self._changes):
             if before is None:
-                records.pop(record.id, None)
+                records.pop(id, None)
             else:
-                records[record.id] = before
+                records[id] = before
 
     def _page(self, owner: Owner) -> Page:
         page = self._pages.get(owner)

@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
                 serve(self, action)
             else:
                 self._do(action)
-        self._flush()
+        self.flush()
 
     def pause_writing(self) -> None:
         assert self._transport is not None, "only a connection pauses"
@@ -90,8 +90,13 @@ class Connection(asyncio.Protocol):
     def send(self, octets: bytes) -> None:
         """Send with whatever else is sent before the event loop turns."""
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._front.flush_soon(self)
         self._outgoing.append(octets)
+
+    def flush(self) -> None:
+        if self._outgoing and self._transport is not None:
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def identifiers(self) -> tuple[int, int]:
         assert self._peer is not None, "requests of ours go to peers that introduced themselves"
@@ -112,7 +117,7 @@ class Connection(asyncio.Protocol):
             self._do(action)
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -139,11 +144,6 @@ class Connection(asyncio.Protocol):
             case Close(reason):
                 _log.info("closed", peer=self.origin_host, reason=reason)
                 self.close()
-
-    def _flush(self) -> None:
-        if self._outgoing and self._transport is not None:
-            self._transport.write(b"".join(self._outgoing))
-        self._outgoing.clear()
 
     def _give_up(self) -> None:
         _log.warning("closed: the peer reads no answers", peer=self.origin_host)

@@ -101,6 +101,8 @@ class Front:
         self._under_way: dict[Asked, float] = {}
         """By age, each with when it arrived."""
         self._stuck = False
+        self._outgoing: list[Connection] = []
+        """Those that have something to send when the event loop turns."""
         self._alarms: list[tuple[Instant, int, Connection]] = []
         self._order = count()
         self._loop = asyncio.get_running_loop()
@@ -274,6 +276,17 @@ class Front:
             self.roster.standing_of(connection.origin_host).connections -= 1
             self.teller.unroute(connection)
             _log.info("peer gone", peer=connection.origin_host)
+
+    def flush_soon(self, connection: Connection) -> None:
+        """Have a connection send what it has when the event loop turns, together with the others."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(connection)
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for connection in outgoing:
+            connection.flush()
 
     @property
     def connections(self) -> set[Connection]:

@@ -17,6 +17,8 @@ from qanat.store import sqlite_writer
 
 _SYNCS: Final = 400
 _WRITES: Final = sqlite_writer.__name__.encode()
+_GOVERNOR: Final = Path("/sys/devices/system/cpu/cpuidle/current_governor")
+_POLLED: Final = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +27,25 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     compiled: bool
     """Whether the hot path is (decision 26)."""
     kernel: str
+    idle_poll_us: int | None
+    """How long an idle processor of a virtual machine looks for work itself before it halts and is woken by the host (Linux,
+    ``Documentation/virt/guest-halt-polling.rst``); None where the kernel has no such governor at work."""
     fsyncs_per_s: int
     """4 KiB appended and synced, one after another, in the folder that is measured."""
 
     def __str__(self) -> str:
         compiled = ", hot path compiled" if self.compiled else ""
-        return f"{self.cores} cores, Linux {self.kernel}, Python {self.python}{compiled}"
+        return f"{self.cores} cores{self._idle}, Linux {self.kernel}, Python {self.python}{compiled}"
+
+    @property
+    def _idle(self) -> str:
+        if self.idle_poll_us is None:
+            return ""
+        return (
+            f" that look for work for {self.idle_poll_us} µs before they halt"
+            if self.idle_poll_us
+            else " that halt at once"
+        )
 
 
 def describe(folder: Path) -> Machine:
@@ -39,6 +54,7 @@ def describe(folder: Path) -> Machine:
         python=platform.python_version(),
         compiled=not str(work.__file__).endswith(".py"),
         kernel=platform.release(),
+        idle_poll_us=_idle_poll_us(),
         fsyncs_per_s=_fsync_rate(folder),
     )
 
@@ -62,6 +78,14 @@ def _writers() -> list[int]:
 
 def _run_ns(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def _idle_poll_us() -> int | None:
+    try:
+        governed = _GOVERNOR.read_text().strip() == "haltpoll"
+        return int(_POLLED.read_text()) // 1000 if governed else None
+    except OSError:
+        return None
 
 
 def _fsync_rate(folder: Path) -> int:

@@ -18,7 +18,7 @@ from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
 from tests.agents.names import Names, know_by_name, silence_dns
 from tests.agents.processes import flushing_nft
-from tests.agents.running import FAR, SERVER, Running, download, passed, status
+from tests.agents.running import FAR, SERVER, Running, download, passed, said_by, status
 from tests.namespaces import join
 from tests.patience import PATIENCE_S
 from tests.traffic import connected, datagrams, flows, until
@@ -370,6 +370,7 @@ def test_without_nftables_the_route_goes_at_the_end_of_the_plan_and_comes_back_w
     download(world, 1 * MB)
     agent.stop()
     assert default_route(world) == ""
+    assert status(world, state)["gate"].startswith("wwan0 stays shut: ")
     assert 3 * MB <= server.operator.used < 3_500_000
 
 
@@ -384,6 +385,10 @@ def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_ca
     agent.wait_for("refused")
     agent.stop()
     assert status(world, state)["witness"] is None
+    assert status(world, state)["gate"] == "none: nothing meters or stops wwan0"
+    assert "gate          not known: looking is not permitted" in said_by(
+        world, state, "status", before=WITHOUT_PERMISSION
+    )
     assert 3 * MB <= server.operator.used < 3_500_000
 
 
@@ -431,15 +436,16 @@ def agent_here(
 ) -> Agent:
     """An agent in this process, on a clock that stands still: nothing happens because time has passed."""
     clock = CorrectedClock(ManualClock())
+    in_advance = InAdvance("wwan0")
     return Agent(
         journal=own,
         meter=Meter(lambda carried: choose_gate("wwan0", signalling=[], carried=carried), log),
-        in_advance=InAdvance("wwan0"),
+        in_advance=in_advance,
         watch=LinkWatch("wwan0"),
         reporter=Reporter(server, key=key, key_id="trm-1", channels=["wwan0", "lan0"], clock=clock),
         clock=clock,
         log=log,
-        state_file=StateFile(own.path.with_name("state.json"), clock, server),
+        state_file=StateFile(own.path.with_name("state.json"), clock, server, in_advance),
         report_interval_s=None,
         resolve=resolve,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.agents.conftest import World
 from tests.agents.fake_server import FakeServer
-from tests.agents.running import FAR, Running, connect, download, passed, said_by
+from tests.agents.running import FAR, Running, connect, download, passed, said_by, status
 from tests.patience import PATIENCE_S
 from tests.traffic import datagrams, until
 
@@ -67,6 +67,7 @@ def test_the_boot_shuts_the_interface_before_it_is_there_and_the_agent_goes_on_w
 ) -> None:
     assert "wwan0 is shut" in said_by(booted, state, "shut")
     assert "stands already" in said_by(booted, state, "shut")
+    assert status(booted, state)["gate"].startswith("wwan0 stays shut: ")
     connect(booted)
     with datagrams(booted.terminal, booted.internet, FAR) as (near, _), pytest.raises(PermissionError):
         near.send(b"x")
@@ -97,7 +98,9 @@ def test_an_agent_that_stops_says_that_an_interface_which_is_away_stays_shut(
     booted: World, server: FakeServer, state: Path
 ) -> None:
     agent = Running(booted, state)
-    agent.wait_for("terminal agent started", link="away")
+    shut = "wwan0 is not there, and the kernel has it shut when it comes"
+    assert agent.wait_for("terminal agent started", link="away")["gate"] == shut
+    assert status(booted, state)["gate"] == shut
     agent.stop()
     assert "wwan0 stays shut: " in agent.wait_for("terminal agent stopped")["gate"]
 

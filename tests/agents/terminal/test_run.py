@@ -135,6 +135,31 @@ def test_status_tells_what_is_held(world: World, server: FakeServer, state: Path
     assert status(world, state)["unreported"] == 0
 
 
+def test_status_says_what_stands_in_the_kernel_whether_or_not_an_agent_runs(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    def gate() -> str:
+        return str(status(world, state)["gate"])
+
+    none = "none: nothing meters or stops wwan0"
+    assert gate() == none
+    said_by(world, state, "shut")
+    assert gate().startswith("wwan0 stays shut: ")
+    agent = Running(world, state)
+    agent.wait_for("quota granted")
+    until(lambda: gate().startswith("the kernel stops wwan0 at the octet"))
+    agent.kill()
+    assert gate() == "the kernel lets pass on wwan0 what is left of the quota, and then nothing"
+    with flows(world.terminal, world.internet, FAR, down=1):
+        until(lambda: gate().startswith("wwan0 stays shut: "))
+    again = Running(world, state)
+    again.wait_for("usage reported")
+    again.stop()
+    assert gate().startswith("wwan0 stays shut: ")
+    said_by(world, state, "release")
+    assert gate() == none
+
+
 def test_status_counts_what_has_passed_since_the_journals_last_commit(
     world: World, server: FakeServer, state: Path
 ) -> None:

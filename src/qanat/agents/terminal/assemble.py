@@ -84,7 +84,7 @@ def run_terminal(
             reporter=reporter,
             clock=corrected,
             log=log,
-            state_file=StateFile(state_path(state), clock, server),
+            state_file=StateFile(state_path(state), clock, server, in_advance),
             report_interval_s=report_interval_s,
             resolve=lambda: finder.find(is_lost=reporter.is_lost),
         )

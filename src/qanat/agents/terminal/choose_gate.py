@@ -15,7 +15,7 @@ from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
 
-_FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
+FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NOT_PERMITTED: Final = "changing the network is not permitted (CAP_NET_ADMIN)"
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -39,7 +39,7 @@ def choose_gate(
     except NftMissing as fault:
         because = str(fault)
     except KernelFault as fault:
-        if fault.code in _FORBIDDEN:
+        if fault.code in FORBIDDEN:
             return OpenGate(interface, because=_NOT_PERMITTED)
         if fault.code not in _NO_NFTABLES:
             raise
@@ -47,7 +47,7 @@ def choose_gate(
     try:
         return RouteGate(interface, signalling=signalling, because=because)
     except KernelFault as fault:
-        if fault.code not in _FORBIDDEN:
+        if fault.code not in FORBIDDEN:
             raise
         return OpenGate(interface, because=_NOT_PERMITTED)
 
@@ -60,6 +60,6 @@ def shut_in_advance(interface: str) -> bool:
     try:
         return lay_in_advance(interface)
     except KernelFault as fault:
-        if fault.code not in _FORBIDDEN:
+        if fault.code not in FORBIDDEN:
             raise
         raise KernelFault(f"{_NOT_PERMITTED}: run as root", code=fault.code) from fault

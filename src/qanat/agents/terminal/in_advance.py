@@ -32,6 +32,12 @@ class InAdvance:
         """Whether it stands and is listened for."""
         return self._deletions is not None
 
+    def describe(self) -> str:
+        """Say in a sentence what stands for the interface that is not there."""
+        if not self.stands:
+            return "none: the interface is not there"
+        return f"{self._interface} is not there, and the kernel has it shut when it comes"
+
     def fileno(self) -> int | None:
         return None if self._deletions is None else self._deletions.fileno()
 

@@ -114,7 +114,7 @@ class Agent:
         self._log(
             "terminal agent started",
             link="up" if link else "away",
-            gate=self._meter.gate.describe() if self._meter.gate else "none: the interface is not there",
+            gate=(self._meter.gate or self._in_advance).describe(),
             unreported=self._holder.book.unreported,
         )
         self._do(self._holder.start(self._clock.now(), self._meter.reading(), link=link))

@@ -13,6 +13,7 @@ from qanat.agents.channel import Server
 from qanat.agents.holder import Holder
 from qanat.agents.state_folder import show, shown
 from qanat.agents.terminal.gate import Gate, Reading
+from qanat.agents.terminal.in_advance import InAdvance
 from qanat.agents.terminal.meter import Meter
 from qanat.agents.terminal.witness import Testimony
 from qanat.clock import Clock
@@ -43,10 +44,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class StateFile:
     """Written whole now and then, without waiting for the disk."""
 
-    def __init__(self, path: Path, clock: Clock, server: Server) -> None:
+    def __init__(self, path: Path, clock: Clock, server: Server, in_advance: InAdvance) -> None:
         self._path = path
         self._clock = clock
         self._server = server
+        self._in_advance = in_advance
         self._written_at = Instant(0)
         self._reported_at: Instant | None = None
 
@@ -64,7 +66,7 @@ class StateFile:
             pid=os.getpid(),
             at=self._written_at,
             state=holder.state.name.lower(),
-            gate="none" if gate is None else gate.describe(),
+            gate=(gate or self._in_advance).describe(),
             passed=0 if reading is None else reading.passed.total,
             signalling=0 if reading is None else reading.signalling.total,
             refused=0 if reading is None else reading.refused.total,

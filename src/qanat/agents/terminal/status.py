@@ -12,7 +12,7 @@ from qanat.agents.holding import Held, Snapshot
 from qanat.agents.notebook import Notebook
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path, state_path
-from qanat.agents.terminal.look import readings
+from qanat.agents.terminal.look import readings, standing
 from qanat.agents.terminal.state_file import read_state
 from qanat.agents.terminal.witness import Testimony
 from qanat.units import Instant
@@ -45,6 +45,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Octets that passed and that the server has not confirmed: by the journal, and the counters as they stand."""
     journal_rows: int
     gate: str
+    """What the running agent says of it; of what stands without an agent, what the kernel says."""
     channel: str
     reported_at: Instant | None
     refusal: RefusalBody | None
@@ -84,7 +85,7 @@ def status_of(state: Path, said: TerminalView | str) -> Status:
         quotas=[_quota(held) for held in book.live],
         unreported=book.unreported,
         journal_rows=len(book.kept.rows),
-        gate="" if seen is None else seen.gate,
+        gate=seen.gate if seen is not None and is_running else standing(identity.interface),
         channel="" if seen is None else seen.channel,
         reported_at=None if seen is None else seen.reported_at,
         refusal=None if seen is None else seen.refusal,

@@ -41,8 +41,7 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
     yield f"unreported    {format_size(status.unreported)} ({status.unreported:,} octets), {status.journal_rows:,} rows"
     if status.reported_at is not None:
         yield f"last report   {_moment(status.reported_at)} over {status.channel}"
-    if status.gate:
-        yield f"gate          {status.gate}"
+    yield f"gate          {status.gate}"
     if status.witness is not None:
         yield f"witness       {_compared(status.witness)}"
     if status.refusal is not None:

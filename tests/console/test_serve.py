@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
 from tests.patience import PATIENCE_S
+from tests.store.logs import auditors, held
 
 
 def test_one_line_says_where_it_listens_and_sigterm_loses_nothing(shell: Shell) -> None:
@@ -60,7 +61,7 @@ def test_what_was_acknowledged_survives_kill_9(shell: Shell) -> None:
 
 def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -> None:
     body = b'{"name": "alice"}'
-    with serving(shell) as server, under_way(shell, server, body[:5], of=len(body)) as peer:
+    with serving(shell) as server, under_way(shell, server, _MADE, body[:5], of=len(body)) as peer:
         server.process.send_signal(signal.SIGTERM)
         peer.sendall(body[5:])
         answer = peer.recv(4096)
@@ -70,7 +71,7 @@ def test_a_request_under_way_is_finished_before_the_server_stops(shell: Shell) -
 
 def test_a_request_that_a_stop_waits_for_in_vain_is_told_so_and_how_to_repeat_it(shell: Shell) -> None:
     shell.environment["QANAT_HTTP_STOP_TIMEOUT_S"] = "1"
-    with serving(shell) as server, under_way(shell, server, b"{", of=17) as peer:
+    with serving(shell) as server, under_way(shell, server, _MADE, b"{", of=17) as peer:
         status, _, err = server.stop()
         answer = HTTPResponse(peer)
         answer.begin()
@@ -82,13 +83,41 @@ def test_a_request_that_a_stop_waits_for_in_vain_is_told_so_and_how_to_repeat_it
     assert (status, "Traceback" in err) == (0, False)
 
 
+def test_a_stop_ends_an_audit_at_once_and_tells_whoever_asked_for_it(shell: Shell) -> None:
+    """The process that audits is held, as if there were no end of entries."""
+    shell.environment["QANAT_HTTP_STOP_TIMEOUT_S"] = str(2 * PATIENCE_S)
+    with serving(shell) as server, under_way(shell, server, _AUDIT, of=1) as peer:
+        peer.sendall(b" ")
+        while not (audits := auditors(server.process.pid)):
+            pass
+        with held(audits[0]):
+            assert server.stop()[0] == 0
+        assert peer.recv(4096).startswith(b"HTTP/1.1 503 ")
+    while Path(f"/proc/{audits[0]}").exists():
+        pass
+
+
+def test_no_audit_begins_while_the_server_stops(shell: Shell) -> None:
+    with serving(shell) as server, under_way(shell, server, _AUDIT, of=1) as peer:
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(httpx2.TransportError):
+            while True:  # until nobody is let in
+                httpx2.get(server.url + "/livez", trust_env=False)
+        peer.sendall(b" ")
+        assert peer.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+
+_MADE = "POST /v1/subscribers"
+_AUDIT = "GET /v1/audit"
+
+
 @contextmanager
-def under_way(shell: Shell, server: Serving, begun: bytes, *, of: int) -> Iterator[socket.socket]:
-    """A connection on which a subscriber is being made: the server has the request but for the end of its body."""
+def under_way(shell: Shell, server: Serving, asked: str, begun: bytes = b"", *, of: int) -> Iterator[socket.socket]:
+    """A connection with a request that the server has but for the end of its body, which is of so many octets."""
     token = (shell.directory / "data" / "admin.token").read_text().strip()
     host, _, port = server.url.removeprefix("http://").partition(":")
     lines = (
-        "POST /v1/subscribers HTTP/1.1",
+        f"{asked} HTTP/1.1",
         "Host: q",
         f"Authorization: Bearer {token}",
         "Idempotency-Key: k1",

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from tests.server.live import live_server, settings_for
-from tests.store.logs import process_that_writes
+from tests.store.logs import held, process_that_writes
 
 
 def test_while_a_commit_hangs_the_server_is_not_ready_and_then_it_is(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, store={"database": f"sqlite:///{tmp_path}/q.db"})
     with live_server(tmp_path, settings) as live, ThreadPoolExecutor(1) as somebody:
         live.done("/v1/subscribers", {"name": "alice"})
-        with nothing_written_to(tmp_path / "q.db"):
+        with held(process_that_writes(tmp_path / "q.db")):
             top_up = somebody.submit(live.done, "/v1/subscribers/alice/top-ups", {"octets": 10})
             while (answer := live.get("/readyz", token="")).status_code == 200:  # until the top-up is under way
                 pass
@@ -38,14 +35,3 @@ def test_whoever_only_looks_while_the_database_fails_is_not_told_about_storing(t
         other.execute("ALTER TABLE away RENAME TO record")
     assert (failed.status_code, failed.json()["reason"]) == (503, "store_fault")
     assert failed.json()["detail"] == "The server could not look this up in its database."
-
-
-@contextmanager
-def nothing_written_to(path: Path) -> Iterator[None]:
-    """Stop the process that writes, as a disk would that hangs."""
-    writes = process_that_writes(path)
-    os.kill(writes, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(writes, signal.SIGCONT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -159,6 +161,30 @@ def process_that_writes(path: Path) -> int:
 def process_that_reads(path: Path) -> int:
     """Return the process that reads from a SQLite file, whoever started it."""
     return _process_of("qanat.store.sqlite_reader", path)
+
+
+def auditors(server: int) -> list[int]:
+    """Return the processes that a process has audit."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return [int(pid) for pid in children if b"audit_process" in _command(pid)]
+
+
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
+@contextmanager
+def held(process: int) -> Iterator[None]:
+    """Hold a process up, as a disk would that hangs."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
 
 def _process_of(program: str, path: Path) -> int:

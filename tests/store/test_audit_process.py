@@ -10,26 +10,13 @@ from pathlib import Path
 
 import pytest
 from tests.store.deciding import fund
-from tests.store.logs import run
+from tests.store.logs import auditors, run
 
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
 from qanat.ledger.book import Account
 from qanat.store.audit import audit
 from qanat.store.store import Store, open_log, open_store
-
-
-def auditors() -> list[int]:
-    """Return the processes of ours that audit."""
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in children if b"audit_process" in _command(pid)]
-
-
-def _command(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it has just ended
-        return b""
 
 
 async def _store(path: Path) -> Store:
@@ -41,7 +28,7 @@ async def _store(path: Path) -> Store:
 
 async def _until_there_is_one() -> int:
     while True:
-        found = auditors()
+        found = auditors(os.getpid())
         if found:
             return found[0]
         await asyncio.sleep(0)
@@ -49,7 +36,7 @@ async def _until_there_is_one() -> int:
 
 async def _until_there_is_none() -> None:
     while True:
-        if not auditors():
+        if not auditors(os.getpid()):
             return
         await asyncio.sleep(0)
 
@@ -75,7 +62,7 @@ def test_two_who_ask_at_once_are_served_one_after_the_other(tmp_path: Path) -> N
         both = asyncio.gather(store.audit(), store.audit())
         most = 0
         while not both.done():
-            most = max(most, len(auditors()))
+            most = max(most, len(auditors(os.getpid())))
             await asyncio.sleep(0)
         assert most == 1
         assert all(verdict.balanced for verdict in both.result())

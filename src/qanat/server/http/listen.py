@@ -53,6 +53,7 @@ class HttpListener:
 
     async def stop(self) -> None:
         self._services.pulse.close()  # lets those go who would watch for ever
+        self._services.under_way.stop()
         if self._ticking is not None:
             self._ticking.cancel()  # it keeps the date, and would look for a reason to end ten times a second
             await asyncio.wait({self._ticking})

@@ -1,8 +1,12 @@
-"""Requests under way: how many there are, and what is counted of each once it was answered."""
+"""Requests under way: how many there are, which a stop breaks off, and what is counted of each once it was answered."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 from prometheus_client import Counter, Histogram
 
@@ -17,6 +21,8 @@ class UnderWay:
         self._metrics = metrics
         self._at_once = at_once
         self._count = 0
+        self._until_stop: set[asyncio.Task[Any]] = set()
+        self._stopping = False
         self._server = fresh_id("req")
         self._numbers = count(1)
         self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
@@ -34,6 +40,25 @@ class UnderWay:
 
     def end(self) -> None:
         self._count -= 1
+
+    @contextmanager
+    def until_stop(self) -> Iterator[None]:
+        """Have a stop break the current request off while it is in here, where it only looks and would hold the stop up."""
+        request = asyncio.current_task()
+        assert request is not None, "a request has its task"
+        self._until_stop.add(request)
+        if self._stopping:
+            request.cancel()
+        try:
+            yield
+        finally:
+            self._until_stop.discard(request)
+
+    def stop(self) -> None:
+        """Break off what a stop does not wait for; the shield answers it."""
+        self._stopping = True
+        for request in self._until_stop:
+            request.cancel()
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer. A route is a pattern: names in paths never become labels."""

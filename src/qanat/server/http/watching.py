@@ -128,7 +128,8 @@ async def list_changes(request: Request, caller: StaffCaller, after: str = "", l
 async def audit(request: Request, _caller: Administrator) -> Verdict:
     """Recompute every balance from the entries, and hold the stored rows against them."""
     services = services_of(request)
-    verdict = await services.store.audit()
+    with services.under_way.until_stop():
+        verdict = await services.store.audit()
     services.metrics.audits.set(verdict.balanced)
     return Verdict(
         balanced=verdict.balanced,

@@ -191,9 +191,9 @@ def shut(*, access: str | None, uplink: str | None, as_json: bool, state: Path |
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_state_option
 def release(*, access: str | None, as_json: bool, state: Path | None) -> None:
-    """Open the access side again after a stop: everybody behind it is online, and nobody is metered any more.
+    """Open the access side again after a stop: it is as it was found, and nobody is metered any more.
 
-    One that is away comes back open. Until the next boot its packets are still not merged, as metering wants it.
+    One that is away comes back open.
     What was counted and not reported yet waits in the journal for the next `qanat station run`.
     """
     import msgspec  # noqa: PLC0415

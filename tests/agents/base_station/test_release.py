@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,23 @@ from tests.agents.base_station.fake_exchange import FakeExchange
 from tests.agents.base_station.scene import ALICE, Scene, running
 from tests.agents.base_station.test_run import counted, download, is_refused, join, said_by
 
+from qanat.agents.kernel.link import Links
+from qanat.agents.kernel.offloads import OffloadState
+
 pytestmark = pytest.mark.namespaces
 
 
 def test_after_a_stop_the_access_side_stays_shut_until_it_is_released(
     scene: Scene, server: FakeExchange, state: Path
 ) -> None:
+    ports = ("br0", "up0", "alice")
+    before = [how_packets_are_merged(scene, port) for port in ports]
     with running(scene, state) as agent:
         join(scene.alice)
         agent.wait_for("quota granted")
+        assert [how_packets_are_merged(scene, port) for port in ports] == [OffloadState(1, frozenset())] * 3
+        agent.kill()
+    with running(scene, state) as agent:
         assert "stop that one" in said_by(scene, state, "release", ends=1)
         download(scene, 1_000_000)
         agent.stop()
@@ -26,6 +35,7 @@ def test_after_a_stop_the_access_side_stays_shut_until_it_is_released(
     assert is_refused(scene.alice)
     assert said_by(scene, state, "release") == "br0 is open and no longer metered; 0 octets wait to be reported.\n"
     assert scene.station.run("nft", "list", "ruleset") == ""
+    assert [how_packets_are_merged(scene, port) for port in ports] == before
     assert not is_refused(scene.alice)
     assert json.loads(said_by(scene, state, "release", "--json")) == {
         "interface": "br0",
@@ -76,6 +86,11 @@ def test_an_access_side_that_is_released_while_it_is_away_comes_back_open_and_wh
     assert "no interface 'br0'" in said_by(scene, state, "release", ends=1)
     scene.lay_bridge()
     assert not is_refused(scene.alice)
+
+
+def how_packets_are_merged(scene: Scene, port: str) -> OffloadState:
+    with scene.station.inside(), closing(Links()) as links:
+        return OffloadState.of(links.find(port))
 
 
 def neighbour(scene: Scene) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from contextlib import ExitStack, closing
 from typing import Final, NamedTuple
 
+from qanat.agents.base_station.found import keep_found
 from qanat.agents.base_station.ground import Laid
 from qanat.agents.base_station.ruleset import PORTAL_PORT, plain_name, ruleset, table_for
 from qanat.agents.base_station.sides import Sides
@@ -61,7 +62,8 @@ class Gateway(Laid):
             self.nft.make_hold_too(self.table, "access_side", interface_key(self.sides.access.index))
             # Listen before the first look, so that nothing falls between.
             self._depletions = sockets.enter_context(closing(Depletions(self.table)))
-            self.merging: list[str] = self.sides.merging
+            keep_found(self.nft, self.table, self.sides.ports)
+            self.merging: list[str] = self.sides.make_countable()
             self.allow_signalling(set(signalling))
             self._sockets = sockets.pop_all()
 

@@ -1,4 +1,4 @@
-"""``qanat station release``: after a stop the access side stays shut; this opens it again, and nobody is metered there.
+"""``qanat station release``: after a stop the access side stays shut; this opens it again, unmetered, as it was found.
 
 What everybody has used by then goes into the journal first and is reported by the next ``qanat station run``.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qanat.agents.base_station import identity as identities
 from qanat.agents.base_station.assemble import slots_path
+from qanat.agents.base_station.found import found
 from qanat.agents.base_station.gateway import inscribed
 from qanat.agents.base_station.ground import Laid
 from qanat.agents.base_station.metered import Metered
@@ -23,6 +24,7 @@ from qanat.agents.kernel.fence import wait_for_packets_in_flight
 from qanat.agents.kernel.link import Link, Links, require_interfaces
 from qanat.agents.kernel.neighbour import Neighbours
 from qanat.agents.kernel.nft import Nft, Table
+from qanat.agents.kernel.offloads import put_back
 from qanat.agents.notebook import Notebook
 from qanat.agents.release import Released, settle
 from qanat.clock import Clock
@@ -50,13 +52,19 @@ class _Left(Laid):
         counted = self.reading(slot.label)
         return None if counted is None else Totals(source=source_of(slot, self.meter), up=counted.up, down=counted.down)
 
-    def remove(self, link: Link | None) -> None:
-        """Take the table down, and let whoever was online on this link change his link address again."""
-        if link is not None:
-            with closing(Neighbours(link)) as neighbours:
-                for metered in self._everybody:
-                    for key in metered.keys:
-                        neighbours.unpin(address_of(key), metered.link_address)
+    def unpin(self, access: Link) -> None:
+        with closing(Neighbours(access)) as neighbours:
+            for metered in self._everybody:
+                for key in metered.keys:
+                    neighbours.unpin(address_of(key), metered.link_address)
+
+    def remove(self) -> None:
+        """Take the table down, and leave the ports as they were found."""
+        as_found = found(self.nft, self.table)
+        with closing(Links()) as links:
+            for port in links.all():
+                if port.index in as_found:
+                    put_back(links, port, as_found[port.index])
         self.nft.commit([self.table.delete()])
 
 
@@ -77,7 +85,9 @@ def release(state: Path, *, access: str | None, clock: Clock) -> Released:
             left.shut()
             for slot in in_use:
                 settle(holder_of(slot), clock.now(), left.final(slot), commit=partial(_put, slots, slot))
-            left.remove(link)
+            if link is not None:
+                left.unpin(link)
+            left.remove()
     unreported = Octets(sum(Notebook(slot.snapshot).unreported for slot in in_use))
     return Released(interface=name, is_there=link is not None, unreported=unreported)
 

@@ -30,10 +30,8 @@ class Sides:
             self._links = sockets.enter_context(closing(Links()))
             self.access = self._links.find(access)
             self.uplink = self._links.find(uplink)
-            ports = self._ports()
-            self._known = {port.index for port in ports}
-            self.merging = [f"{each} on {port.name}" for port in ports for each in make_countable(self._links, port)]
-            """What merges packets and can't be switched off."""
+            self.ports = self._ports()
+            """As they were found."""
             self._sockets = sockets.pop_all()
 
     def fileno(self) -> int:
@@ -44,13 +42,18 @@ class Sides:
         """The sides that were away or down when they were looked at last."""
         return [side.name for side in (self.access, self.uplink) if not side.is_up]
 
+    def make_countable(self) -> list[str]:
+        """Return what merges packets and can't be switched off."""
+        return [f"{each} on {port.name}" for port in self.ports for each in make_countable(self._links, port)]
+
     def hear(self) -> None:
         """Look at all of it. Never waits. Raises SideAnew."""
         with suppress(EventsLost):
             self._events.take()
         self.access, self.uplink = self._now(self.access), self._now(self.uplink)
+        known = {port.index for port in self.ports}
         for port in self._ports():
-            if port.index not in self._known:
+            if port.index not in known:
                 raise SideAnew(f"{port.name} is new here.")
 
     def close(self) -> None:

@@ -392,6 +392,18 @@ def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_ca
     assert 3 * MB <= server.operator.used < 3_500_000
 
 
+def test_a_release_without_permission_is_refused_and_charges_nothing(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state, "--report-interval", "3600")
+    agent.wait_for("quota granted")
+    download(world, 1 * MB)
+    agent.kill()
+    assert "run as root" in said_by(world, state, "release", before=WITHOUT_PERMISSION, ends=1)
+    assert status(world, state)["unreported"] == passed(world)
+    assert f"{passed(world):,} octets wait" in said_by(world, state, "release")
+
+
 def test_a_difference_between_gate_and_interface_is_logged_and_shown(
     world: World, server: FakeServer, state: Path
 ) -> None:

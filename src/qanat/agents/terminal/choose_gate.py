@@ -62,4 +62,8 @@ def shut_in_advance(interface: str) -> bool:
     except KernelFault as fault:
         if fault.code not in FORBIDDEN:
             raise
-        raise KernelFault(f"{_NOT_PERMITTED}: run as root", code=fault.code) from fault
+        raise not_permitted() from fault
+
+
+def not_permitted() -> KernelFault:
+    return KernelFault(f"{_NOT_PERMITTED}: run as root", code=errno.EPERM)

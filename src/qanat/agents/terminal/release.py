@@ -20,7 +20,7 @@ from qanat.agents.release import Released, settle
 from qanat.agents.signalling import endpoints_now
 from qanat.agents.terminal import identity as identities
 from qanat.agents.terminal.assemble import journal_path
-from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.choose_gate import choose_gate, not_permitted
 from qanat.agents.terminal.gate_table import laid_in, table_for
 from qanat.agents.terminal.look import of_gate
 from qanat.clock import Clock
@@ -29,7 +29,8 @@ from qanat.clock import Clock
 def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Released:
     """Take the gate down, also that of an interface that is away: it comes back open.
 
-    Raises JournalInUse or InterfaceInUse while an agent runs, and NoSuchInterface where there is neither interface nor gate.
+    Raises JournalInUse or InterfaceInUse while an agent runs, NoSuchInterface where there is neither interface nor gate, and
+    KernelFault without permission.
     """
     identity = identities.load(state)
     name = interface or identity.interface
@@ -47,6 +48,9 @@ def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Re
                 )  # nothing passes where no interface is
                 nft.commit([table_for(name).delete()])
             return Released(interface=name, is_there=False, unreported=holder.book.unreported)
+        if not gate.stays_shut:
+            gate.detach()
+            raise not_permitted()  # what stands, if anything does, can neither be read nor taken down
         final = gate.close().passed
         settle(holder, clock.now(), Totals(source=gate.meter, up=final.up, down=final.down), commit=journal.commit)
         gate.remove()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from tests.patience import PATIENCE_S
@@ -63,13 +66,32 @@ def append_until_some_are_in_the_file(
 
 
 def test_a_long_log_is_brought_into_the_file_beside_the_writing(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(connect(path, 1000), much=10)
+    checkpoints = Checkpoints(path, connect(path, 1000), much=10)
     assert append_until_some_are_in_the_file(path, link, checkpoints, 1) >= 10
     checkpoints.close()
 
 
+def test_the_disk_has_what_a_pass_brought_in_before_a_commit_has_to_wait_for_it(
+    path: Path, link: sqlite3.Connection
+) -> None:
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call":
+            calls.append(called.__name__)
+
+    threading.setprofile(note)
+    try:
+        checkpoints = Checkpoints(path, connect(path, 1000), much=10)
+    finally:
+        threading.setprofile(None)
+    append_until_some_are_in_the_file(path, link, checkpoints, 1)
+    checkpoints.close()
+    assert [call for call in calls if call in ("execute", "fdatasync")][:2] == ["execute", "fdatasync"]
+
+
 def test_a_short_log_is_left_alone(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(connect(path, 1000), much=10)
+    checkpoints = Checkpoints(path, connect(path, 1000), much=10)
     append(link, 1)
     checkpoints.written(9)
     checkpoints.close()
@@ -77,7 +99,7 @@ def test_a_short_log_is_left_alone(path: Path, link: sqlite3.Connection) -> None
 
 
 def test_what_a_reader_still_looks_at_is_brought_in_once_it_has_gone(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(connect(path, 1000), much=1)
+    checkpoints = Checkpoints(path, connect(path, 1000), much=1)
     with closing(connect(path, 1000)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM entry").fetchone() == (0,)

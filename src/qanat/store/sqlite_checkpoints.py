@@ -1,13 +1,16 @@
 """Brings what stands in SQLite's log into the file, beside the writing.
 
 SQLite does it by itself within the commit that finds the log long, and every answer waits for that commit. A thread with
-a connection of its own does most of it before, while commits go on: so that commit finds little left, and the log begins anew.
+a connection of its own does most of it before, while commits go on, and has the disk take it: so that commit finds little
+left, and the log begins anew.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
+from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
@@ -18,8 +21,10 @@ _PASS: Final = 300
 class Checkpoints:
     """Is told what was written, and begins a pass whenever that is much."""
 
-    def __init__(self, connection: sqlite3.Connection, *, much: int = _PASS) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, much: int = _PASS) -> None:
+        """``connection`` is to the file at ``path``, for us alone."""
         self._connection = connection
+        self._file = os.open(path, os.O_RDONLY)
         self._much = much
         self._pages = 0
         """About so many were written since the last pass began."""
@@ -35,16 +40,22 @@ class Checkpoints:
             self._wanted.set()
 
     def close(self) -> None:
-        """Return when the connection is closed."""
+        """Return when the connection is closed.
+
+        Every other one that this process has to the file must be closed before: closing any descriptor of a file lets go of
+        all locks that a process holds on it (POSIX).
+        """
         self._closed = True
         self._wanted.set()
         self._thread.join()
+        self._connection.close()
+        os.close(self._file)
 
     def _work(self) -> None:
-        with closing(self._connection):
-            while self._is_wanted():
-                with suppress(sqlite3.Error):  # all is durable in the log; the next pass tries again
-                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        while self._is_wanted():
+            with suppress(sqlite3.Error, OSError):  # all is durable in the log; the next pass tries again
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                os.fdatasync(self._file)
 
     def _is_wanted(self) -> bool:
         """Wait until there is something to do; tell whether it is more than to close."""

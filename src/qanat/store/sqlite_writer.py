@@ -87,7 +87,7 @@ class Writer:
         """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
             self._connection = self._connection or connect(self._path, self._busy_ms)
-            self._checkpoints = self._checkpoints or Checkpoints(connect(self._path, self._busy_ms))
+            self._checkpoints = self._checkpoints or Checkpoints(self._path, connect(self._path, self._busy_ms))
             with faults(self._path):
                 self._do(self._connection, job)
         except Fault as fault:
@@ -96,10 +96,10 @@ class Writer:
         return _DONE
 
     def close(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.close()
         if self._connection is not None:
             self._connection.close()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
         if not job.entries:

@@ -43,15 +43,14 @@ def release(state: Path, *, interface: str | None, log: Log, clock: Clock) -> Re
             with closing(Nft()) as nft:
                 if laid_in(nft, table_for(name)) is None:
                     raise
-                settle(
-                    holder, clock.now(), of_gate(name), commit=journal.commit
-                )  # nothing passes where no interface is
+                final = of_gate(name)  # nothing passes where no interface is
+                settle(holder, clock.now(), final, commit=journal.commit)
                 nft.commit([table_for(name).delete()])
             return Released(interface=name, is_there=False, unreported=holder.book.unreported)
         if not gate.stays_shut:
             gate.detach()
             raise not_permitted()  # what stands, if anything does, can neither be read nor taken down
-        final = gate.close().passed
-        settle(holder, clock.now(), Totals(source=gate.meter, up=final.up, down=final.down), commit=journal.commit)
+        passed = gate.close().passed
+        settle(holder, clock.now(), Totals(source=gate.meter, up=passed.up, down=passed.down), commit=journal.commit)
         gate.remove()
         return Released(interface=name, is_there=True, unreported=holder.book.unreported)

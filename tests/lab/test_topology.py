@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +39,6 @@ def look() -> dict[str, object]:
     lab.lay()
     ways: dict[str, object] = {"first": way(lab, INTERNET)["dev"]}
     lab.cut("cell0")
-    send_to_a_neighbour_that_is_forgotten(lab)
     lab.mend("cell0")
     lab.leave("cell0")
     ways["after leaving"] = way(lab, INTERNET)["dev"]
@@ -58,14 +55,6 @@ def look() -> dict[str, object]:
     lab.clear()
     ways["left behind"] = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     return ways
-
-
-def send_to_a_neighbour_that_is_forgotten(lab: Lab) -> None:
-    """Do what a router does that has something for the terminal as soon as the wire is there again."""
-    wire = next(wire for wire in WIRES if wire.outer_interface == "cell0")
-    lab[wire.inner].ip(f"link set {wire.inner_interface} up")
-    with lab[wire.inner].inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, suppress(OSError):
-        sender.sendto(b"late", (wire.outer_address, 9))
 
 
 def way(lab: Lab, host: str, *more: str) -> dict[str, Any]:

@@ -166,8 +166,6 @@ def _wired(name: str) -> Iterator[str]:
 def _quiet(wire: Wire, interface: str, *, inner: bool) -> Iterator[str]:
     # A real wire carries no super-packets; veth would hand them over whole.
     yield f"link set {interface} gso_max_segs 1 up"
-    # Nobody asks who has an address, not even before a mended wire's neighbour is known again: no gate counts ARP.
-    yield f"ntable change name arp_cache dev {wire.facing if inner else interface} mcast_probes 0"
     yield _neighbour(wire, inner=inner)
 
 

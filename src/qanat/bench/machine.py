@@ -41,11 +41,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     def _idle(self) -> str:
         if self.idle_poll_us is None:
             return ""
-        return (
-            f" that look for work for {self.idle_poll_us} µs before they halt"
-            if self.idle_poll_us
-            else " that halt at once"
-        )
+        if self.idle_poll_us == 0:
+            return " that halt at once"
+        return f" that look for work for {self.idle_poll_us} µs before they halt"
 
 
 def describe(folder: Path) -> Machine:

@@ -176,7 +176,8 @@ class Work:
     def entries(self, shard_of: Callable[[Owner], Shard]) -> dict[Shard, Entry]:
         """Return what is to be appended, an entry for each shard touched; empty if the decision only looked.
 
-        Of several images of one record the last one counts: it is the one that lies on the page.
+        Of several images of one record the last one counts: it is the one that lies on the page. An owner in another string
+        is only looked up once more.
         """
         entries: dict[Shard, Entry] = {}
         last_owner, (postings, put, drop) = Owner(""), _NO_LISTS

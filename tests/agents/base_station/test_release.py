@@ -49,12 +49,7 @@ def test_after_a_stop_the_access_side_stays_shut_until_it_is_released(
 def test_what_was_used_before_a_kill_is_not_lost_by_a_release_and_the_rest_is_returned(
     scene: Scene, server: FakeExchange, state: Path
 ) -> None:
-    with running(scene, state) as agent:
-        join(scene.alice)
-        agent.wait_for("quota granted", quota="q2")
-        server.fail_next = 1_000_000
-        download(scene, 3_000_000)
-        agent.kill()
+    kill_while_nothing_is_reported(scene, server, state, used=3_000_000)
     download(scene, 1_000_000)
     truth = counted(scene)
     assert truth > 4_000_000
@@ -72,12 +67,7 @@ def test_what_was_used_before_a_kill_is_not_lost_by_a_release_and_the_rest_is_re
 def test_an_access_side_that_is_released_while_it_is_away_comes_back_open_and_what_was_used_is_kept(
     scene: Scene, server: FakeExchange, state: Path
 ) -> None:
-    with running(scene, state) as agent:
-        join(scene.alice)
-        agent.wait_for("quota granted", quota="q2")
-        server.fail_next = 1_000_000
-        download(scene, 1_000_000)
-        agent.kill()
+    kill_while_nothing_is_reported(scene, server, state, used=1_000_000)
     truth = counted(scene)
     scene.station.run("ip", "link", "delete", "br0")
     said = said_by(scene, state, "release")
@@ -86,6 +76,16 @@ def test_an_access_side_that_is_released_while_it_is_away_comes_back_open_and_wh
     assert "no interface 'br0'" in said_by(scene, state, "release", ends=1)
     scene.lay_bridge()
     assert not is_refused(scene.alice)
+
+
+def kill_while_nothing_is_reported(scene: Scene, server: FakeExchange, state: Path, *, used: int) -> None:
+    """Leave alice online with two quotas, of which the server hears nothing until ``server.fail_next`` is 0 again."""
+    with running(scene, state) as agent:
+        join(scene.alice)
+        agent.wait_for("quota granted", quota="q2")
+        server.fail_next = 1_000_000
+        download(scene, used)
+        agent.kill()
 
 
 def how_packets_are_merged(scene: Scene, port: str) -> OffloadState:

@@ -94,6 +94,7 @@ class Connection(asyncio.Protocol):
         self._outgoing.append(octets)
 
     def flush(self) -> None:
+        """Send what waits to be sent, in one write."""
         if self._outgoing and self._transport is not None:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()

@@ -32,6 +32,6 @@ def test_every_octet_is_counted_once_by_all_four_counters_though_the_agent_was_k
     assert counts.journal == counts.gate.passed
     assert counts.used == counts.journal.total > 30_000_000
     assert (counts.unreported, counts.debt, counts.reserved) == (0, 0, 0)
-    assert adds_up(counts), list(differences(counts))
+    assert adds_up(counts), (list(differences(counts)), counts)
     assert said.audit["balanced"] is True
     assert processes_that_know(str(tmp_path)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.lab.place import any_place, run_inside
 
 from qanat.lab import private
-from qanat.lab.topology import INTERNET, SERVER, WIRES, Lab
+from qanat.lab.topology import INTERNET, SERVER, WIRES, Lab, Wire
 from qanat.lab.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.namespaces
@@ -28,6 +29,7 @@ def test_both_ways_lead_to_the_server_and_nothing_but_our_traffic_is_on_the_wire
         "after coming back": "cell0",
         "packets": [0] * 2 * len(WIRES),
         "left behind": "",
+        "packets of who lost the route": [0, 1],
         "a sender outlasts the lab's patience": True,
     }
 
@@ -45,16 +47,34 @@ def look() -> dict[str, object]:
     ways["over wifi0"] = way(lab, SERVER, "oif", "wifi0")["prefsrc"]
     lab.come_back("cell0")
     ways["after coming back"] = way(lab, INTERNET)["dev"]
-    ways["packets"] = [
-        found["stats64"][direction]["packets"]
-        for wire in WIRES
-        for found in shown(lab, wire.outer, "-s", "link", "show", wire.outer_interface)
-        for direction in ("rx", "tx")
-    ]
+    ways["packets"] = [count for wire in WIRES for count in packets(lab, wire)]
+    lab.leave("cell0")
+    tell_the_server(lab, "cell0")
+    ways["packets of who lost the route"] = packets(lab, WIRES[0])
     ways["a sender outlasts the lab's patience"] = tries_for_s(lab) > PATIENCE_S
     lab.clear()
     ways["left behind"] = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     return ways
+
+
+def packets(lab: Lab, wire: Wire) -> list[int]:
+    """What the outer end has received and sent."""
+    (found,) = shown(lab, wire.outer, "-s", "link", "show", wire.outer_interface)
+    return [found["stats64"][direction]["packets"] for direction in ("rx", "tx")]
+
+
+def tell_the_server(lab: Lab, interface: str) -> None:
+    """Send a datagram from the terminal, bound to an interface, and wait until the server has it."""
+    with lab["server"].inside():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with lab["terminal"].inside():
+        terminal = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with server, terminal:
+        server.bind((SERVER, 0))
+        server.settimeout(PATIENCE_S)
+        terminal.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        terminal.sendto(b"usage", server.getsockname())
+        assert server.recv(16) == b"usage"
 
 
 def way(lab: Lab, host: str, *more: str) -> dict[str, Any]:

@@ -23,7 +23,10 @@ FILES: Final = {
     "photo.jpg": Octets(2_000_000),
     "song.ogg": Octets(6_000_000),
     "film.mp4": Octets(20_000_000),
+    "radio.ogg": Octets(6_000_000),
 }
+_SLOW: Final = {"/radio.ogg": 1_000_000}
+"""What comes no faster than it is listened to, in octets a second."""
 _MAX_PACING_RATE: Final = 47
 """SO_MAX_PACING_RATE of linux/socket.h: TCP itself keeps to the rate."""
 
@@ -38,9 +41,10 @@ def make_files(folder: Path) -> None:
 class Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.SOL_SOCKET, _MAX_PACING_RATE, OCTETS_PER_S)
+    def do_GET(self) -> None:
+        """Send a file at its rate."""
+        self.connection.setsockopt(socket.SOL_SOCKET, _MAX_PACING_RATE, _SLOW.get(self.path, OCTETS_PER_S))
+        super().do_GET()
 
     def do_PUT(self) -> None:
         """Take an upload and forget it."""

@@ -6,10 +6,14 @@
        guest ─lan0─┐              ├──────┴── internet    10.6.0.1
       laptop ─lan0─┴ base-station ┘
 
-Each wire is a pair of interfaces whose ends know each other's link addresses for good, without IPv6 and without super-packets: so
-interface counters carry the traffic that is meant and nothing else. A wire leads from a host to the one nearer to the
-core; wire N has the addresses 10.N.0.1 (outer end) and 10.N.0.2. What hangs on the base station shares one net, as at any
-access point: its wires end in ports of a bridge. A host that joins the lab is a line or two in ``WIRES``.
+Each wire is a pair of interfaces whose ends know each other's link addresses for good, without IPv6 and without
+super-packets: so interface counters carry the traffic that is meant and nothing else. The server too has a link address at
+the outer ends, that of the router there: a connection bound to an interface that has just lost its route takes the server
+for a neighbour, and would ask for it by ARP, which an interface counts and no gate, and keep back what the gate has counted.
+
+A wire leads from a host to the one nearer to the core; wire N has the addresses 10.N.0.1 (outer end) and 10.N.0.2. What hangs
+on the base station shares one net, as at any access point: its wires end in ports of a bridge. A host that joins the lab is
+a line or two in ``WIRES``.
 """
 
 from __future__ import annotations
@@ -113,7 +117,7 @@ class Lab:
     def mend(self, interface: str) -> None:
         wire = _wire(interface)
         # A link that was switched off has forgotten its neighbour, however permanent.
-        self[wire.inner].ip(f"link set {wire.inner_interface} up", _neighbour(wire, inner=True))
+        self[wire.inner].ip(f"link set {wire.inner_interface} up", *_neighbours(wire, inner=True))
 
     def leave(self, interface: str) -> None:
         """Have the terminal go over to its next network, as a person does in the settings."""
@@ -166,7 +170,7 @@ def _wired(name: str) -> Iterator[str]:
 def _quiet(wire: Wire, interface: str, *, inner: bool) -> Iterator[str]:
     # A real wire carries no super-packets; veth would hand them over whole.
     yield f"link set {interface} gso_max_segs 1 up"
-    yield _neighbour(wire, inner=inner)
+    yield from _neighbours(wire, inner=inner)
 
 
 def _routes(name: str) -> Iterator[str]:
@@ -190,9 +194,11 @@ def _default(wire: Wire) -> str:
     return f"default via {wire.inner_address} dev {wire.outer_interface} metric {wire.metric}"
 
 
-def _neighbour(wire: Wire, *, inner: bool) -> str:
-    interface, address = (wire.facing, wire.outer_address) if inner else (wire.outer_interface, wire.inner_address)
-    return f"neigh replace {address} lladdr {_hardware(wire, inner=not inner)} dev {interface} nud permanent"
+def _neighbours(wire: Wire, *, inner: bool) -> Iterator[str]:
+    """Yield the commands that tell one end who is at the other."""
+    interface = wire.facing if inner else wire.outer_interface
+    for address in (wire.outer_address,) if inner else (wire.inner_address, SERVER):
+        yield f"neigh replace {address} lladdr {_hardware(wire, inner=not inner)} dev {interface} nud permanent"
 
 
 def _hardware(wire: Wire, *, inner: bool = False) -> str:

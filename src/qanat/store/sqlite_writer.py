@@ -30,6 +30,7 @@ from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.processes import line_to_the_server
 from qanat.store.sqlite_checkpoints import Checkpoints
 from qanat.store.sqlite_link import connect, faults
+from qanat.store.sqlite_log_room import LogRoom
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -82,20 +83,25 @@ class Writer:
         self._server = server
         self._connection: sqlite3.Connection | None = None
         self._checkpoints: Checkpoints | None = None
+        self._log_room: LogRoom | None = None
 
     def do(self, job: Job) -> Outcome:
         """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
             self._connection = self._connection or connect(self._path, self._busy_ms)
             self._checkpoints = self._checkpoints or Checkpoints(self._path, connect(self._path, self._busy_ms))
+            self._log_room = self._log_room or LogRoom(self._path)
             with faults(self._path):
                 self._do(self._connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
+        self._log_room.committed(self._connection)
         self._checkpoints.written(_pages(job))
         return _DONE
 
     def close(self) -> None:
+        if self._log_room is not None:
+            self._log_room.close()
         if self._connection is not None:
             self._connection.close()
         if self._checkpoints is not None:

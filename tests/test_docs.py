@@ -47,6 +47,18 @@ def test_every_file_named_in_a_document_exists(document: Path) -> None:
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
+def test_every_document_named_in_the_sources_exists() -> None:
+    missing = []
+    for source in sorted((ROOT / "src").rglob("*.py")):
+        text = source.read_text(encoding="utf-8")
+        missing += [(source.name, name) for name in re.findall(r"[\w/-]+\.md\b", text) if not (ROOT / name).exists()]
+        decisions = re.findall(r"docs/decisions/(\d+)", text)
+        missing += [
+            (source.name, number) for number in decisions if not list(ROOT.glob(f"docs/decisions/{number}-*.md"))
+        ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 Every identity is checked, each with its own refusal, before anything is opened: the base station and whom it belongs to,
 the demander's terminal and its subscriber and the proof that they are here, the supplier and its terminal, and that they
 are allowed with each other; then that the order and the supplier's octets cover what is asked for.
-Source: S2 and S3 (B2–B4).
+Source: docs/conformance.md, B2 to B4.
 """
 
 from __future__ import annotations

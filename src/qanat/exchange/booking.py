@@ -5,7 +5,7 @@ it, and the pair's, where giving, obtaining and what is owed for it are one book
 both, both are one decision. Where it does not, or something waits in the post already, the second is a parcel, which takes
 effect once (``ledger.transit``). Usage that is reported after the end is booked as a further piece, so bookings of a trade
 always add up to what was counted.
-Source: S5 (B6, B7).
+Source: docs/conformance.md, B6 and B7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bounds: how much may be promised now, of what the order, the demander and the supplier's buckets leave.
 
 Judged before a trade is opened, and anew at every grant.
-Source: S2 and S3 (the supplier's remaining traffic covers the request), S4 (real-time judgement).
+Source: docs/conformance.md, B3 (the supplier's traffic covers the request) and B5 (judged in real time).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A trade lives on its supplier's page, beside the order and the buckets it draws 
 in one shard. Its quotas are those of a credit-control session of the same name (``charging``), which the server drives
 within the bounds of ``bounds``; this module knows what was promised to the base station and has not been reported yet.
 That is all it takes to judge the next promise, a report that is late, and a report that says too much.
-Source: S4; docs/decisions/0007.
+Source: docs/conformance.md, B5; docs/decisions/0007.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Wish(Message, frozen=True, kw_only=True):
 
 
 class Presentation(Message, frozen=True, kw_only=True):
-    """A terminal's word that it wants to go online at this base station (source: S1)."""
+    """A terminal's word that it wants to go online at this base station."""
 
     terminal: Code
     subscriber: Code
@@ -107,7 +107,7 @@ class Admitted(Message, frozen=True, kw_only=True):
     supplier: Name
     supplier_terminal: str
     identities: dict[Role, Code]
-    """The identity codes of all who take part (source: S1)."""
+    """The identity codes of all who take part."""
     order: Name
     price_per_gb: Amount
     currency: str

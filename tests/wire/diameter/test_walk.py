@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request has a Result-Code and names the AVP at fault (PEERS.md, last decision)."""
+"""Whatever is wrong with a request has a Result-Code and names the AVP at fault (RFC 6733 §7)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ maps, so ten thousand terminals cost no more than one.
 
 Never charged: TCP to and from the Qanat servers. What the base station itself offers (its page, DHCP, DNS) is not
 forwarded, and so not touched. A browser's plain HTTP is led to the page until its address is bound.
-Source: EDGE.md, "The ladder".
+How a demander's two rungs take turns is ``ladder``'s (docs/decisions/0018).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one kind of gateway does differently: data, one row for each (PEERS.md says where it was read)."""
+"""What one kind of gateway does differently: data, one row for each (docs/decisions/0009)."""
 
 from __future__ import annotations
 

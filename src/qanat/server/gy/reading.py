@@ -120,7 +120,7 @@ def octets_used(request: CreditControlRequest) -> int:
 
 
 def _uses(service: Mscc, *, ends: bool) -> tuple[Use, ...]:
-    """Return what was used of each unit, other units first; several Used-Service-Unit count together (PEERS.md)."""
+    """Return what was used of each unit, other units first; several Used-Service-Unit count together (docs/decisions/0009)."""
     octets = seconds = specific = 0
     for units in service.used:
         octets += octets_of(units) or 0

@@ -101,7 +101,7 @@ class CreditControlRequest(Message, frozen=True, gc=False):
 
 
 class CreditControlAnswer(Message, frozen=True, gc=False):
-    """In the order clients were built against: Session-Id before Origin-Host, services after the number (PEERS.md)."""
+    """In the order clients were built against: Session-Id before Origin-Host, services after the number."""
 
     command: ClassVar[int] = 272
     application: ClassVar[int] = CREDIT_CONTROL

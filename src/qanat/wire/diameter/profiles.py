@@ -1,4 +1,4 @@
-"""Requests as real gateways send them, AVP by AVP (PEERS.md): for our load client and for tests.
+"""Requests as real gateways send them, AVP by AVP: for our load client and for tests.
 
 A profile is a recipe, not a client: it says what one gateway puts into a first, an intermediate and a final
 interrogation. AVPs that Qanat does not read are written from raw rows of (name, payload).

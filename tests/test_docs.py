@@ -48,15 +48,10 @@ def test_every_file_named_in_a_document_exists(document: Path) -> None:
 
 
 def test_every_document_named_in_the_sources_exists() -> None:
-    missing = []
-    for source in sorted((ROOT / "src").rglob("*.py")):
-        text = source.read_text(encoding="utf-8")
-        missing += [(source.name, name) for name in re.findall(r"[\w/-]+\.md\b", text) if not (ROOT / name).exists()]
-        decisions = re.findall(r"docs/decisions/(\d+)", text)
-        missing += [
-            (source.name, number) for number in decisions if not list(ROOT.glob(f"docs/decisions/{number}-*.md"))
-        ]
-    assert missing == []
+    text = "\n".join(source.read_text(encoding="utf-8") for source in (ROOT / "src").rglob("*.py"))
+    pages, decisions = set(re.findall(r"[\w/-]+\.md\b", text)), set(re.findall(r"docs/decisions/(\d+)", text))
+    assert [page for page in sorted(pages) if not (ROOT / page).exists()] == []
+    assert [number for number in sorted(decisions) if not list(ROOT.glob(f"docs/decisions/{number}-*.md"))] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

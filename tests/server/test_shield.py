@@ -72,10 +72,11 @@ async def _asked(app: ASGIApp, method: str = "GET", header: bytes = b"accept") -
 def test_secrets_are_not_logged_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         configure(Log(format="json"))
-        structlog.get_logger().info("said", password="hunter2", token="abc", who="alice")
+        structlog.get_logger().info("said", password="hunter2", token="abc", passcode="7K2M", who="alice")
     finally:
         structlog.reset_defaults()
     said = capsys.readouterr().err
     assert "alice" in said
     assert "hunter2" not in said
     assert "abc" not in said
+    assert "7K2M" not in said

@@ -12,7 +12,10 @@ import structlog
 
 from qanat.server.settings import Log
 
-_SECRET: Final = frozenset({"authorization", "password", "token", "code", "binding_code", "cookie", "signature"})
+SECRET: Final = frozenset(
+    {"authorization", "binding_code", "code", "cookie", "csrf", "current", "passcode", "password", "signature", "token"}
+)
+"""Names under which requests carry what nobody else may know; neither log has their values."""
 
 
 def configure(settings: Log) -> None:
@@ -51,6 +54,6 @@ class _Lines:
 
 def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Last defence: whoever logs a secret by its name logs nothing."""
-    for name in _SECRET & event.keys():
+    for name in SECRET & event.keys():
         event[name] = "…"
     return event

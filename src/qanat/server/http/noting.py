@@ -12,9 +12,9 @@ from fastapi import Request
 from qanat.ledger.work import Work
 from qanat.registry.access import Caller
 from qanat.registry.changes import note_change
+from qanat.server.logs import SECRET
 from qanat.system import fresh_id
 
-_SECRET: Final = frozenset({"password", "current", "code", "binding_code", "passcode", "csrf"})
 _VALUE: Final = 120
 """Letters of a value that are kept."""
 _VALUES: Final = 20
@@ -36,7 +36,7 @@ async def noted(request: Request, caller: Caller | None) -> Callable[[Work], Non
 
 def _said(body: bytes) -> Iterator[tuple[str, str]]:
     for field, value in list(_fields(body).items())[:_VALUES]:
-        if field not in _SECRET and value not in (None, "", []):
+        if field not in SECRET and value not in (None, "", []):
             yield field, _short(value)
 
 

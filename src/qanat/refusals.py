@@ -571,9 +571,9 @@ WORDS: Final[dict[Refusal, Words]] = {
     ),
     Refusal.TERMINAL_ELSEWHERE: Words(
         "{terminal} is online at base station {base_station} already.",
-        "Leave that base station first; it gives the place up when it reports the end.",
+        "Leave that base station first. Where it died or lost the server, the place is free 20 minutes after its last grant.",
         "{terminal} 已在基站 {base_station} 上网。",
-        "请先离开该基站；它报告结束后即可在此上网。",
+        "请先离开该基站。若该基站已失效或连不上服务器，则在其最后一次授予 20 分钟后即可在此上网。",
     ),
     Refusal.UNKNOWN_ORDER: Words(
         "There is no order {order}.",

@@ -176,8 +176,10 @@ class Exchange(RuleBasedStateMachine):
             owner = subscriber_owner(name)
             trades = self.world.desk.all(Trade, owner)
             for order in self.world.desk.all(SupplyOrder, owner):
-                out = sum(trade.outstanding for trade in trades if trade.order == order.id)
+                own = [trade for trade in trades if trade.order == order.id]
+                out = sum(trade.outstanding for trade in own)
                 assert order.promised == out
+                assert order.silent == sum(trade.outstanding for trade in own if not trade.running)
                 assert order.given + out <= order.total
 
     @invariant()

@@ -11,6 +11,7 @@ from qanat.charging.metering import JournalMark
 from qanat.charging.session import Session
 from qanat.exchange import disputes
 from qanat.exchange.booking import pay, receive
+from qanat.exchange.bounds import left_in
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder, find_supply
@@ -143,6 +144,35 @@ def test_two_demanders_of_one_day_never_have_more_than_that_day_holds(world: Wor
     assert (bob.room(), bella.room()) == (1_000, 700)
     bob.say("intermediate")
     assert bob.refusal == Refusal.ORDER_USED_UP_TODAY
+
+
+def test_a_base_station_that_died_binds_the_bound_of_the_day_on_which_it_did_and_of_no_other(world: World) -> None:
+    """What it may still report stays promised of the order in all, and counts on no later day when it does."""
+
+    def left() -> int:
+        return world.decide(partial(left_in, order=world.done(partial(find_supply, supplier="alice", id=order.id))))
+
+    world.buy("alice", 9_000)
+    order = world.offer("alice", 9_000, per_day=Octets(1_200))
+    lost = online(world, "bob", to="alice")
+    lost.pass_(300)
+    assert left() == 200
+    world.clock.advance(20 * MINUTE)
+    assert refused(world.admit("bob", to="alice", at="bst-carl")) is Refusal.TERMINAL_ELSEWHERE
+    world.sweep()
+    assert refused(world.admit("bob", to="alice", octets=300)) is Refusal.ORDER_USED_UP_TODAY
+    assert left() == 200
+    world.clock.advance(DAY)
+    assert left() == 1_200, "come back after midnight UTC, it was told"
+    trade_between(world, "alice", "bob", 1_000)
+    assert left() == 200
+    lost.send(lost.row(lost.held[0].quota, 400))
+    world.deliver()
+    assert (world.given("alice"), left()) == (1_700, 200)
+    assert order_of(world, lost).silent == order_of(world, lost).promised == 300
+    world.clock.advance(31 * DAY)
+    world.sweep()
+    assert (order_of(world, lost).silent, order_of(world, lost).promised, left()) == (0, 0, 1_200)
 
 
 def test_a_day_that_has_begun_does_not_begin_anew_when_the_clock_is_set_back_over_midnight(world: World) -> None:

@@ -60,7 +60,7 @@ def left_in(work: Work, order: SupplyOrder) -> int:
     """Return how much an order leaves to be promised now, in all and today; below zero once late reports took more."""
     today = order.left_today(work.now)
     left = _left_in_all(order)
-    return left if today is None else min(left, today - order.promised)
+    return left if today is None else min(left, today - order.promised + order.silent)
 
 
 def _left_in_all(order: SupplyOrder) -> int:

@@ -57,9 +57,12 @@ class SupplyOrder(Record, frozen=True, kw_only=True):
     given: Octets = Octets(0)
     promised: int = 0
     """Granted to base stations and neither reported nor returned: the sum over its trades."""
+    silent: int = 0
+    """The part of it in trades that ended in silence: a report may still come, the day of the end has had it."""
     today: int = 0
     """The UTC day that ``given_today`` is about, counted from 1970-01-01."""
     given_today: Octets = Octets(0)
+    """With what may have been taken in trades that ended in silence."""
     opened_at: Instant
     stopped_at: Instant | None = None
 
@@ -74,9 +77,11 @@ class SupplyOrder(Record, frozen=True, kw_only=True):
         return name_of(self.owner)
 
     def left_today(self, now: Instant) -> int | None:
-        if self.per_day is None:
-            return None
-        return self.per_day - (self.given_today if self.today == self.day_at(now) else 0)
+        """Return what the day's bound leaves, whatever is promised in trades that run."""
+        return None if self.per_day is None else self.per_day - self.given_on(self.day_at(now))
+
+    def given_on(self, day: int) -> Octets:
+        return self.given_today if self.today == day else Octets(0)
 
     def day_at(self, now: Instant) -> int:
         """Return the UTC day: the next one if that has begun already, and the clock was set back over midnight since."""
@@ -231,13 +236,24 @@ def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
     return (_over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None
 
 
-def count_given(work: Work, order: SupplyOrder, octets: Octets) -> SupplyOrder:
-    """Count octets that were taken on this order."""
-    today = order.day_at(work.now)
-    before = order.given_today if order.today == today else 0
-    order = replace(order, given=Octets(order.given + octets), today=today, given_today=Octets(before + octets))
-    work.put(order)
-    return order
+def count_given(work: Work, order: SupplyOrder, octets: Octets) -> None:
+    """Count octets that were taken on this order in a trade that runs."""
+    work.put(_with_today(replace(order, given=Octets(order.given + octets)), octets, work.now))
+
+
+def count_late(work: Work, order: SupplyOrder, octets: Octets) -> None:
+    """Count octets that were taken in a trade before it ended in silence: the day on which it did has had them."""
+    work.put(replace(order, given=Octets(order.given + octets)))
+
+
+def fall_silent(work: Work, order: SupplyOrder, octets: int) -> None:
+    """Have today take what is still promised in a trade that ends in silence, or it would bind every day to come."""
+    work.put(_with_today(replace(order, silent=order.silent + octets), octets, work.now))
+
+
+def _with_today(order: SupplyOrder, octets: int, now: Instant) -> SupplyOrder:
+    today = order.day_at(now)
+    return replace(order, today=today, given_today=Octets(order.given_on(today) + octets))
 
 
 def _too_many(work: Work, order: SupplyOrder | DemandOrder) -> Refused | None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given
+from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given, count_late, fall_silent
 from qanat.exchange.prices import Price
 from qanat.ids import Owner, QuotaId
 from qanat.ledger.transit import Parcel, parcels_of, send
@@ -247,7 +247,8 @@ def count(
     )
     work.put(trade)
     if total:
-        count_given(work, order_of(work, trade), Octets(total))
+        counted = count_given if trade.running else count_late
+        counted(work, order_of(work, trade), Octets(total))
     return trade, posts, excess
 
 
@@ -255,6 +256,8 @@ def end(work: Work, trade: Trade, event: Event) -> Trade:
     """End a trade. What the base station has ended itself it may not add to; after silence, late reports are taken."""
     if event is Event.FINAL and trade.promised:
         trade = take_back(work, trade, tuple(trade.promised))
+    if event is Event.EXPIRED and trade.promised:
+        fall_silent(work, order_of(work, trade), trade.outstanding)
     return step(work, trade, event)
 
 
@@ -320,8 +323,11 @@ def _with_promises(work: Work, trade: Trade, promised: dict[QuotaId, int]) -> Tr
     if promised == trade.promised:
         return trade
     changed = replace(trade, promised=promised)
-    if changed.outstanding != trade.outstanding:
+    more = changed.outstanding - trade.outstanding
+    if more:
         order = order_of(work, trade)
-        work.put(replace(order, promised=order.promised + changed.outstanding - trade.outstanding))
+        # Versions before promised more to trades that ended in silence than is known as such.
+        silent = order.silent if trade.running else max(0, order.silent + more)
+        work.put(replace(order, promised=order.promised + more, silent=silent))
     work.put(changed)
     return changed

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from tests.console.running import Shell
+from tests.server.live import Live
+from tests.server.market import open_market
 
 
 def _json(shell: Shell, *arguments: str) -> Any:
@@ -88,3 +90,29 @@ def test_every_list_shows_staff_everybodys_and_a_subscriber_its_own(shell: Shell
     refused = {one["who"] for one in _json(shell, "refusals")["refusals"]}
     assert refused >= {"subscriber/alice", "subscriber/bob"}
     assert shell.qanat("disputes", "--all") == shell.qanat("disputes") == "No dispute.\n", "as it was typed before"
+
+
+def test_a_statement_names_who_owes_whom_and_says_you_to_nobody_else(shell: Shell, live: Live) -> None:
+    market = open_market(live)
+    mine = shell.environment | {"QANAT_TOKEN": market.tokens["bob"]}
+
+    def trade(**terms: Any) -> tuple[str, str]:
+        order = market.does("alice", "/supply-orders", {"octets": 1_000_000, **terms})["order"]
+        wish = market.presentation(currency="EUR", most_per_gb=1_000)
+        id = market.station.send("POST", "/v1/station/admissions", wish).json()["trade"]
+        quota = market.asks(id, 0, "first", used={}, wants=100_000)["quotas"][0]["quota"]
+        market.asks(id, 1, "final", used={quota: 70_000}, returns=[quota])
+        market.does("alice", f"/supply-orders/{order}/stop")
+        staffs = shell.qanat("trades", "--statement", "--subscriber", "bob")
+        shell.environment, kept = mine, shell.environment
+        own = shell.qanat("trades", "--statement")
+        shell.environment = kept
+        return staffs.splitlines()[0], own.splitlines()[0]
+
+    assert trade(per_gb=1_000) == (
+        "Nothing is owed between bob and alice.",
+        "Nothing is owed between you and alice.",
+    ), "70 kB at 10.00 a gigabyte are less than a cent"
+    assert trade() == ("bob owes alice 70.0 kB (70,000)", "you owe alice 70.0 kB (70,000)")
+    staffs = shell.qanat("trades", "--statement", "--subscriber", "alice")
+    assert staffs.startswith("bob owes alice 70.0 kB (70,000)")

@@ -30,6 +30,15 @@ def test_files_of_a_closed_month_are_written_whole_or_not_at_all(shell: Shell, l
     assert all("trailer" in text for text in before.values())
 
 
+def test_who_fetches_the_files_of_an_open_month_is_told_to_close_it(shell: Shell, live: Live) -> None:
+    _give_traffic(live)
+    fetch = ("settle", "--period", "2023-11", "--csv", "settled")
+    said = shell.qanat(*fetch, status=1)
+    assert "Period 2023-11, 1 bookings, still open" in said
+    assert "Period 2023-11 has no files before it is closed: give --close as well." in said
+    assert "Wrote settled/north-2023-11.csv." in shell.qanat(*fetch, "--close", "--yes")
+
+
 def test_a_month_that_is_not_over_is_closed_by_whoever_says_yes(shell: Shell, live: Live) -> None:
     closing = ("settle", "--period", "2023-11", "--close")
     said = shell.qanat(*closing, status=2)

@@ -193,7 +193,7 @@ def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: 
     """List trades, one subscriber's with what it obtained; or state what came of them."""
     if statement:
         refuse_pieces()
-        return _statement(client.get(path_of(subscriber, "/statement")))
+        return _statement(client.get(path_of(subscriber, "/statement")), whose=subscriber)
     found = listed(client, "/trades", subscriber=subscriber, mine=mine, limit=limit, after=after)
     if "trades" in found:
         _show_trades(found["trades"])
@@ -245,11 +245,12 @@ def pay(client: Client, subscriber: str | None, to: str, amount: int, currency: 
     return paid
 
 
-def _statement(found: Json) -> Json:
+def _statement(found: Json, *, whose: str | None) -> Json:
     for one in found["statements"]:
         for unit, net in one["net"].items():
-            who = f"{one['other']} owes you" if net > 0 else f"you owe {one['other']}"
-            say(f"{who} {_amount(abs(net), unit)}" if net else f"Quits with {one['other']} in {unit}.")
+            say(_standing(one["other"], net, unit, whose=whose))
+        if not one["net"]:
+            say(f"Nothing is owed between {whose or 'you'} and {one['other']}.")
         rows = [
             (
                 offset["obligation"],
@@ -263,6 +264,13 @@ def _statement(found: Json) -> Json:
     if not found["statements"]:
         say("Nothing was given or obtained yet.")
     return found
+
+
+def _standing(other: str, net: int, unit: str, *, whose: str | None) -> str:
+    if not net:
+        return f"Quits with {other} in {unit}."
+    owing = f"{other} owes {whose or 'you'}" if net > 0 else f"{whose} owes {other}" if whose else f"you owe {other}"
+    return f"{owing} {_amount(abs(net), unit)}"
 
 
 def _show_trades(found: list[Json]) -> None:

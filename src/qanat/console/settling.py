@@ -35,7 +35,7 @@ def settle(client: Client, period: str, close: bool, directory: Path | None, yes
         _ask_if_running(period, client.get(path).get("ends_at"))
     settled = client.post(path + "/closing") if close else client.get(path)
     state = f"closed at {settled['closed_at']}" if settled["closed_at"] else "still open: a preview"
-    say(f"Period {period}, {settled['trades']} trades, {state}.")
+    say(f"Period {period}, {settled['trades']} bookings, {state}.")
     rows = [
         (
             one["operator"],
@@ -54,6 +54,8 @@ def settle(client: Client, period: str, close: bool, directory: Path | None, yes
         say("Netting preserved every operator's total." if settled["preserved"] else "NETTING CHANGED A TOTAL.")
     if not settled["unchanged"]:
         raise click.ClickException(f"Period {period} has CHANGED since it was closed; run `qanat audit`.")
+    if directory and not settled["closed_at"]:
+        raise click.ClickException(f"Period {period} has no files before it is closed: give --close as well.")
     if directory:
         _write_files(client, path, period, directory, sorted({one["operator"] for one in settled["positions"]}))
     return settled

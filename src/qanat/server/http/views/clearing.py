@@ -36,7 +36,7 @@ class SettlementView(BaseModel):
     """When the month ends, if it is the one that is running."""
     closed_at: str | None
     trades: int
-    """Those of the operator, for its staff."""
+    """How often trades between operators were booked: again for what was reported late. Of the operator, for its staff."""
     digest: str
     unchanged: bool
     """A closed period still comes to what it came to when it was closed."""

@@ -15,6 +15,7 @@ import pytest
 from qanat.ids import Shard
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import EntryRow
+from qanat.store.sqlite_link import connect
 from qanat.store.sqlite_log_room import LogRoom
 from qanat.store.sqlite_writer import Job, Outcome, Writer
 from qanat.units import Instant
@@ -91,18 +92,37 @@ def test_a_log_that_somebody_cut_short_gets_room_anew(path: Path, writer: Writer
     assert length(path) >= 1 << 16
 
 
-def test_what_holds_the_file_costs_the_room_only(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as ours:
-        ours.execute("PRAGMA journal_mode=WAL")
-        ours.execute("INSERT INTO entry VALUES (0, 1, 0, 'tried', 'x')")
-        room, before = LogRoom(path), length(path)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("INSERT INTO entry VALUES (0, 2, 0, 'tried', ?)", ("x" * 30_000_000,))
-            grown = length(path)
-            assert grown > before, "it stands in the log, uncommitted"
-            room.committed(ours)
-            assert length(path) == grown
-            other.execute("COMMIT")
-        assert entries(path) == 2
-        room.close()
+def test_what_holds_the_file_costs_the_room_only_and_nobody_waits_for_it(path: Path, writer: Writer) -> None:
+    append(writer, 1)
+    room, before = LogRoom(path, connect(path, 0)), length(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO entry VALUES (0, 2, 0, 'tried', ?)", ("x" * 30_000_000,))
+        grown = length(path)
+        assert grown > before, "it stands in the log, uncommitted"
+        room.committed()
+        assert length(path) == grown
+        other.execute("COMMIT")
+    assert entries(path) == 2
+    room.close()
+
+
+def test_it_is_opened_also_while_somebody_writes_for_long(path: Path, writer: Writer) -> None:
+    append(writer, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        LogRoom(path, connect(path, 0)).close()
+
+
+def test_a_file_that_lies_elsewhere_behind_a_link_has_its_log_there(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "q.db").symlink_to(tmp_path / "disk" / "elsewhere.db")
+    migrate_sqlite(tmp_path / "q.db")
+    server, line = socket.socketpair()
+    with server, line:
+        writer = Writer(tmp_path / "q.db", 100, line)
+        assert append(writer, 1) == Outcome()
+        assert append(writer, 2) == Outcome()
+        assert (tmp_path / "disk" / "elsewhere.db-wal").stat().st_size >= 1 << 16
+        writer.close()
+    assert entries(tmp_path / "q.db") == 2

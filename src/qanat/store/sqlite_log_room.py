@@ -22,28 +22,33 @@ _MOST: Final = 1 << 20
 class LogRoom:
     """Is told behind each commit."""
 
-    def __init__(self, path: Path) -> None:
-        """``path`` is of a database file that is open. Raises OSError."""
-        self._log = os.open(f"{path}-wal", os.O_WRONLY)
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """``connection`` is to the file at ``path``, for us alone, and waits for nobody: a commit is answered behind us.
+
+        Raises OSError.
+        """
+        self._connection = connection
+        self._log = os.open(f"{path.resolve()}-wal", os.O_WRONLY)
         self._end = self._length()
 
-    def committed(self, connection: sqlite3.Connection) -> None:
+    def committed(self) -> None:
         """Lengthen the log if the last commit did. What fails is left: the commit that needs the room will say so."""
         if self._length() > self._end:
             with suppress(sqlite3.Error, OSError):
-                self._lengthen(connection)
+                self._lengthen()
         self._end = self._length()
 
     def close(self) -> None:
+        self._connection.close()
         os.close(self._log)
 
-    def _lengthen(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")  # nobody else writes meanwhile
+    def _lengthen(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes meanwhile
         try:
             length = self._length()
             os.pwrite(self._log, bytes(min(max(length, _LEAST), _MOST)), length)
         finally:
-            connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
 
     def _length(self) -> int:
         """Not by ``fstat``: whose times somebody looked at has new ones written with its next page (Linux 6.13)."""

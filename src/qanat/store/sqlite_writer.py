@@ -90,12 +90,12 @@ class Writer:
         try:
             self._connection = self._connection or connect(self._path, self._busy_ms)
             self._checkpoints = self._checkpoints or Checkpoints(self._path, connect(self._path, self._busy_ms))
-            self._log_room = self._log_room or LogRoom(self._path)
+            self._log_room = self._log_room or LogRoom(self._path, connect(self._path, 0))
             with faults(self._path):
                 self._do(self._connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
-        self._log_room.committed(self._connection)
+        self._log_room.committed()
         self._checkpoints.written(_pages(job))
         return _DONE
 

@@ -6,7 +6,6 @@ is ``metered``; this is what all of them share.
 
 from __future__ import annotations
 
-import errno
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -15,11 +14,11 @@ from typing import Final, NamedTuple
 
 from qanat.agents.base_station.found import keep_found
 from qanat.agents.base_station.ground import Laid
-from qanat.agents.base_station.ruleset import PORTAL_PORT, plain_name, ruleset, table_for
+from qanat.agents.base_station.ruleset import PORTAL_PORT, ruleset, table_for
 from qanat.agents.base_station.sides import Sides
 from qanat.agents.kernel.ladder import label_of
-from qanat.agents.kernel.lay import ForeignTable, run_nft
-from qanat.agents.kernel.netlink import EventsLost, KernelFault
+from qanat.agents.kernel.lay import ForeignTable, comment_on, plain_name, run_nft
+from qanat.agents.kernel.netlink import EventsLost
 from qanat.agents.kernel.nft import Depletions, Nft, Table, TableGone, interface_key
 from qanat.agents.signalling import Endpoint, let_through
 from qanat.system import fresh_id
@@ -82,7 +81,7 @@ class Gateway(Laid):
         try:
             names = self._depletions.take()
         except EventsLost:
-            if _comment(self.nft, self.table) is None:
+            if comment_on(self.nft, self.table) is None:
                 raise TableGone(self.table) from None
             return None
         found = defaultdict(list)
@@ -132,7 +131,7 @@ def shut_in_advance(*, access: str, uplink: str) -> bool:
     One that stands is left as it is. Raises NftMissing, KernelFault, BadInput.
     """
     with closing(Nft()) as nft:
-        if _comment(nft, table_for(access)) is not None:
+        if comment_on(nft, table_for(access)) is not None:
             return False
     _lay(_IN_ADVANCE, access=access, uplink=plain_name(uplink), portal_port=PORTAL_PORT)
     return True
@@ -140,7 +139,7 @@ def shut_in_advance(*, access: str, uplink: str) -> bool:
 
 def inscribed(nft: Nft, table: Table) -> Inscription | None:
     """Return what the standing table says of itself, None when there is none. Raises ForeignTable."""
-    comment = _comment(nft, table)
+    comment = comment_on(nft, table)
     if comment is None:
         return None
     match = _COMMENT.fullmatch(comment)
@@ -150,15 +149,6 @@ def inscribed(nft: Nft, table: Table) -> Inscription | None:
             f"`nft delete table inet {table.name}` removes it, together with what it has counted"
         )
     return Inscription(match[1], match[2], match[3], int(match[4]))
-
-
-def _comment(nft: Nft, table: Table) -> str | None:
-    try:
-        return nft.comment(table)
-    except KernelFault as fault:
-        if fault.code == errno.ENOENT:
-            return None
-        raise
 
 
 def _lay(meter: str, *, access: str, uplink: str, portal_port: int) -> None:

@@ -19,10 +19,9 @@ from typing import Final
 
 from qanat.agents.kernel import nft
 from qanat.agents.kernel.ladder import Key
+from qanat.agents.kernel.lay import plain_name
 from qanat.agents.kernel.nft import Table
-from qanat.errors import BadInput
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 PORTAL_PORT: Final = 8910
 LABEL: Final = re.compile(r"[ud]_(s\d+)")
 
@@ -103,15 +102,6 @@ def ruleset(table: Table, *, comment: str, access: str, uplink: str, portal_port
 def table_for(access: str) -> Table:
     """Return the table of a base station. Raises BadInput for a name that nft could read as more than a name."""
     return Table(nft.INET, f"qanat_station_{plain_name(access)}")
-
-
-def plain_name(interface: str) -> str:
-    if not _NAME.fullmatch(interface):
-        raise BadInput(
-            f"{interface!r} can't be metered under that name: rename it to letters, digits, '.', '_' or '-'",
-            field="interface",
-        )
-    return interface
 
 
 def key_of(address: IPv4Address | IPv6Address) -> Key:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from qanat.agents.kernel.netlink import KernelFault
-from qanat.agents.kernel.nft import TableGone
-from qanat.errors import Fault
+from qanat.agents.kernel.nft import Nft, Table, TableGone
+from qanat.errors import BadInput, Fault
 
 LAYINGS_MAX: Final = 100
 """Who deletes a table faster than it is laid, for seconds, is not lived with."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 T = TypeVar("T")
 
@@ -28,6 +31,26 @@ class NftMissing(Fault):
 
 class ForeignTable(Fault):
     """A table of our name is there that this program did not lay."""
+
+
+def plain_name(interface: str) -> str:
+    """Return the name as it stands in a ruleset. Raises BadInput for one that nft could read as more than a name."""
+    if not _NAME.fullmatch(interface):
+        raise BadInput(
+            f"{interface!r} can't be metered under that name: rename it to letters, digits, '.', '_' or '-'",
+            field="interface",
+        )
+    return interface
+
+
+def comment_on(nft: Nft, table: Table) -> str | None:
+    """Return the comment a standing table was laid with, None when none stands. Raises KernelFault."""
+    try:
+        return nft.comment(table)
+    except KernelFault as fault:
+        if fault.code == errno.ENOENT:
+            return None
+        raise
 
 
 def run_nft(ruleset: str) -> None:

@@ -6,19 +6,16 @@ before its interface is there, since its rules know that by its name; by its ind
 
 from __future__ import annotations
 
-import errno
 import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 from qanat.agents.kernel import nft
-from qanat.agents.kernel.lay import ForeignTable, run_nft
-from qanat.agents.kernel.netlink import KernelFault
+from qanat.agents.kernel.lay import ForeignTable, comment_on, plain_name, run_nft
 from qanat.agents.kernel.nft import Nft, Table
 from qanat.agents.kernel.offloads import OffloadState
 from qanat.agents.terminal.gate import NOTHING, Reading
-from qanat.errors import BadInput
 from qanat.system import fresh_id
 from qanat.units import Octets
 from qanat.wire.dns import ANSWER_MAX, QUESTION_MAX
@@ -28,7 +25,6 @@ KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _VERSION: Final = 3
 """2 had no way for the agent's own questions to the DNS."""
 _COMMENT: Final = re.compile(r"qanat-gate/([23]) (\S+) (\d+) (\S+)")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _NOBODY: Final = 0
 """The index of an interface that is not there."""
 
@@ -117,12 +113,7 @@ class Laid:
 
 def table_for(interface: str) -> Table:
     """Return the table of an interface's gate. Raises BadInput for a name that nft could read as more than a name."""
-    if not _NAME.fullmatch(interface):
-        raise BadInput(
-            f"{interface!r} can't be metered under that name: rename it to letters, digits, '.', '_' or '-'",
-            field="interface",
-        )
-    return Table(nft.INET, f"qanat_terminal_{interface}")
+    return Table(nft.INET, f"qanat_terminal_{plain_name(interface)}")
 
 
 def meter_in(comment: str) -> str | None:
@@ -133,12 +124,10 @@ def meter_in(comment: str) -> str | None:
 
 def laid_in(nft: Nft, table: Table) -> Laid | None:
     """Return how the standing table was laid, None when there is none. Raises ForeignTable."""
-    try:
-        laid = _read(nft.comment(table))
-    except KernelFault as fault:
-        if fault.code == errno.ENOENT:
-            return None
-        raise
+    comment = comment_on(nft, table)
+    if comment is None:
+        return None
+    laid = _read(comment)
     if laid is None:
         raise ForeignTable(
             f"nftables table inet {table.name} was not laid by this version of Qanat: "

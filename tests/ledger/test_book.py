@@ -51,7 +51,7 @@ def test_reserved_octets_are_no_longer_available_and_come_home_when_released() -
     desk = desk_with(100)
     parts = desk.decide(lambda work: book.reserve(work, book.usable_buckets(work, ALICE), Octets(30)))
     assert desk.decide(lambda work: book.available(work, ALICE)) == 70
-    assert desk.decide(lambda work: book.release(work, ALICE, parts)) == 30
+    desk.decide(lambda work: book.release(work, ALICE, parts))
     assert desk.decide(lambda work: book.available(work, ALICE)) == 100
     assert balance(desk, "used") == 0
 

@@ -44,11 +44,9 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> Octets:
         return Octets(self.up + self.down)
 
-    def follows(self, reading: Totals | None) -> bool:
+    def follows(self, reading: Totals) -> bool:
         """Tell whether the reading continues this epoch; if not, its totals say nothing about what passed since."""
-        return reading is not None and (
-            reading.source == self.source and reading.up >= self.up and reading.down >= self.down
-        )
+        return reading.source == self.source and reading.up >= self.up and reading.down >= self.down
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

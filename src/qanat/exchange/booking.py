@@ -52,20 +52,19 @@ def foresee(work: Work, trade: Trade) -> None:
         work.need(pages)
 
 
-def book_trade(work: Work, trade: Trade) -> Trade:
+def book_trade(work: Work, trade: Trade) -> None:
     """Book what was counted and not booked yet of an ended trade. Repeating books nothing."""
     assert not trade.running, f"trade {trade.id} is booked when it has ended, not before"
     reconcile(work, trade)
     piece = _piece(trade)
     if not piece.octets:
-        return trade
+        return
     booked = replace(trade, booked=trade.counted, bookings=trade.bookings + 1)
     work.put(booked)
     owed = _owed_for(work, booked, piece)
     if not trade.supplier_operator == trade.demander_operator == trade.station_operator:
         work.put(_cleared(work, booked, owed))
     _exchange(work, booked, owed)
-    return booked
 
 
 def report_excess(work: Work, trade: Trade, excess: Octets) -> None:

@@ -157,12 +157,11 @@ def post_and_release(work: Work, owner: Owner, parts: tuple[Part, ...], used: Oc
     _use(work, owner, used, unit, beyond=left)
 
 
-def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> Octets:
-    """Send reserved octets home and return how many they were."""
+def release(work: Work, owner: Owner, parts: tuple[Part, ...]) -> None:
+    """Send reserved octets home."""
     for id, octets in parts:
         bucket = _account(work, owner, id)
         work.put(replace(bucket, reserved=bucket.reserved - octets))
-    return Octets(sum(octets for _, octets in parts))
 
 
 def used(work: Work, owner: Owner, unit: Unit = "octets") -> Octets:
@@ -201,15 +200,14 @@ def open_bucket(work: Work, bucket: Account) -> None:
         transfer(work, _account(work, bucket.owner, bucket.id), debt, paid)
 
 
-def expire(work: Work, bucket: Account) -> Octets:
-    """Move what is available in an expired bucket to the operator's expired account and return how much it was.
+def expire(work: Work, bucket: Account) -> None:
+    """Move what is available in an expired bucket to the operator's expired account.
 
     Reserved octets stay until their sessions end; calling again takes what has come home since.
     """
     left = bucket.available
     if left > 0:
         transfer(work, bucket, tally(work, bucket.operator, bucket.owner, "expired", unit=bucket.unit), left)
-    return Octets(left)
 
 
 def pay_in(work: Work, wallet: Account, amount: MinorUnits) -> None:

@@ -74,7 +74,8 @@ class Supervisor:
                 self.announce(" ".join(["ready", *(f"{name}={address}" for name, address in addresses.items())]))
                 _log.info("ready", workers=len(self._workers), addresses=addresses)
                 while not self._stopping:
-                    self._turn()
+                    self._start_again()
+                    self._hear_of(within_s=self._wait_s())
                 return self._stop()
             self._stop()
             return 1
@@ -106,7 +107,7 @@ class Supervisor:
             for worker in group:
                 self._start(worker)
             while not all(worker.ready for worker in group):
-                self._turn(restart=False)
+                self._hear_of(within_s=None)
                 if self._stopping or not all(worker.pid for worker in group):
                     return False
         return True
@@ -156,17 +157,19 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
         self._selector.register(hears, selectors.EVENT_READ, None)
 
-    def _turn(self, *, restart: bool = True) -> None:
-        """Wait for something to happen and deal with it."""
-        for key, _ in self._selector.select(self._wait_s() if restart else None):
+    def _hear_of(self, *, within_s: float | None) -> None:
+        """Wait for something to happen, for so long at most, and deal with it."""
+        for key, _ in self._selector.select(within_s):
             if key.data is None:
                 self._hear()
             else:
                 self._told(key.data, key.fd)
-        if restart and not self._stopping:
-            for worker in self._workers:
-                if not worker.pid and worker.start_at <= time.monotonic():
-                    self._start(worker)
+
+    def _start_again(self) -> None:
+        """Start workers that died, when their time has come."""
+        for worker in self._workers:
+            if not worker.pid and worker.start_at <= time.monotonic():
+                self._start(worker)
 
     def _wait_s(self) -> float | None:
         waits = [worker.start_at - time.monotonic() for worker in self._workers if not worker.pid]

@@ -132,7 +132,7 @@ def test_a_gate_that_is_deleted_before_its_first_reading_is_opened_once_more(wor
 
     opened: list[str] = []
     with world.terminal.inside(), closing(Meter(open_gate, JsonLog(ManualClock()))) as meter, closing(Links()) as links:
-        assert meter.follow(links.find("wwan0"))
+        meter.follow(links.find("wwan0"))
         reading = meter.reading()
     assert reading is not None
     assert reading.source == opened[2]

@@ -36,14 +36,13 @@ class Meter:
         self._was_credible = True
         self.gate: Gate | None = None
 
-    def follow(self, link: Link) -> bool:
-        """Have a gate on this interface; return whether it had to be opened. Raises what ``choose_gate`` raises."""
+    def follow(self, link: Link) -> None:
+        """Have a gate on this interface. Raises what ``choose_gate`` raises."""
         if self.gate is not None and self._link is not None and self._link.index == link.index:
-            return False
+            return
         self.close()
         self._link = link
         self.gate, self._witness = until_it_stands(lambda _: self._open(link))
-        return True
 
     def reading(self) -> Totals | None:
         """Return the charge so far; None when there is nothing to read it from."""

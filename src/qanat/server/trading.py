@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -22,6 +22,9 @@ from qanat.server.http import translate_trades as translate
 from qanat.store.store import Store
 from qanat.wire.agent import Interrogation, InterrogationAnswer, UsageConfirmation, UsageReport
 
+_CONSIDERED: Final = 50
+"""How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
+
 T = TypeVar("T")
 
 
@@ -31,10 +34,6 @@ class Decider(Protocol):
     def decide(self, decision: Callable[[Work], T]) -> Awaitable[T]: ...
 
     def decide_all(self, decisions: Iterable[Callable[[Work], object]]) -> Awaitable[None]: ...
-
-
-_CONSIDERED = 50
-"""How many of the cheapest open orders are looked at for a demander who leaves the choice to us."""
 
 
 async def take_usage(store: Decider, base_station: str, report: UsageReport) -> UsageConfirmation | Refused:

@@ -63,39 +63,41 @@ async def base_station_enrolment(services: Services, asked: BaseStationEnrolment
 
 
 @from_base_station
-async def admission(services: Services, station: str, body: bytes) -> Response:
+async def admission(services: Services, base_station: str, body: bytes) -> Response:
     """Ask whether a demander may go online here. A repeat of the same proof gets the same answer."""
     asked, id = _admission.decode(body), fresh_id("trd")
     offered_by = await trading.suppliers_on_offer(services.store)
     outcome = await services.store.decide(
-        lambda work: translate.admission(work, services.policy, station, asked, id=id, offered_by=offered_by)
+        lambda work: translate.admission(work, services.policy, base_station, asked, id=id, offered_by=offered_by)
     )
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 201)
 
 
 @from_base_station
-async def trade_interrogation(services: Services, station: str, body: bytes) -> Response:
+async def trade_interrogation(services: Services, base_station: str, body: bytes) -> Response:
     """Report, give back, ask, in the session of a trade (RFC 8506 §5)."""
     message = _interrogation.decode(body)
-    outcome = await trading.interrogate(services.store, services.policy, station, message)
+    outcome = await trading.interrogate(services.store, services.policy, base_station, message)
     if isinstance(outcome, Refused):
-        return await refuse(services, outcome, who=base_station_owner(station), session=message.session)
+        return await refuse(services, outcome, who=base_station_owner(base_station), session=message.session)
     if outcome.refusal is not None:
         services.metrics.refusals.labels(outcome.refusal.reason).inc()
     return _json(outcome, 200)
 
 
 @from_base_station
-async def trade_usage(services: Services, station: str, body: bytes) -> Response:
+async def trade_usage(services: Services, base_station: str, body: bytes) -> Response:
     """Take rows of a base station's usage journal; what is confirmed is durable."""
-    outcome = await trading.take_usage(services.store, station, _report.decode(body))
+    outcome = await trading.take_usage(services.store, base_station, _report.decode(body))
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 200)
 
 
 @from_base_station
-async def recalls(services: Services, station: str, _: bytes) -> Response:
+async def recalls(services: Services, base_station: str, _: bytes) -> Response:
     """Tell a base station which of its trades must end now."""
-    outcome = await services.store.decide(lambda work: translate.recalls(work, station, ask_again_ms=_ASK_AGAIN_MS))
+    outcome = await services.store.decide(
+        lambda work: translate.recalls(work, base_station, ask_again_ms=_ASK_AGAIN_MS)
+    )
     return await refuse(services, outcome) if isinstance(outcome, Refused) else _json(outcome, 200)
 
 

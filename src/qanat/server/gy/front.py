@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
 from itertools import count, takewhile
 from random import Random
@@ -296,13 +296,13 @@ class Front:
     def under_way(self) -> int:
         return len(self._under_way)
 
-    def start(self, work: Any) -> None:
+    def start(self, errand: Coroutine[Any, Any, None]) -> None:
         """Run something beside the requests, until it is done."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(errand)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def later(self, seconds: float, begin: Callable[[], Any]) -> None:
+    def later(self, seconds: float, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run something after a while, if we are still there."""
         self._loop.call_later(seconds, lambda: self.start(begin()))
 

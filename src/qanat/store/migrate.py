@@ -17,7 +17,8 @@ HEAD: Final = "0003"
 """The last migration in ``migrations/versions``."""
 NEW_FILE: Final = Path(__file__).parent / "migrations" / "new_file.sql"
 """What all migrations make of an empty SQLite file; printed from them by ``make docs``."""
-_REVISION: Final = "SELECT version_num FROM alembic_version"
+REVISION: Final = "SELECT version_num FROM alembic_version"
+"""Asks a database which migration was its last."""
 
 
 def migrate_sqlite(path: Path) -> None:
@@ -50,7 +51,7 @@ def _is_ready(path: Path) -> bool:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             if _is_empty(file):
                 _fill(file)
-            return bool(file.execute(_REVISION).fetchone() == (HEAD,))
+            return bool(file.execute(REVISION).fetchone() == (HEAD,))
     except sqlite3.Error:
         return False
 

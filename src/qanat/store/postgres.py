@@ -15,7 +15,7 @@ from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.due import first_owners
-from qanat.store.migrate import HEAD, migrate_postgres, outdated
+from qanat.store.migrate import HEAD, REVISION, migrate_postgres, outdated
 from qanat.store.port import NEWEST, NOTHING, EntryRow, Query, RecordRow, Standing, Taken
 from qanat.store.postgres_link import ERRORS, Broken, Collided, Connection, Link, Links, connect, fault_of, named
 from qanat.store.postgres_text import from_columns, to_column, to_columns
@@ -56,7 +56,6 @@ _STANDING: Final = (
     "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
     "FROM unnest($1::int[]) AS asked (shard)"
 )
-_REVISION: Final = "SELECT version_num FROM alembic_version"
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
 
 _FIND: Final = (
@@ -239,7 +238,7 @@ class PostgresLog:
 
     async def _check_version(self, connection: Connection) -> None:
         """Raises Outdated. In a transaction it comes last: what was written before waits for a migration to end."""
-        revision = await connection.fetchval(_REVISION)
+        revision = await connection.fetchval(REVISION)
         if revision != HEAD:
             raise outdated(named(self._address), revision)
 
@@ -250,7 +249,7 @@ class PostgresLog:
 async def _revision(connection: Connection) -> str | None:
     if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
         return None
-    found: str | None = await connection.fetchval(_REVISION)
+    found: str | None = await connection.fetchval(REVISION)
     return found
 
 

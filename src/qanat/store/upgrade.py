@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from qanat.errors import StoreFault
-from qanat.store.migrate import outdated
+from qanat.store.migrate import REVISION, outdated
 
 _HERE: Final = Path(__file__).parent / "migrations"
 _TRIES: Final = 5
@@ -89,7 +89,7 @@ def new_file() -> str:
     with engine.begin() as connection:
         upgrade(connection, "")
         made = connection.exec_driver_sql("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").scalars().all()
-        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+        revision = connection.exec_driver_sql(REVISION).scalar_one()
     engine.dispose()
     statements = [*(" ".join(sql.split()) for sql in made), f"INSERT INTO alembic_version VALUES ('{revision}')"]  # noqa: S608
     return "-- Printed from the migrations by `make docs`.\n" + "".join(f"{statement};\n" for statement in statements)

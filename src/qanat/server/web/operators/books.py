@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from qanat.server.http.spelling import PERIOD
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.house import ChangeList, Verdict
 from qanat.server.http.views.trades import DisputeList, DisputeView
@@ -22,7 +23,6 @@ from qanat.units import format_instant, format_size
 from qanat.wire.agent import Problem
 
 _ROWS: Final = 50
-_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _OCTETS: Final = frozenset({"octets", "carried-octets"})
 
 
@@ -44,7 +44,7 @@ async def note_dispute(visit: Visit) -> Response:
 
 async def settlement(visit: Visit, problem: Problem | None = None) -> Response:
     asked = visit.request.query_params.get("period", "") or visit.form.get("period", "")
-    period = asked if _MONTH.fullmatch(asked) else format_instant(visit.now)[:7]
+    period = asked if re.fullmatch(PERIOD, asked) else format_instant(visit.now)[:7]
     found = await visit.api.get(f"/v1/settlements/{period}", SettlementView)
     units = sorted({one.unit for one in found.positions})
     flows = [

@@ -15,11 +15,8 @@ SHARDS: Final = 1024
 Owner = NewType("Owner", str)
 Shard = NewType("Shard", int)
 EVERY_SHARD: Final = tuple(map(Shard, range(SHARDS)))
-SubscriberName = NewType("SubscriberName", str)
-TerminalId = NewType("TerminalId", str)
 SessionId = NewType("SessionId", str)
 QuotaId = NewType("QuotaId", str)
-AccountId = NewType("AccountId", str)
 Iccid = NewType("Iccid", str)
 Imsi = NewType("Imsi", str)
 

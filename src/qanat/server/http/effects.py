@@ -79,7 +79,6 @@ async def effect(
     *,
     show: Callable[[T], BaseModel],
     caller: Caller | None = None,
-    status: int = 201,
 ) -> Response:
     """Take a decision durably and show its result; once only if the request carries an ``Idempotency-Key``.
 
@@ -95,7 +94,7 @@ async def effect(
         result = decision(work)
         if isinstance(result, Refused):
             return result
-        answer = Answer(status, show(result).model_dump_json().encode())
+        answer = Answer(201, show(result).model_dump_json().encode())
         if asked:
             store_answer(work, asked, answer)
         note(work)

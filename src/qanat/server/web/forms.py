@@ -82,9 +82,9 @@ def may_be_asked_again(visit: Visit) -> bool:
     return headers.get("sec-fetch-site") == "same-origin" or headers.get("origin") is not None
 
 
-def local_path(text: str, *, otherwise: str = "/") -> str:
-    """Return a path of ours, whatever was asked for: never another host, scheme or a browser's reading of one."""
-    return text if _LOCAL.fullmatch(text) and text.isprintable() else otherwise
+def local_path(text: str) -> str:
+    """Return the path if it is one of ours, else the first page: never another host, scheme or a browser's reading of one."""
+    return text if _LOCAL.fullmatch(text) and text.isprintable() else "/"
 
 
 def bad(field: str, detail: str, cure: str) -> Problem:

@@ -12,10 +12,11 @@ from qanat.charging.session import Session
 from qanat.exchange import disputes
 from qanat.exchange.booking import pay, receive
 from qanat.exchange.bounds import left_in
+from qanat.exchange.clearing import ClearingRecord
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
 from qanat.exchange.orders import SupplyOrder, find_supply
-from qanat.exchange.prices import Price
+from qanat.exchange.prices import GIGABYTE, Price
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, Visit, find_trade, step
 from qanat.ledger.book import available
@@ -410,6 +411,22 @@ def test_a_trade_booked_in_pieces_costs_what_it_costs_in_one(world: World) -> No
         assert world.trade(gateway.admitted).booked == octets
     owed = world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR"))
     assert owed == 1
+
+
+def test_many_small_trades_of_two_cost_what_one_large_trade_costs(world: World) -> None:
+    """Each alone comes to three quarters of the smallest coin. What each of a pair supplies is a sum of its own."""
+    price = Price(unit="EUR", per_gb=1_500_000)
+    for name in ("alice", "bob"):
+        world.buy(name, 5_000)
+        world.offer(name, price=price)
+    for trades in range(1, 9):
+        trade_between(world, "alice", "bob", 500, currency="EUR", most_per_gb=price.per_gb)
+        owed = world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR"))
+        assert owed == trades * 500 * price.per_gb // GIGABYTE
+    trade_between(world, "bob", "alice", 500, currency="EUR", most_per_gb=price.per_gb)
+    assert world.decide(partial(net_owed, debtor="bob", creditor="alice", unit="EUR")) == 6
+    cleared = [one for _, _, entry in world.desk.entries for one in entry.put if isinstance(one, ClearingRecord)]
+    assert (sum(one.amount for one in cleared), len(cleared)) == (6, 9)
 
 
 def test_what_a_base_station_neither_used_nor_returned_is_free_again_when_it_ends_the_trade(market: World) -> None:

@@ -11,7 +11,7 @@ Source: docs/conformance.md, B6 and B7.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -36,13 +36,6 @@ from qanat.units import MinorUnits, Octets, format_money
 Facts = dict[str, int | str]
 
 
-class Piece(NamedTuple):
-    """One booking of a trade: what was given and obtained, and what is owed for it."""
-
-    octets: Octets
-    amount: int
-
-
 def foresee(work: Work, trade: Trade) -> None:
     """Have the pages that booking will take, before a decision has gone far. Raises NotLoaded for all that are missing."""
     if work.one_commit:
@@ -56,15 +49,16 @@ def book_trade(work: Work, trade: Trade) -> None:
     """Book what was counted and not booked yet of an ended trade. Repeating books nothing."""
     assert not trade.running, f"trade {trade.id} is booked when it has ended, not before"
     reconcile(work, trade)
-    piece = _piece(trade)
-    if not piece.octets:
+    octets = Octets(trade.counted - trade.booked)
+    if not octets:
         return
     booked = replace(trade, booked=trade.counted, bookings=trade.bookings + 1)
     work.put(booked)
-    owed = _owed_for(work, booked, piece)
+    is_first = obligations.link(work, trade.supplier, trade.demander)
+    owed = _owed_for(work, booked, octets)
     if not trade.supplier_operator == trade.demander_operator == trade.station_operator:
         work.put(_cleared(work, booked, owed))
-    _exchange(work, booked, owed)
+    _exchange(work, booked, owed, is_first=is_first)
 
 
 def report_excess(work: Work, trade: Trade, excess: Octets) -> None:
@@ -120,9 +114,8 @@ def receive(work: Work, parcels: Iterable[Parcel]) -> None:
             work.act = f"{parcel.act} received"
 
 
-def _exchange(work: Work, trade: Trade, owed: Obligation) -> None:
+def _exchange(work: Work, trade: Trade, owed: Obligation, *, is_first: bool) -> None:
     """Let the demander have obtained what the supplier gave, at once where that can be one commit."""
-    is_first = obligations.link(work, owed.creditor, owed.debtor)
     told = [_news_for_demander(trade, owed)] if is_first or trade.demand else []
     if work.one_commit and not parcels_of(work, trade.owner):
         obligations.owe(work, owed)
@@ -181,26 +174,20 @@ RECEIVE: Final[dict[str, Callable[[Work, Parcel], None]]] = {
 """What each act of a parcel does on the receiving page."""
 
 
-def _piece(trade: Trade) -> Piece:
-    """Price running totals, so that rounding never loses anything between two bookings."""
-    octets = Octets(trade.counted - trade.booked)
-    amount = trade.price.of(trade.counted) - trade.price.of(trade.booked)
-    assert trade.price.unit != OCTET_FOR_OCTET or amount == octets, "octet for octet is a gigabyte for a gigabyte"
-    return Piece(octets, amount)
-
-
-def _owed_for(work: Work, trade: Trade, piece: Piece) -> Obligation:
-    supplier, demander = trade.supplier, trade.demander
+def _owed_for(work: Work, trade: Trade, octets: Octets) -> Obligation:
+    supplier, demander, price = trade.supplier, trade.demander, trade.price
+    amount = obligations.charge(work, creditor=supplier, debtor=demander, price=price, octets=octets)
+    assert price.unit != OCTET_FOR_OCTET or amount == octets, "octet for octet is a gigabyte for a gigabyte"
     return Obligation(
         owner=obligations.pair_owner(supplier, demander),
         id=f"{trade.id}:{trade.bookings}",
         debtor=demander,
         creditor=supplier,
-        unit=trade.price.unit,
-        amount=piece.amount,
-        left=piece.amount,
+        unit=price.unit,
+        amount=amount,
+        left=amount,
         since=trade.ended_at or work.now,
-        octets=piece.octets,
+        octets=octets,
         base_station=trade.base_station,
         opened_at=trade.opened_at,
         booked_at=work.now,

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from qanat.exchange.prices import Price
 from qanat.ids import Owner
 from qanat.ledger.book import Account
 from qanat.ledger.work import Balance, Posting, Record, Work
@@ -31,6 +32,9 @@ _PAID_KEPT: Final = Millis(400 * DAY)
 
 class PairLink(Record, frozen=True, kw_only=True):
     """On a subscriber's page, named after the other: there is something between them."""
+
+    rest: dict[str, int] = {}
+    """By currency, what the other obtained for less than a minor unit and was not charged yet, in billionths of one."""
 
 
 class Paid(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -174,6 +178,17 @@ def link(work: Work, subscriber: str, other: str) -> bool:
         return False
     work.put(PairLink(owner=subscriber_owner(subscriber), id=other))
     return True
+
+
+def charge(work: Work, *, creditor: str, debtor: str, price: Price, octets: Octets) -> int:
+    """Return what is to be owed for octets between two who are linked; less than a minor unit is charged with what follows."""
+    held = work.get(PairLink, subscriber_owner(creditor), debtor)
+    assert held is not None, f"{creditor} gave to {debtor}, and there is nothing between them"
+    carried = held.rest.get(price.unit, 0)
+    amount, rest = price.of(octets, carried=carried)
+    if rest != carried:
+        work.put(replace(held, rest={**held.rest, price.unit: rest}))
+    return amount
 
 
 def is_linked(work: Work, subscriber: str, other: str) -> bool:

@@ -27,9 +27,12 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
         """For comparing: octet for octet costs no money."""
         return 0 if self.unit == OCTET_FOR_OCTET else self.per_gb
 
-    def of(self, octets: Octets) -> int:
-        """Return what so many octets cost, rounded down. Price a running total, not its pieces, and nothing is lost."""
-        return octets * self.per_gb // GIGABYTE
+    def of(self, octets: Octets, *, carried: int = 0) -> tuple[int, int]:
+        """Return what so many octets cost in whole minor units, and what is left over, in billionths of one.
+
+        ``carried`` is what was left over before: carried on, nothing is lost by rounding, however small the pieces.
+        """
+        return divmod(octets * self.per_gb + carried, GIGABYTE)
 
 
 def accepts(most: Price | None, price: Price) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qanat.clock import ManualClock
@@ -52,7 +53,32 @@ def test_what_a_stop_broke_off_is_invited_to_come_again_where_a_repeat_does_no_h
     assert (b"See whether it took effect" in body["body"]) is (again is None)
 
 
-async def _asked(app: ASGIApp, method: str = "GET", header: bytes = b"accept") -> list[Message]:
+@pytest.mark.parametrize(
+    ("path", "status", "lines"),
+    [
+        ("/v1/agent/interrogations", 200, 0),
+        ("/v1/station/interrogations", 200, 0),
+        ("/v1/station/interrogations", 404, 1),
+        ("/v1/plans", 201, 1),
+    ],
+    ids=["a terminal asks", "a base station asks", "a device is refused", "a person changes something"],
+)
+def test_what_devices_ask_all_day_is_no_line_in_the_log(
+    path: str, status: int, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["endpoint"] = answering
+        await Response(status_code=status)(scope, receive, send)
+
+    try:
+        configure(Log(format="json"))
+        asyncio.run(_asked(answering, "POST", path=path))
+    finally:
+        structlog.reset_defaults()
+    assert capsys.readouterr().err.count(path) == lines
+
+
+async def _asked(app: ASGIApp, method: str = "GET", header: bytes = b"accept", *, path: str = "/x") -> list[Message]:
     """Return what is said to a request with this header, over the shield."""
     sent: list[Message] = []
 
@@ -64,7 +90,7 @@ async def _asked(app: ASGIApp, method: str = "GET", header: bytes = b"accept") -
 
     under_way = UnderWay(Metrics(MemoryStore(ManualClock())), at_once=1)
     shield = Shield(app, settings=Http(), under_way=under_way)
-    scope = {"type": "http", "method": method, "path": "/x", "headers": [(header, b"x")], "client": ("127.0.0.1", 1)}
+    scope = {"type": "http", "method": method, "path": path, "headers": [(header, b"x")], "client": ("127.0.0.1", 1)}
     await shield(scope, receive, send)
     return sent
 

@@ -2,7 +2,7 @@
 
 A body is read whole before anything else happens, up to a limit and a time; past that the connection is answered and
 closed without reading on. Only so many requests are worked on at once. One that a stop breaks off is told so, and how to
-repeat it. Every request gets an id, a metric and, if it changed something or failed, a line in the log.
+repeat it. Every request gets an id and a metric; one that failed, or by which a person changed something, a line in the log.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ SAFE: Final = ("GET", "HEAD")
 _CLOSE: Final = {"connection": "close"}
 _UNANSWERED: Final = 499
 """What is noted of a request whose peer was told nothing."""
+_DEVICES: Final = ("/v1/agent/", "/v1/station/")
+"""What terminals and base stations ask all day."""
 _UNWATCHED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered even under overload: somebody wants to know how we are."""
 
@@ -111,7 +113,7 @@ class Shield:
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = _route_of(scope)
         self._under_way.answered(route, status, seconds)
-        routine = scope["method"] == "GET" or route.startswith("/v1/agent/")
+        routine = scope["method"] in SAFE or route.startswith(_DEVICES)
         if status >= 400 or not routine:
             client = scope.get("client") or ("",)
             _log.info(

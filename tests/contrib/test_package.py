@@ -48,7 +48,6 @@ def installed(package: Path) -> Path:
     return package.parent / "root"
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a system of its own")
 def test_dpkg_installs_it_upgrades_it_and_leaves_nothing_of_it_behind(package: Path, tmp_path: Path) -> None:
     settings = "/etc/qanat/qanat.toml"

@@ -18,7 +18,6 @@ class Said(msgspec.Struct):
     audit: dict[str, object]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("cut", ["at any moment", "with an answer on its way"])
 def test_every_octet_is_counted_once_by_all_four_counters_though_the_agent_was_killed_and_reported_late(
     tmp_path: Path, cut: str

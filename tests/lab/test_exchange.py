@@ -38,7 +38,6 @@ class Said(msgspec.Struct):
     printed: str
 
 
-@pytest.mark.timeout(240)
 def test_base_station_terminal_and_ledger_agree_on_every_trade_though_agent_and_order_ended_in_mid_download(
     tmp_path: Path,
 ) -> None:

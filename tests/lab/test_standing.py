@@ -57,7 +57,6 @@ def signed_in(stands: Standing) -> list[str]:
 
 
 @pytest.mark.namespaces
-@pytest.mark.timeout(300)
 def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_namespace: Place, tmp_path: Path) -> None:
     for _ in range(2):
         stands = standing.up(tmp_path, user_namespace)
@@ -75,7 +74,6 @@ def test_the_lab_comes_up_serves_and_goes_without_a_trace_twice_in_a_row(user_na
 
 
 @pytest.mark.namespaces
-@pytest.mark.timeout(180)
 def test_a_killed_keeper_takes_its_lab_and_its_programs_along(user_namespace: Place, tmp_path: Path) -> None:
     stands = standing.up(tmp_path, user_namespace)
     os.kill(stands.keeper, signal.SIGKILL)

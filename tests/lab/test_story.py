@@ -20,7 +20,6 @@ class Said(msgspec.Struct):
     audit: dict[str, Any]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("lender", "borrower"),
     [("en-light-1280", "zh-light-390"), ("zh-dark-1280", "en-dark-390")],

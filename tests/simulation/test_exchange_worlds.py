@@ -28,7 +28,6 @@ SEEDS = [line for line in (HERE / "exchange_seeds.txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize("line", SEEDS)
-@pytest.mark.timeout(240)
 def test_an_exchange_ends_with_books_that_hold_what_passed(line: str) -> None:
     seed, terminals, days, _ = line.split(maxsplit=3)
     verdict = simulate_exchange(seed=int(seed), terminals=int(terminals), days=float(days))

@@ -19,7 +19,7 @@ from tests.traffic import until
 
 from qanat.lab.internet import make_files
 
-pytestmark = [pytest.mark.namespaces, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.namespaces
 
 
 @pytest.fixture

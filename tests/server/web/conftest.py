@@ -23,13 +23,6 @@ def web(browser: Browser, live: Live) -> Iterator[People]:
     people.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A story walks through many pages, each of which is judged."""
-    for item in items:
-        if "look" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(400))
-
-
 @pytest.fixture(params=LOOKS, ids=lambda look: look.name)
 def look(request: pytest.FixtureRequest) -> Look:
     chosen: Look = request.param

@@ -383,6 +383,8 @@ def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_ca
     agent.wait_for("quota granted", final=1)
     download(world, 3 * MB)
     agent.wait_for("refused")
+    server.operator.bought += 10 * MB
+    agent.wait_for("quota granted")  # what passed after the first had ended is charged to it
     agent.stop()
     assert status(world, state)["witness"] is None
     assert status(world, state)["gate"] == "none: nothing meters or stops wwan0"

@@ -193,17 +193,18 @@ def test_a_worker_that_is_killed_is_started_again_within_a_second_and_nobody_is_
 def test_sigterm_finishes_what_is_under_way_at_every_worker_and_frees_the_port(shell: Shell, database: str) -> None:
     with serving(shell, "--data", "stopped", "--database", database, "--workers", "3") as server:
         host, _, port = server.url.removeprefix("http://").partition(":")
-        body = b'{"name": "%s", "password": "correct horse"}'
+        key = (shell.directory / "stopped" / "admin.token").read_text().strip()
+        body = b'{"name": "under-way-%d"}'
         peers = [socket.create_connection((host, int(port)), timeout=PATIENCE_S) for _ in range(MANY)]
         for n, peer in enumerate(peers):
-            said = body % f"under-way-{n}".encode()
-            head = f"POST /v1/sign-up HTTP/1.1\r\nHost: q\r\nContent-Length: {len(said)}\r\n"
+            said = body % n
+            head = f"POST /v1/subscribers HTTP/1.1\r\nHost: q\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(said)}\r\n"
             peer.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + said[:5])
         while sum(map(float, re.findall(r"requests_in_flight{.*} (\S+)", metrics(server)))) < MANY:
             pass
         server.process.send_signal(signal.SIGTERM)
         for n, peer in enumerate(peers):
-            peer.sendall((body % f"under-way-{n}".encode())[5:])
+            peer.sendall((body % n)[5:])
         assert {peer.recv(4096)[:12] for peer in peers} == {b"HTTP/1.1 201"}
         assert server.process.wait(PATIENCE_S) == 0
         with socket.create_server((host, int(port))):

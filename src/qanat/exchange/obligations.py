@@ -4,7 +4,7 @@ All that stands between two people is kept on the page of the pair, so that both
 decision. What one has given the other has obtained: both accounts are on that page, and so is what is owed for it. A
 position account says the net of that, the obligations say what it consists of; the audit holds one against the other. Octets
 are offset against octets, a currency against the same currency.
-Source: the second document's background (two-way metering, reverse deduction).
+Source: docs/conformance.md, B7; docs/decisions/0008.
 """
 
 from __future__ import annotations

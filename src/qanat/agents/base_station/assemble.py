@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qanat.agents.base_station import identity as identities
 from qanat.agents.base_station.gateway import Gateway, shut_in_advance
 from qanat.agents.base_station.http import HttpServer
+from qanat.agents.base_station.identity import Identity
 from qanat.agents.base_station.office import Office
 from qanat.agents.base_station.portal import Portal
 from qanat.agents.base_station.run import BaseStation
@@ -51,62 +52,62 @@ def run_base_station(
     Raises a Fault that names its cure.
     """
     identity = identities.load(state)
-    corrected = CorrectedClock(clock)
-    reporter = Reporter(
-        read_server(identity.server),
-        key=key_of(state),
-        key_id=identity.base_station,
-        channels=[ANY_ROUTE],
-        clock=corrected,
-        exchange=KeptChannels().exchange,
-    )
-    servers = [read_server(url) for url in (identity.server, *free)]
     access = access or identity.access
     uplink = uplink or identity.uplink
+    corrected = CorrectedClock(clock)
+    office = Office(_reporter(state, identity, corrected), corrected)
+    servers = [read_server(url) for url in (identity.server, *free)]
 
     def open_gateway(signalling: list[Endpoint]) -> Gateway:
         return until_it_stands(
             lambda _: Gateway(access=access, uplink=uplink, portal_port=portal_port, signalling=signalling)
         )
 
+    def shut() -> bool:
+        return shut_in_advance(access=access, uplink=uplink)
+
     with (
         claim("station", access),
-        closing(
-            open_behind_shut_gate(
-                lambda: Slots(slots_path(state)),
-                shut=lambda: shut_in_advance(access=access, uplink=uplink),
-                log=log,
-            )
-        ) as slots,
+        closing(open_behind_shut_gate(lambda: Slots(slots_path(state)), shut=shut, log=log)) as slots,
     ):
         station = BaseStation(
             slots=slots,
             open_gateway=open_gateway,
-            office=Office(reporter, corrected),
+            office=office,
             clock=corrected,
             log=log,
             report_interval_s=report_interval_s,
             idle_end=idle_end,
             resolve=lambda: [each for server in servers for each in endpoints_now(server, log)],
         )
-        portal = Portal(station, identity)
-        server = HttpServer(
-            portal.answer,
+        page = HttpServer(
+            Portal(station, identity).answer,
             device_of=station.device,
             failed=lambda fault: log("request failed", sentence=f"{type(fault).__name__}: {fault}"),
         )
         state_file = StateFile(state_path(state), station, corrected)
 
         async def serve() -> None:
-            await server.listen(None, portal_port)
+            await page.listen(None, portal_port)
             if page_tls is not None:
                 from qanat.agents.base_station.page_tls import context_for  # noqa: PLC0415  # megabytes, if not wanted
 
-                await server.listen(None, page_tls.port, tls=context_for(page_tls, state, clock))
+                await page.listen(None, page_tls.port, tls=context_for(page_tls, state, clock))
             log("ready", portal=f"http://…:{portal_port}/", access=access)
             state_file.keep_up_to_date()
 
         asyncio.run(station.run(serve))
+
+
+def _reporter(state: Path, identity: Identity, clock: CorrectedClock) -> Reporter:
+    return Reporter(
+        read_server(identity.server),
+        key=key_of(state),
+        key_id=identity.base_station,
+        channels=[ANY_ROUTE],
+        clock=clock,
+        exchange=KeptChannels().exchange,
+    )
 
 
 def slots_path(state: Path) -> Path:

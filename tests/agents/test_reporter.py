@@ -19,7 +19,8 @@ from tests.patience import PATIENCE_S
 
 from qanat.agents.channel import FAILURES, connect, converse, read_server
 from qanat.agents.corrected_clock import TOLERANCE_MS, CorrectedClock
-from qanat.agents.reporter import ANY_ROUTE, RETRY_AFTER_MAX_S, NoAnswer, Rejected, Reporter
+from qanat.agents.outbox import RETRY_AFTER_MAX_S
+from qanat.agents.reporter import ANY_ROUTE, NoAnswer, Rejected, Reporter
 from qanat.clock import ManualClock
 from qanat.server.http.signed import is_genuine
 from qanat.units import HOUR, Instant

@@ -16,8 +16,10 @@ from qanat.wire.agent import Interrogation, UsageReport
 TRY_AGAIN_S: Final = (1, 2, 4, 8, 15, 30, 60)
 """Waits after the first, second, … failure to reach the server over any channel; none is longer than the report interval,
 at which a server that is there hears from every holder anyway."""
-RETRY_WITHIN: Final = Millis(375_000)
-"""The longest wait that a server can ask for, with its spread: ``RETRY_AFTER_MAX_S`` of the reporter and a quarter."""
+RETRY_AFTER_MAX_S: Final = 300
+"""A server that asks to be left alone for longer is tried again after this."""
+RETRY_WITHIN: Final = Millis(RETRY_AFTER_MAX_S * 1250)
+"""The longest wait that a server can ask for, with its spread of a quarter."""
 
 Message = Interrogation | UsageReport
 

@@ -18,13 +18,13 @@ from qanat.agents import channel as one_at_a_time
 from qanat.agents.channel import Reply, Server
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.kept_channel import StaleConnection
+from qanat.agents.outbox import RETRY_AFTER_MAX_S
 from qanat.errors import Fault, Unreachable
 from qanat.system import fresh_token
 from qanat.units import Instant
 from qanat.wire.agent import Interrogation, InterrogationAnswer, Problem, UsageConfirmation, UsageReport
 from qanat.wire.signature import CLOCK_OFFSET, sign
 
-RETRY_AFTER_MAX_S: Final = 300
 ANY_ROUTE: Final = "any"
 """The name of the channel that leaves the choice of interface to the system."""
 _PROBLEM: Final = "application/problem+json"

@@ -64,7 +64,6 @@ class Pulse:
         self._clock = clock
         self._ownership = ownership
         self._watchers: Counter[str] = Counter()
-        self._beat: Beat | None = None
         self._next: asyncio.Future[Beat | None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._closed = False

@@ -10,7 +10,6 @@ from typing import Final
 from qanat.simulation.agenda import Agenda
 from qanat.simulation.exchange.market import Market
 from qanat.simulation.exchange.station import Station
-from qanat.simulation.tally import Tally
 from qanat.units import HOUR, MINUTE, SECOND
 
 BETWEEN_MISHAPS_MS: Final = 40 * MINUTE
@@ -19,11 +18,10 @@ WRITES: Final = 12
 
 
 class Mishaps:
-    def __init__(self, agenda: Agenda, random: Random, market: Market, tally: Tally) -> None:
+    def __init__(self, agenda: Agenda, random: Random, market: Market) -> None:
         self._agenda = agenda
         self._random = random
         self._market = market
-        self._tally = tally
         self._is_over = False
         self._of_stations: Final[list[tuple[int, Callable[[Station], None]]]] = [
             (4, self._kill),

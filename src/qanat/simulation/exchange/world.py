@@ -80,7 +80,7 @@ class ExchangeWorld:
         self._stations = [self._station(number) for number in range(1, count + 1)]
         self._suppliers = [self._supplier(number) for number in range(1, max(2, terminals // 2) + 1)]
         self._demanders = [self._demander(number) for number in range(1, terminals + 1)]
-        self._mishaps = Mishaps(self._agenda, self._random, self._market, self.tally)
+        self._mishaps = Mishaps(self._agenda, self._random, self._market)
 
     def live(self, days: float) -> None:
         self._sweep_for_ever()

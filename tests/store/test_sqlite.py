@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,29 @@ def test_a_full_disk_is_a_fault_and_what_was_acknowledged_stays(tmp_path: Path) 
     *counts, fault = output.splitlines()
     assert fault.startswith("fault")
     assert run(lambda: count_accounts(database)) >= int(counts[-1]) > 0
+
+
+def test_a_start_on_a_full_disk_says_that_it_is_full(tmp_path: Path) -> None:
+    """Nothing is left for the index of SQLite's log, which a server that stopped in order takes away."""
+    path = tmp_path / "q.db"
+    migrate_sqlite(path)
+    connect(path, 20).close()
+    with biggest_file(octets=4096):
+        for start in (lambda: SqliteLog(path), lambda: connect(path, 20)):
+            with pytest.raises(StoreFault, match=r"disk I/O error.*Make room on the disk"):
+                start()
+    connect(path, 20).close()
+
+
+@contextmanager
+def biggest_file(*, octets: int) -> Iterator[None]:
+    """RLIMIT_FSIZE makes every write past the limit fail, as a full disk does."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def test_a_locked_database_is_a_fault_with_the_cure_and_passes(tmp_path: Path) -> None:

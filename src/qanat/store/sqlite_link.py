@@ -11,6 +11,7 @@ from qanat.store.port import Taken
 
 STATEMENTS_KEPT: Final = 512
 """Prepared; one for each size of batch that there was."""
+MAKE_ROOM: Final = "Make room on the disk"
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -18,6 +19,8 @@ _PRAGMAS: Final = (
     "cache_size=-65536",
     "temp_store=MEMORY",
 )
+_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""The second is of the log's index, which lies beside the file and grows too."""
 
 
 def connect(path: Path, busy_ms: int) -> sqlite3.Connection:
@@ -52,9 +55,13 @@ class faults:
             raise StoreFault(f"the database {self._path}: {error}. {_cure(error)}") from error
 
 
+def is_of_a_full_disk(error: object) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in _NO_ROOM
+
+
 def _cure(error: sqlite3.Error) -> str:
-    if "full" in str(error):
-        return "Make room on the disk; nothing acknowledged is lost."
+    if is_of_a_full_disk(error):
+        return f"{MAKE_ROOM}; nothing acknowledged is lost."
     if "locked" in str(error):
         return "Another program holds the file; close it."
     return "Look at the disk and the file's owner."

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from qanat.errors import StoreFault
 from qanat.store.migrate import REVISION, outdated
+from qanat.store.sqlite_link import MAKE_ROOM, is_of_a_full_disk
 
 _HERE: Final = Path(__file__).parent / "migrations"
 _TRIES: Final = 5
@@ -35,7 +36,9 @@ def upgrade_sqlite(path: Path) -> None:
         with engine.begin() as connection:
             upgrade(connection, path)
     except SQLAlchemyError as error:
-        raise StoreFault(f"the database {path} could not be migrated: {_cause(error)}; nothing was changed") from error
+        cause = _cause(error)
+        cure = f". {MAKE_ROOM}." if is_of_a_full_disk(cause) else ""
+        raise StoreFault(f"the database {path} could not be migrated: {cause}; nothing was changed{cure}") from error
     finally:
         engine.dispose()
 

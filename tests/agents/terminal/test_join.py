@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.agents.scripted import PORTAL, Said, scripted
 
-from qanat.agents.terminal.join import Counter
+from qanat.agents.terminal.join import Host
 from qanat.errors import Unreachable
 
 
@@ -21,4 +21,4 @@ from qanat.errors import Unreachable
 )
 def test_what_is_no_base_station_is_said_to_be_none(answer: Said) -> None:
     with scripted(answer) as elsewhere, pytest.raises(Unreachable, match="is no base station of Qanat"):
-        Counter(elsewhere.url).here()
+        Host(elsewhere.url).here()

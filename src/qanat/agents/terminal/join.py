@@ -45,8 +45,8 @@ _NEVER: Final = threading.Event()
 T = TypeVar("T")
 
 
-class Counter:
-    """What a base station offers over HTTP on its access side. Raises Unreachable, Rejected."""
+class Host:
+    """The base station, as a terminal on its access side asks it over HTTP. Raises Unreachable, Rejected."""
 
     def __init__(self, url: str) -> None:
         self.server = read_server(url)
@@ -79,8 +79,8 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     """
     identity = identities.load(state)
     corrected = CorrectedClock(clock)
-    counter = Counter(station)
-    interface = interface or interface_towards(counter.server)
+    host = Host(station)
+    interface = interface or interface_towards(host.server)
     key = key_of(state)
     server = read_server(identity.server)
     channels = channels_of(interface, identity.channels)
@@ -89,12 +89,12 @@ def join(state: Path, *, station: str, wish: Wish, interface: str | None, log: L
     own = own_identities(state, reporter)
     leaving = _heeded()
     with claim("terminal", interface):
-        count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(counter.server)], log=log)
+        count = OwnCount(interface, free=[*endpoints_of(server), *endpoints_of(host.server)], log=log)
         try:
-            admitted = _present(counter, own, key=key, wish=wish, clock=corrected)
+            admitted = _present(host, own, key=key, wish=wish, clock=corrected)
             count.open()
             log("online", trade=admitted.trade, octets=admitted.octets, **admitted.identities)
-            _stay(counter, admitted.trade, leaving, count, log)
+            _stay(host, admitted.trade, leaving, count, log)
         finally:
             counted = count.finish()
     keep_count(state, TradeCount(trade=admitted.trade, up=counted.up, down=counted.down))
@@ -147,17 +147,15 @@ def _judged(reporter: Reporter, counted: TradeCount) -> bool | None:
     return None
 
 
-def _present(
-    counter: Counter, own: OwnIdentities, *, key: Ed25519PrivateKey, wish: Wish, clock: CorrectedClock
-) -> Admitted:
+def _present(host: Host, own: OwnIdentities, *, key: Ed25519PrivateKey, wish: Wish, clock: CorrectedClock) -> Admitted:
     presentation = Presentation(
         terminal=own.terminal,
         subscriber=own.subscriber,
-        base_station=counter.here().identity,
+        base_station=host.here().identity,
         wish=wish,
         at=clock.now(),
     )
-    return counter.present(sign_presentation(key, presentation))
+    return host.present(sign_presentation(key, presentation))
 
 
 def _heeded() -> threading.Event:
@@ -168,12 +166,12 @@ def _heeded() -> threading.Event:
     return leaving
 
 
-def _stay(counter: Counter, trade: str, leaving: threading.Event, count: OwnCount, log: Log) -> None:
+def _stay(host: Host, trade: str, leaving: threading.Event, count: OwnCount, log: Log) -> None:
     """Look how things stand until the base station says that it is over, or somebody wants to leave."""
     while not leaving.wait(LOOK_EVERY_S):
         count.look()
         try:
-            here = counter.here()
+            here = host.here()
         except Fault as fault:
             log("base station does not answer", sentence=str(fault))
             continue
@@ -181,4 +179,4 @@ def _stay(counter: Counter, trade: str, leaving: threading.Event, count: OwnCoun
             if here.refusal is not None:
                 log("refused", reason=here.refusal.reason, sentence=here.refusal.sentence, cure=here.refusal.cure)
             return
-    counter.depart()
+    host.depart()

@@ -25,7 +25,7 @@ from qanat.wire.diameter.messages import (
     Message,
     NeighbourAnswer,
 )
-from qanat.wire.diameter.peer import Action, Close, Opened, Peer, Refused, Send, TurnedAway, WakeAt
+from qanat.wire.diameter.peer import Action, Close, Opened, Peer, Send, TurnedAway, Unreadable, WakeAt
 from qanat.wire.diameter.results import ResultCode
 from qanat.wire.diameter.states import TRANSITIONS, Event, State
 from qanat.wire.diameter.values import DisconnectCause
@@ -207,7 +207,7 @@ def test_a_malformed_request_is_answered_and_the_connection_lives() -> None:
     peer = opened()
     broken = CCR[:44] + b"\xff" + CCR[45:]
     actions = peer.receive(broken + CCR, NOW)
-    assert len(of(Refused, actions)) == len(of(Send, actions)) == len(of(Message, actions)) == 1
+    assert len(of(Unreadable, actions)) == len(of(Send, actions)) == len(of(Message, actions)) == 1
     assert peer.state is State.OPEN
 
 

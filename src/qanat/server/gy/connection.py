@@ -13,7 +13,7 @@ import structlog
 from qanat.server.gy.quirks import DEFAULT, PROFILES, Quirks
 from qanat.units import Instant
 from qanat.wire.diameter.messages import CreditControlRequest, Message
-from qanat.wire.diameter.peer import Close, Opened, Peer, Refused, Send, TurnedAway, WakeAt
+from qanat.wire.diameter.peer import Close, Opened, Peer, Send, TurnedAway, Unreadable, WakeAt
 from qanat.wire.diameter.states import State
 from qanat.wire.diameter.values import DisconnectCause
 
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
                 self._front.opened(self)
             case TurnedAway(origin_host, origin_realm, result_code):
                 self._front.turned_away(origin_host, origin_realm, result_code)
-            case Refused(fault):
+            case Unreadable(fault):
                 self._front.results[fault.result_code] += 1
                 _log.info("refused a message", peer=self.origin_host, fault=str(fault))
             case Close(reason):

@@ -74,7 +74,7 @@ class TurnedAway(Struct, frozen=True):
     result_code: int
 
 
-class Refused(Struct, frozen=True):
+class Unreadable(Struct, frozen=True):
     """A message could not be read; a request among them has been answered already."""
 
     fault: Malformed
@@ -90,7 +90,7 @@ class Close(Struct, frozen=True):
     reason: str
 
 
-Action = Message | Send | Opened | TurnedAway | Refused | WakeAt | Close
+Action = Message | Send | Opened | TurnedAway | Unreadable | WakeAt | Close
 """A message is to be delivered: a request to serve, or the answer to one of ours."""
 
 
@@ -271,7 +271,7 @@ class Peer:
         assert given.fault is not None, "what is refused has a fault"
         us = self._identity
         answer = refuse(given.octets, given.fault, origin_host=us.origin_host, origin_realm=us.origin_realm)
-        return [*([Send(answer)] if answer is not None else []), Refused(given.fault)]
+        return [*([Send(answer)] if answer is not None else []), Unreadable(given.fault)]
 
     def _refuse_and_close(self, given: _Given) -> list[Action]:
         return [*self._refuse(given), Close(str(given.fault))]

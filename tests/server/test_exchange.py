@@ -125,7 +125,7 @@ def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: M
     trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
     quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
     market.asks(trade, 1, "final", used={quota["quota"]: quota["octets"] + 5}, returns=[quota["quota"]])
-    for name in ("alice", "bob"):
+    for name in ("alice", "bob", "carol"):
         (dispute,) = market.of(name, "/disputes")["disputes"]
         assert (dispute["about"], dispute["by_base_station"] - dispute["ledger"]) == ("over-reported", 5)
     (listed,) = market.live.get("/v1/disputes").json()["disputes"]
@@ -136,6 +136,7 @@ def test_over_reporting_is_a_dispute_that_staff_settles_for_all_to_see(market: M
             f"/v1/subscribers/{name}/disputes/{listed['dispute']}/settlement", {"note": "alice pays"}
         )
         assert (again.status_code, again.json()["reason"]) == (409, "dispute_settled")
+    for name in ("alice", "bob", "carol"):
         assert [one["note"] for one in market.of(name, "/disputes")["disputes"]] == ["carol pays"]
 
 
@@ -234,6 +235,19 @@ def test_operators_settle_a_month_and_fetch_their_files(market: Market) -> None:
     log = market.live.get("/v1/changes").json()["changes"]
     assert [one["act"] for one in log if one["target"].startswith("settlements/")] == ["period closed"]
     assert market.live.get("/v1/settlements/2023-11/files/nobody").status_code == 404
+
+
+def test_why_knows_a_trade_that_everybodys_staff_sees_though_no_session_of_it_is_known(market: Market) -> None:
+    market.does("alice", "/supply-orders", {"octets": 1_000_000})
+    trade = market.station.send("POST", "/v1/station/admissions", market.presentation()).json()["trade"]
+    market.live.done("/v1/operators", {"name": "east"})
+    known = {}
+    for operator in ("north", "south", "west", "east"):
+        why = market.live.get(f"/v1/sessions/{trade}/why", token=staff_of(market, operator)).json()
+        known[operator] = [(one["trade"], one["state"]) for one in why["trades"]]
+        assert why["sessions"] == []
+    assert known == {"north": [(trade, "open")], "south": [(trade, "open")], "west": [(trade, "open")], "east": []}
+    assert market.live.get(f"/v1/sessions/{trade[:-1]}/why").json()["trades"] == []
 
 
 def test_a_month_that_is_not_closed_leaves_no_folder_behind(market: Market, tmp_path: Path) -> None:

@@ -196,10 +196,10 @@ def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: 
         return _statement(client.get(path_of(subscriber, "/statement")), whose=subscriber)
     found = listed(client, "/trades", subscriber=subscriber, mine=mine, limit=limit, after=after)
     if "trades" in found:
-        _show_trades(found["trades"])
+        show_trades(found["trades"])
         say_more(found)
         return found
-    _show_trades(found["given"])
+    show_trades(found["given"])
     rows = [
         (one["trade"], one["supplier"], one["base_station"], size(one["octets"]), moment(one["booked_at"]))
         for one in found["obtained"]
@@ -273,7 +273,7 @@ def _standing(other: str, net: int, unit: str, *, whose: str | None) -> str:
     return f"{owing} {_amount(abs(net), unit)}"
 
 
-def _show_trades(found: list[Json]) -> None:
+def show_trades(found: list[Json]) -> None:
     rows = [
         (
             one["trade"],

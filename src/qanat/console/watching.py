@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from qanat.console.client import Client, Json, path_of, remote, segment
+from qanat.console.exchange import show_trades
 from qanat.console.parameters import AFTER, WORDS, refuse_typed, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
 from qanat.console.whose import is_ones, listed, whose
@@ -101,10 +102,15 @@ def _by_reason(client: Client) -> Json:
 def why(client: Client, session: str) -> Json:
     """Tell why a session was answered as it was, step by step."""
     found = client.get(f"/v1/sessions/{segment(session)}/why")
-    if not found["sessions"] and not found["refusals"]:
+    if not (found["sessions"] or found["refusals"] or found["trades"]):
         raise click.ClickException(
             f"Nothing is known of session {session}. `qanat sessions` lists what there is; quote a name with semicolons."
         )
+    if found["trades"]:
+        show_trades(found["trades"])
+    for one in found["trades"]:
+        if one["ended_at"]:
+            say(f"Ended {moment(one['ended_at'])} UTC: {one['cause']}.")
     if found["sessions"]:
         _show_sessions(found["sessions"])
     for one in found["balances"]:
@@ -124,7 +130,7 @@ def _step(step: Json) -> str:
 
 
 def _granted(step: Json) -> str:
-    last = ", the last of the balance" if step["final"] else ""
+    last = ", the last that could be granted" if step["final"] else ""
     return f"granted {size(step['octets'])} until {moment(step['valid_until'])}{last}"
 
 

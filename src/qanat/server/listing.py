@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
+from qanat.exchange.trades import Trade
 from qanat.ledger.work import Record
 from qanat.registry.access import Caller, caller_may_serve
 from qanat.server.ownership import Ownership
@@ -43,6 +44,18 @@ def of_owner(ownership: Ownership, caller: Caller) -> Callable[[Sequence[Record]
     async def seen(records: Sequence[Record]) -> Callable[[Record], bool]:
         theirs = await ownership.theirs(caller, {record.owner for record in records})
         return lambda record: record.owner in theirs
+
+    return seen
+
+
+def of_trade(caller: Caller) -> Callable[[Sequence[Trade]], Awaitable[Callable[[Trade], bool]]]:
+    """See the trades in which somebody of the operator takes part."""
+
+    async def seen(_: Sequence[Trade]) -> Callable[[Trade], bool]:
+        return lambda trade: any(
+            caller_may_serve(caller, operator)
+            for operator in (trade.supplier_operator, trade.demander_operator, trade.station_operator)
+        )
 
     return seen
 

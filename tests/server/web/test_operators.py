@@ -234,6 +234,17 @@ def test_a_dispute_is_settled_and_a_month_is_closed(office: People, live: Live) 
     assert person.errors == []
 
 
+def test_why_shows_a_trade_to_staff_who_sees_no_session_of_it(office: People, live: Live) -> None:
+    (trade,) = live.get("/v1/trades").json()["trades"]
+    person = office.person()
+    as_staff(person, "south", "susan")
+    person.go(f"/ops/refusals/why/{trade['trade']}")
+    for shown in ("alice", "bob", trade["base_station"], "final"):
+        assert shown in person.text()
+    assert "Whose it is" not in person.text()
+    person.judge("ops-why-of-a-trade")
+
+
 def test_hostile_names_are_text_on_every_page(office: People) -> None:
     person = office.person()
     as_administrator(person)

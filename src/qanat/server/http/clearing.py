@@ -17,7 +17,6 @@ from qanat.exchange.disputes import Dispute, settle_dispute
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.access import caller_may_serve
 from qanat.registry.names import NAME, subscriber_owner
 from qanat.registry.subscribers import reach
 from qanat.server.http.bodies import DisputeNote, Period
@@ -26,7 +25,7 @@ from qanat.server.http.noting import noted
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.clearing import SettlementView
 from qanat.server.http.views.trades import DisputeList, DisputeView, TradeList, TradeView
-from qanat.server.listing import listed
+from qanat.server.listing import listed, of_trade
 from qanat.server.ownership import operators_in
 from qanat.server.settling import draw_up, seal, settle
 from qanat.server.trading import deliver
@@ -38,14 +37,7 @@ OperatorName = Annotated[str, Path(pattern=NAME)]
 @router.get("/v1/trades", tags=["exchange"])
 async def list_trades(request: Request, caller: StaffCaller, after: str = "", limit: Limit = 100) -> TradeList:
     """List trades by their id: those running, and those ended within a month."""
-
-    async def seen(_: list[Trade]) -> Callable[[Trade], bool]:
-        return lambda trade: any(
-            caller_may_serve(caller, operator)
-            for operator in (trade.supplier_operator, trade.demander_operator, trade.station_operator)
-        )
-
-    found, more = await listed(services_of(request).store, Trade, seen=seen, after=after, limit=limit)
+    found, more = await listed(services_of(request).store, Trade, seen=of_trade(caller), after=after, limit=limit)
     return TradeList(trades=[TradeView.of(trade) for trade in found], next=more)
 
 

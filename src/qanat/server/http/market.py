@@ -19,6 +19,7 @@ from qanat.exchange.prices import Price
 from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refused
+from qanat.registry.base_stations import base_stations_of
 from qanat.registry.names import subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.server import trading
@@ -229,10 +230,11 @@ async def pay(name: Subject, body: Payment, request: Request, caller: AnyCaller)
 
 @_both("GET", "/disputes", DisputeList, tag=_TAG)
 async def list_own_disputes(name: Subject, request: Request, caller: AnyCaller) -> Response:
-    """List the disputes about a subscriber's trades, on either side."""
+    """List the disputes about a subscriber's trades, on either side, and about those at its base stations."""
 
     def decide(work: Work, one: Subscriber) -> DisputeList:
-        found = work.all(Dispute, one.owner)
+        owners = [one.owner, *(station.owner for station in base_stations_of(work, one.id))]
+        found = {each.id: each for owner in owners for each in work.all(Dispute, owner)}.values()
         return DisputeList(disputes=[DisputeView.of(each, operators_in(work, each.concerned)) for each in found])
 
     return await view(request, acting_for(caller, name, decide), show=lambda shown: shown, caller=caller)

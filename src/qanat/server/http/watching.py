@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from qanat.charging.session import Session
 from qanat.errors import BadInput
+from qanat.exchange.trades import Trade
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry import terminals
@@ -27,7 +28,8 @@ from qanat.server.http.views.house import ChangeList, ChangeView, UnmatchedList,
 from qanat.server.http.views.plans import BalanceView
 from qanat.server.http.views.sessions import RefusalList, RefusalView, SessionList, SessionView, StepView, Why
 from qanat.server.http.views.terminals import TerminalList, TerminalView
-from qanat.server.listing import every, listed, of_operator, of_owner
+from qanat.server.http.views.trades import TradeView
+from qanat.server.listing import every, listed, of_operator, of_owner, of_trade
 from qanat.server.named import sessions_named
 
 router = APIRouter()
@@ -83,8 +85,10 @@ async def why(session: str, request: Request, caller: StaffCaller) -> Why:
     all_theirs = bool(sessions) and len(sessions) == len(found)
     refusals = [one for one in refused if one.session == session and (all_theirs or theirs.intersection(one.concerned))]
     names = sorted({name_of(one.owner) for one in sessions})
+    trades, _ = await listed(services.store, Trade, seen=of_trade(caller), prefix=session)
     return Why(
         session=session,
+        trades=[TradeView.of(one) for one in trades if one.id == session],
         sessions=[SessionView.of(one) for one in sessions],
         steps=[step for one in sessions for step in StepView.of(one)],
         balances=[await services.store.decide(partial(_balance, name=name)) for name in names],

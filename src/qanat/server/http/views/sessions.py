@@ -10,6 +10,7 @@ from qanat.registry.names import name_of
 from qanat.registry.refused import RefusedRequest
 from qanat.server.http.views.common import Listed
 from qanat.server.http.views.plans import BalanceView
+from qanat.server.http.views.trades import TradeView
 from qanat.units import format_instant
 
 
@@ -156,6 +157,8 @@ class Why(BaseModel):
     """Everything known of a session that explains an answer: whose it is, what was answered last, what there is now."""
 
     session: str
+    trades: list[TradeView]
+    """The one of this name, for a month; its session is kept for a day, and only its supplier's operator sees it."""
     sessions: list[SessionView]
     steps: list[StepView]
     refusals: list[RefusalView]

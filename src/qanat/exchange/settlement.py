@@ -102,15 +102,6 @@ class Clearing:
     def transfers(self) -> list[Transfer]:
         return net(self.positions())
 
-    def moved(self, *, operator: str, unit: str) -> int:
-        """Return what the transfers move for an operator; negative is what it pays."""
-        return moved(self.transfers(), operator=operator, unit=unit)
-
-    @property
-    def preserved(self) -> bool:
-        """Whether netting left every operator with exactly what it had to get or to pay."""
-        return preserves(self.positions(), self.transfers())
-
 
 def net(positions: list[Position]) -> list[Transfer]:
     """Return transfers that bring every position to zero: in each unit fewer than there are operators."""
@@ -120,16 +111,19 @@ def net(positions: list[Position]) -> list[Transfer]:
     return transfers
 
 
-def moved(transfers: list[Transfer], *, operator: str, unit: str) -> int:
-    """Return what an operator gets by the transfers; negative is what it pays."""
-    theirs = [transfer for transfer in transfers if transfer.unit == unit]
-    got = sum(transfer.amount for transfer in theirs if transfer.creditor == operator)
-    return got - sum(transfer.amount for transfer in theirs if transfer.debtor == operator)
+def moved(transfers: list[Transfer]) -> Counter[tuple[str, str]]:
+    """Return what the transfers bring each (operator, unit); negative is what it pays."""
+    brought: Counter[tuple[str, str]] = Counter()
+    for one in transfers:
+        brought[one.creditor, one.unit] += one.amount
+        brought[one.debtor, one.unit] -= one.amount
+    return brought
 
 
 def preserves(positions: list[Position], transfers: list[Transfer]) -> bool:
     """Tell whether netting left every operator with exactly what it had to get or to pay."""
-    return all(moved(transfers, operator=one.operator, unit=one.unit) == one.net for one in positions)
+    brought = moved(transfers)
+    return all(brought[one.operator, one.unit] == one.net for one in positions)
 
 
 def line(record: ClearingRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from qanat.exchange.clearing import after, period_of
+from qanat.exchange.settlement import moved, preserves
 from qanat.registry.access import Caller, caller_may_serve
 from qanat.server.http.views.common import when
 from qanat.server.settling import Settled
@@ -51,6 +52,8 @@ class SettlementView(BaseModel):
     def of(cls, settled: Settled, caller: Caller, *, now: Instant) -> SettlementView:
         """Return what the caller may see: staff of an operator its own position, and who pays it or is paid by it."""
         clearing = settled.clearing
+        positions, transfers = clearing.positions(), clearing.transfers()
+        brought = moved(transfers)
 
         def theirs(*operators: str) -> bool:
             return any(caller_may_serve(caller, operator) for operator in operators)
@@ -62,7 +65,7 @@ class SettlementView(BaseModel):
             trades=clearing.concerning[caller.operator] if caller.role == "operator" else clearing.records,
             digest=clearing.digest,
             unchanged=settled.unchanged,
-            preserved=clearing.preserved,
+            preserved=preserves(positions, transfers),
             positions=[
                 PositionView(
                     operator=one.operator,
@@ -70,14 +73,14 @@ class SettlementView(BaseModel):
                     claims=one.claims,
                     owes=one.owes,
                     net=one.net,
-                    by_transfers=clearing.moved(operator=one.operator, unit=one.unit),
+                    by_transfers=brought[one.operator, one.unit],
                 )
-                for one in clearing.positions()
+                for one in positions
                 if theirs(one.operator)
             ],
             transfers=[
                 TransferView(unit=one.unit, debtor=one.debtor, creditor=one.creditor, amount=one.amount)
-                for one in clearing.transfers()
+                for one in transfers
                 if theirs(one.debtor, one.creditor)
             ],
             files=list(settled.files),

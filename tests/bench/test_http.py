@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 from tests.console.running import Shell, serving
 from tests.patience import PATIENCE_S
@@ -32,9 +33,9 @@ def test_a_server_killed_by_hand_is_started_again_and_has_every_acknowledged_oct
         text=True,
     )
     assert bench.stderr
-    begun = re.match(r"server (\d+) on http=", bench.stderr.readline())
+    begun = re.match(r"server (\d+) on http=([^ ,]+)", bench.stderr.readline())
     assert begun
-    until_it_reports(shell.directory / "kept")
+    until_it_reports(f"http://{begun[2]}/metrics")
     os.kill(int(begun[1]), signal.SIGKILL)
     out, err = bench.communicate(timeout=PATIENCE_S)
     figures, told = json.loads(out), re.search(r"acknowledged ([\d,]+) octets", err)
@@ -54,7 +55,7 @@ def test_reports_are_measured_on_a_postgresql_of_its_own_with_every_octet_in_its
     assert re.search(r"load client: \d+", said)
 
 
-def until_it_reports(data: Path) -> None:
-    """Wait until the server has written well more than the enrolments take."""
-    log = data / "qanat.db-wal"
-    until(lambda: log.exists() and log.stat().st_size > 400_000)
+def until_it_reports(metrics: str) -> None:
+    """Wait until the server has taken a report: every enrolment is over then."""
+    taken = 'qanat_http_requests_total{route="/v1/agent/usage",status="200"}'
+    until(lambda: taken in httpx2.get(metrics, trust_env=False, timeout=PATIENCE_S).text)

@@ -32,6 +32,8 @@ def test_a_demander_goes_online_on_a_suppliers_traffic_is_recalled_and_everybody
     assert admitted["identities"]["supplier"] == code
     trade = admitted["trade"]
     quota = market.asks(trade, 0, "first", used={}, wants=1_000_000)["quotas"][0]
+    (seen,) = market.of("alice", "/supply-orders")["orders"]
+    assert (seen["given"], seen["promised"]) == (0, 1_000_000)
     assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == []
     market.does("alice", f"/supply-orders/{order['order']}/stop")
     assert market.station.send("GET", "/v1/station/recalls").json()["trades"] == [trade]

@@ -76,14 +76,15 @@ def list_supply(client: Client, subscriber: str | None) -> Json:
             one["state"],
             size(one["octets"]),
             size(one["given"]),
+            size(one["promised"]),
             _audience(one),
             _price(one["price"]),
             moment(one["until"]),
         )
         for one in found["orders"]
     ]
-    columns = ("order", "state", "octets", "given", "for", "price of 1 GB", "until (UTC)")
-    show(columns, rows, empty="No supply order yet.", spare=["price of 1 GB"])
+    columns = ("order", "state", "octets", "given", "promised", "for", "price of 1 GB", "until (UTC)")
+    show(columns, rows, empty="No supply order yet.", spare=["promised", "price of 1 GB"])
     return found
 
 

@@ -35,6 +35,8 @@ class SupplyView(BaseModel):
     state: str
     octets: int
     given: int
+    promised: int
+    """Granted to base stations and neither reported nor returned: a month after its trade ended in silence it is free again."""
     per_day: int | None
     audience: str
     to: str
@@ -54,6 +56,7 @@ class SupplyView(BaseModel):
             state="open" if order.stopped_at is None else "stopped",
             octets=order.total,
             given=order.given,
+            promised=order.promised,
             per_day=order.per_day,
             audience=order.audience,
             to=order.to,

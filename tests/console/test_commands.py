@@ -158,6 +158,9 @@ def test_a_subscriber_lists_what_is_its_own(shell: Shell) -> None:
     assert "qanat plan list" in told, "with its cure"
     assert told == shell.qanat("refusals", "--reason", "unknown_plan")
     assert _json(shell, "refusals", "--subscriber", "alice")["refusals"][0]["reason"] == "unknown_plan"
+    shell.qanat("balance", "--subscriber", "bob", "--token-file", "alice.token", status=1)
+    assert "More was refused" in shell.qanat("refusals", "--limit", "1")
+    assert "More was refused" not in shell.qanat("refusals")
     for words in (
         ("refusals", "--mine", "--limit", "3"),
         ("refusals", "--mine", "--by-reason"),

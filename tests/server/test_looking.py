@@ -210,8 +210,17 @@ def test_refusals_are_counted_by_reason_with_the_newest_of_each(live: Live) -> N
         ("not_allowed", 1, 1),
     ]
     assert found["reasons"][0]["newest"]["sentence_zh"]
-    only = live.get("/v1/refusals?reason=not_allowed").json()["refusals"]
-    assert [one["reason"] for one in only] == ["not_allowed"]
+    only = live.get("/v1/refusals?reason=not_allowed").json()
+    assert ([one["reason"] for one in only["refusals"]], only["complete"]) == (["not_allowed"], True)
+
+
+def test_a_list_of_refusals_that_is_cut_says_so(live: Live) -> None:
+    device = enrolled(live, "alice", octets=0)
+    for number in range(3):
+        device.send("POST", "/v1/agent/interrogations", _first(f"s{number}"))
+    cut, whole = live.get("/v1/refusals?limit=2").json(), live.get("/v1/refusals?limit=3").json()
+    assert (len(cut["refusals"]), cut["complete"]) == (2, False)
+    assert (len(whole["refusals"]), whole["complete"]) == (3, True)
 
 
 def test_why_tells_step_by_step_whose_session_what_was_granted_and_which_rule_refused(live: Live) -> None:

@@ -60,14 +60,19 @@ def refusals(
         return _by_reason(client)
     found = client.get("/v1/refusals", limit=limit, reason=reason)
     if reason:
-        return _told(found)
-    rows = [
-        (lately(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in found["refusals"]
-    ]
+        _told(found)
+    else:
+        _show_refusals(found["refusals"])
+    if not found["complete"]:
+        say("More was refused: --limit lists up to 1,000, --by-reason counts all.")
+    return found
+
+
+def _show_refusals(refused: list[Json]) -> None:
+    rows = [(lately(one["at"]), one["who"], one["session"] or "–", one["reason"], one["times"]) for one in refused]
     show(("last (UTC)", "who", "session", "reason", "times"), rows, empty="Nothing was refused.", spare=["who"])
     if rows:
         say("`qanat why 'SESSION'` tells the whole of it, `--reason REASON` what was said.")
-    return found
 
 
 def _told(found: Json) -> Json:

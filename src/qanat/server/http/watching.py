@@ -103,12 +103,16 @@ async def list_refusals(
     """List what was refused in the last week and why, newest first; for one reason, or to one owner, if named."""
     _require_reason(reason)
     services = services_of(request)
-    found, _ = await every(services.store, RefusedRequest, at_most=_MANY)
+    found, complete = await every(services.store, RefusedRequest, at_most=_MANY)
     theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
     asked = [one for one in found if reason in ("", one.reason) and who in ("", one.who)]
-    shown = _newest_first([one for one in asked if theirs.intersection(one.concerned)])[:limit]
+    newest = _newest_first([one for one in asked if theirs.intersection(one.concerned)])
+    shown = newest[:limit]
     operators = await services.ownership.operators_of({one.who for one in shown})
-    return RefusalList(refusals=[RefusalView.of(one, operator=operators[one.who]) for one in shown])
+    return RefusalList(
+        refusals=[RefusalView.of(one, operator=operators[one.who]) for one in shown],
+        complete=complete and shown == newest,
+    )
 
 
 @router.get("/v1/unmatched", tags=["sessions"])

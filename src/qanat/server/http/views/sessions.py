@@ -172,3 +172,5 @@ class SessionList(Listed):
 
 class RefusalList(BaseModel):
     refusals: list[RefusalView]
+    complete: bool = True
+    """False where more was refused, or more than is looked through."""

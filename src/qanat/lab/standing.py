@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,6 @@ from qanat.system import fresh_code
 DEVICES: Final = (BASE_STATION, GUEST, PHONE)
 SUBSCRIBER: Final = "alice"
 STAFF: Final = "norbert"
-_UP_WITHIN_S: Final = 90
 _CLAIM: Final = Path("/run/qanat-lab.lock")
 """Beside the hosts' names, and as private as they are."""
 
@@ -99,7 +99,10 @@ def find(folder: Path) -> Standing | None:
 
 
 def up(folder: Path, place: Place) -> Standing:
-    """Lay the lab and leave it standing. Raises LabFault, TooLate."""
+    """Lay the lab and leave it standing, however slow the machine: the keeper has a deadline for each of its steps.
+
+    Raises LabFault when it gave one up.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "keeper.log"
     with log.open("wb") as out, bound_outside() as listening:
@@ -120,8 +123,8 @@ def up(folder: Path, place: Place) -> Standing:
         return find(folder)
 
     try:
-        return until(stands, "the lab stands", within_s=_UP_WITHIN_S)
-    except BaseException:  # whoever was interrupted, or has waited too long, is left with nothing half up
+        return until(stands, "the lab stands", within_s=inf)
+    except BaseException:  # whoever was interrupted is left with nothing half up
         keeper.terminate()
         keeper.wait()
         raise
@@ -134,7 +137,7 @@ def down(folder: Path) -> bool:
         _note(folder).unlink(missing_ok=True)
         return _sweep()
     os.kill(standing.keeper, signal.SIGTERM)
-    until(lambda: not standing.is_kept, "the keeper ends", within_s=_UP_WITHIN_S)
+    until(lambda: not standing.is_kept, "the keeper ends")
     return True
 
 

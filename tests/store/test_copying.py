@@ -109,19 +109,21 @@ def test_a_copy_may_be_interrupted_at_every_write_and_gone_on_with(
     async def story() -> None:
         one = database(source, tmp_path / "one", postgres)
         await history(one.log(), names=3, sessions=1)
+        origin = one.log()
         for fails_at in range(1, 100):
             two = database(to, tmp_path / f"two-{fails_at}", postgres)
             whole = two.log()
             failing = FailingLog(two.log(), fails_at=fails_at, after=after)
             try:
-                await copy(one.log(), failing, tell=quiet, at_once=3)
+                await copy(origin, failing, tell=quiet, at_once=3)
             except StoreFault:
-                await copy(one.log(), whole, tell=quiet, at_once=3)
+                await copy(origin, whole, tell=quiet, at_once=3)
             assert (await audited(whole)).problems == []
-            assert await owners(whole) == await owners(one.log())
+            assert await owners(whole) == await owners(origin)
             await whole.close()
             await failing.close()
             if not failing.failed:
+                await origin.close()
                 return
         raise AssertionError("the copy has more writes than were tried")
 

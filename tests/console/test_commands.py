@@ -319,7 +319,7 @@ def test_an_identifier_is_never_folded_however_narrow_the_terminal(shell: Shell)
     assert wide[1].startswith(order)
     narrow = on_a_terminal(shell, "supply", "list", "--subscriber", "alice", columns=40)
     assert [line.split()[-1] for line in narrow[:2]] == [order, "open"]
-    assert len(narrow) == 7
+    assert len(narrow) == 8
 
 
 @pytest.mark.usefixtures("live")

@@ -6,10 +6,8 @@ import asyncio
 import csv
 import hashlib
 import os
-import resource
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,50 +15,21 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.exchange.cleared import OPERATORS, PERIOD, record
 from tests.exchange.world import World, online, refused
+from tests.small_files import biggest_file
 
 from qanat.clock import ManualClock
 from qanat.errors import Unwritten
-from qanat.exchange.clearing import CARRIED, ClearingRecord, after, clearing_owner, close_period, open_period
+from qanat.exchange.clearing import CARRIED, ClearingRecord, after, close_period, open_period
 from qanat.exchange.settlement import FIELDS, Clearing, Position, line, moved, net, preserves
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.registry.names import subscriber_owner
 from qanat.server.settling import Settled, settle
 from qanat.store.store import MemoryStore, Store
-from qanat.units import DAY, Instant, Octets
+from qanat.units import DAY, Instant
 
 T = TypeVar("T")
-OPERATORS = ("north", "south", "west", "east")
-PERIOD = "2023-11"
-"""Where ``ManualClock`` begins."""
-
-
-def record(
-    number: int, *, supplier: str, demander: str, station: str, octets: int, unit: str = "octets"
-) -> ClearingRecord:
-    id = f"trd-{number:06d}:1"
-    return ClearingRecord(
-        owner=clearing_owner(id, subscriber_owner("alice")),
-        id=id,
-        period=PERIOD,
-        trade=f"trd-{number:06d}",
-        booking=1,
-        supplier_operator=supplier,
-        demander_operator=demander,
-        station_operator=station,
-        supplier="alice",
-        demander="bob",
-        base_station="bst-1",
-        octets=Octets(octets),
-        unit=unit,
-        amount=octets,
-        opened_at=Instant(0),
-        booked_at=Instant(0),
-        cause="final",
-    )
-
-
 _operators = st.sampled_from(OPERATORS)
 _records = st.lists(
     st.builds(
@@ -161,16 +130,6 @@ def test_a_disk_that_is_full_leaves_no_half_file_and_the_repeat_goes_on(tmp_path
     settled = run(test)
     assert isinstance(settled, Settled)
     assert {one.name for one in tmp_path.iterdir()} == {f"{operator}-{PERIOD}.csv" for operator in OPERATORS}
-
-
-@contextmanager
-def biggest_file(*, octets: int) -> Iterator[None]:
-    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def test_operators_files_have_no_gap_and_prove_themselves(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -24,10 +24,8 @@ def own_loopback() -> Iterator[None]:
     if not can_make_namespaces():
         yield
         return
-    own = Namespace()
-    with own.inside():
+    with closing(Namespace()) as own, own.inside():
         yield
-    own.close()
 
 
 def test_what_the_journal_charged_on_loopback_is_what_the_server_booked(tmp_path: Path) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
+from tests.small_files import biggest_file
 from tests.store.deciding import balance, fund, say
 from tests.store.logs import run
 from tests.store.writing import count_accounts, killed_after, writer
@@ -70,17 +70,6 @@ def test_a_start_on_a_full_disk_says_that_it_is_full(tmp_path: Path) -> None:
             with pytest.raises(StoreFault, match=r"disk I/O error.*Make room on the disk"):
                 start()
     connect(path, 20).close()
-
-
-@contextmanager
-def biggest_file(*, octets: int) -> Iterator[None]:
-    """RLIMIT_FSIZE makes every write past the limit fail, as a full disk does."""
-    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def test_a_locked_database_is_a_fault_with_the_cure_and_passes(tmp_path: Path) -> None:

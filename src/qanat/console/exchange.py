@@ -270,8 +270,10 @@ def _statement(found: Json, *, whose: str | None) -> Json:
 def _standing(other: str, net: int, unit: str, *, whose: str | None) -> str:
     if not net:
         return f"Quits with {other} in {unit}."
-    owing = f"{other} owes {whose or 'you'}" if net > 0 else f"{whose} owes {other}" if whose else f"you owe {other}"
-    return f"{owing} {_amount(abs(net), unit)}"
+    amount = _amount(abs(net), unit)
+    if net > 0:
+        return f"{other} owes {whose or 'you'} {amount}"
+    return f"{whose} owes {other} {amount}" if whose else f"you owe {other} {amount}"
 
 
 def show_trades(found: list[Json]) -> None:

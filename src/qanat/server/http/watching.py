@@ -111,7 +111,7 @@ async def list_refusals(
     operators = await services.ownership.operators_of({one.who for one in shown})
     return RefusalList(
         refusals=[RefusalView.of(one, operator=operators[one.who]) for one in shown],
-        complete=complete and shown == newest,
+        complete=complete and len(newest) <= limit,
     )
 
 

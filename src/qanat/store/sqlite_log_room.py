@@ -32,10 +32,14 @@ class LogRoom:
         self._end = self._length()
 
     def committed(self) -> None:
-        """Lengthen the log if the last commit did. What fails is left: the commit that needs the room will say so."""
-        if self._length() > self._end:
-            with suppress(sqlite3.Error, OSError):
-                self._lengthen()
+        """Lengthen the log if its length is not what we left: the commit did too, or somebody cut it short.
+
+        What fails is left: the commit that needs the room will say so.
+        """
+        if self._length() == self._end:
+            return
+        with suppress(sqlite3.Error, OSError):
+            self._lengthen()
         self._end = self._length()
 
     def close(self) -> None:

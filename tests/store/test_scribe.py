@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import select
 import signal
 import sqlite3
@@ -15,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.small_files import files_allowed
 from tests.store.deciding import balance, fund
 from tests.store.logs import process_that_writes, run
 
@@ -132,7 +132,7 @@ def test_a_store_whose_writing_process_is_killed_loses_nothing_acknowledged_and_
 def test_without_a_process_that_writes_nothing_is_acknowledged_and_with_one_it_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         store = await Store(SqliteLog(tmp_path / "q.db"), ManualClock()).open()
-        with no_more_open_files():
+        with files_allowed(3):
             for _ in range(2):
                 begun = [store.decide(fund(f"s{number}", 10)) for number in range(20)]
                 ended = await asyncio.gather(*begun, return_exceptions=True)
@@ -146,16 +146,6 @@ def test_without_a_process_that_writes_nothing_is_acknowledged_and_with_one_it_g
         await store.close()
 
     run(story)
-
-
-@contextmanager
-def no_more_open_files() -> Iterator[None]:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
 
 def test_a_process_that_is_lost_while_it_stops_has_stopped(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,6 +42,17 @@ def link(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+@contextmanager
+def checkpoints_at(path: Path, *, much: int) -> Iterator[Checkpoints]:
+    """Make passes until the end, and not after it."""
+    with (
+        path.open("rb") as file,
+        closing(connect(path, 1000)) as connection,
+        closing(Checkpoints(connection, file.fileno(), much=much)) as checkpoints,
+    ):
+        yield checkpoints
+
+
 def append(link: sqlite3.Connection, seq: int) -> None:
     link.execute("INSERT INTO entry VALUES (0, ?, 0, 'tried', ?)", (seq, "x" * 3000))
 
@@ -67,9 +78,8 @@ def append_until_some_are_in_the_file(
 
 
 def test_a_long_log_is_brought_into_the_file_beside_the_writing(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, connect(path, 1000), much=10)
-    assert append_until_some_are_in_the_file(path, link, checkpoints, 1) >= 10
-    checkpoints.close()
+    with checkpoints_at(path, much=10) as checkpoints:
+        assert append_until_some_are_in_the_file(path, link, checkpoints, 1) >= 10
 
 
 def test_the_disk_has_what_a_pass_brought_in_before_a_commit_has_to_wait_for_it(
@@ -83,32 +93,29 @@ def test_the_disk_has_what_a_pass_brought_in_before_a_commit_has_to_wait_for_it(
 
     threading.setprofile(note)
     try:
-        checkpoints = Checkpoints(path, connect(path, 1000), much=10)
+        with checkpoints_at(path, much=10) as checkpoints:
+            append_until_some_are_in_the_file(path, link, checkpoints, 1)
     finally:
         threading.setprofile(None)
-    append_until_some_are_in_the_file(path, link, checkpoints, 1)
-    checkpoints.close()
     assert [call for call in calls if call in ("execute", "fdatasync")][:2] == ["execute", "fdatasync"]
 
 
 def test_a_short_log_is_left_alone(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, connect(path, 1000), much=10)
-    append(link, 1)
-    checkpoints.written(9)
-    checkpoints.close()
+    with checkpoints_at(path, much=10) as checkpoints:
+        append(link, 1)
+        checkpoints.written(9)
     assert in_the_file(path, path.with_name("copy.db")) == 0
 
 
 def test_what_a_reader_still_looks_at_is_brought_in_once_it_has_gone(path: Path, link: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, connect(path, 1000), much=1)
-    with closing(connect(path, 1000)) as reader:
-        reader.execute("BEGIN")
-        assert reader.execute("SELECT count(*) FROM entry").fetchone() == (0,)
-        append(link, 1)
-        checkpoints.written(1)
-        assert in_the_file(path, path.with_name("copy.db")) == 0
-    append_until_some_are_in_the_file(path, link, checkpoints, 2)
-    checkpoints.close()
+    with checkpoints_at(path, much=1) as checkpoints:
+        with closing(connect(path, 1000)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM entry").fetchone() == (0,)
+            append(link, 1)
+            checkpoints.written(1)
+            assert in_the_file(path, path.with_name("copy.db")) == 0
+        append_until_some_are_in_the_file(path, link, checkpoints, 2)
 
 
 def test_a_commit_that_waits_for_no_disk_is_an_exception_also_where_it_fails(link: sqlite3.Connection) -> None:

@@ -94,8 +94,12 @@ def test_a_log_that_somebody_cut_short_gets_room_anew(path: Path, writer: Writer
 
 def test_what_holds_the_file_costs_the_room_only_and_nobody_waits_for_it(path: Path, writer: Writer) -> None:
     append(writer, 1)
-    room, before = LogRoom(path, connect(path, 0)), length(path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with (
+        closing(connect(path, 0)) as unwaiting,
+        closing(LogRoom(path, unwaiting)) as room,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        before = length(path)
         other.execute("BEGIN IMMEDIATE")
         other.execute("INSERT INTO entry VALUES (0, 2, 0, 'tried', ?)", ("x" * 30_000_000,))
         grown = length(path)
@@ -104,14 +108,14 @@ def test_what_holds_the_file_costs_the_room_only_and_nobody_waits_for_it(path: P
         assert length(path) == grown
         other.execute("COMMIT")
     assert entries(path) == 2
-    room.close()
 
 
 def test_it_is_opened_also_while_somebody_writes_for_long(path: Path, writer: Writer) -> None:
     append(writer, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        LogRoom(path, connect(path, 0)).close()
+        with closing(connect(path, 0)) as unwaiting:
+            LogRoom(path, unwaiting).close()
 
 
 def test_a_file_that_lies_elsewhere_behind_a_link_has_its_log_there(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
@@ -21,10 +20,10 @@ _PASS: Final = 300
 class Checkpoints:
     """Is told what was written, and begins a pass whenever that is much."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, much: int = _PASS) -> None:
-        """``connection`` is to the file at ``path``, for us alone."""
+    def __init__(self, connection: sqlite3.Connection, file: int, *, much: int = _PASS) -> None:
+        """``connection`` is for us alone until we are closed; ``file`` is a descriptor of what it is to."""
         self._connection = connection
-        self._file = os.open(path, os.O_RDONLY)
+        self._file = file
         self._much = much
         self._pages = 0
         """About so many were written since the last pass began."""
@@ -40,16 +39,10 @@ class Checkpoints:
             self._wanted.set()
 
     def close(self) -> None:
-        """Return when the connection is closed.
-
-        Every other one that this process has to the file must be closed before: closing any descriptor of a file lets go of
-        all locks that a process holds on it (POSIX).
-        """
+        """Return when the last pass has ended."""
         self._closed = True
         self._wanted.set()
         self._thread.join()
-        self._connection.close()
-        os.close(self._file)
 
     def _work(self) -> None:
         while self._is_wanted():

@@ -12,6 +12,7 @@ from qanat.store.port import Taken
 STATEMENTS_KEPT: Final = 512
 """Prepared; one for each size of batch that there was."""
 MAKE_ROOM: Final = "Make room on the disk"
+LOOK: Final = "Look at the disk, the file's owner and the server's limit of open files"
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -34,8 +35,12 @@ def connect(path: Path, busy_ms: int) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=STATEMENTS_KEPT,
         )
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()  # it and its statements hold each other
+            raise
         return connection
 
 
@@ -64,4 +69,4 @@ def _cure(error: sqlite3.Error) -> str:
         return f"{MAKE_ROOM}; nothing acknowledged is lost."
     if "locked" in str(error):
         return "Another program holds the file; close it."
-    return "Look at the disk and the file's owner."
+    return f"{LOOK}."

@@ -23,7 +23,8 @@ class LogRoom:
     """Is told behind each commit."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """``connection`` is to the file at ``path``, for us alone, and waits for nobody: a commit is answered behind us.
+        """``connection`` is to the file at ``path``, for us alone until we are closed, and waits for nobody: a commit is
+        answered behind us.
 
         Raises OSError.
         """
@@ -43,7 +44,6 @@ class LogRoom:
         self._end = self._length()
 
     def close(self) -> None:
-        self._connection.close()
         os.close(self._log)
 
     def _lengthen(self) -> None:

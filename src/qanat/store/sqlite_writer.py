@@ -9,12 +9,13 @@ and ends when the scribe does, by whatever cause.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -23,13 +24,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from qanat.errors import Fault
+from qanat.errors import Fault, StoreFault
 from qanat.ids import Shard
 from qanat.store.frames import answer_all
 from qanat.store.port import EntryRow, RecordRow, Taken
 from qanat.store.processes import line_to_the_server
 from qanat.store.sqlite_checkpoints import Checkpoints
-from qanat.store.sqlite_link import connect, faults
+from qanat.store.sqlite_link import LOOK, connect, faults
 from qanat.store.sqlite_log_room import LogRoom
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -81,31 +82,23 @@ class Writer:
         self._path = path
         self._busy_ms = busy_ms
         self._server = server
-        self._connection: sqlite3.Connection | None = None
-        self._checkpoints: Checkpoints | None = None
-        self._log_room: LogRoom | None = None
+        self._file: _OpenFile | None = None
 
     def do(self, job: Job) -> Outcome:
         """Do all of a job, or nothing and say why. Raises ConnectionError if there is nobody any more to say it to."""
         try:
-            self._connection = self._connection or connect(self._path, self._busy_ms)
-            self._checkpoints = self._checkpoints or Checkpoints(self._path, connect(self._path, self._busy_ms))
-            self._log_room = self._log_room or LogRoom(self._path, connect(self._path, 0))
+            file = self._file = self._file or _OpenFile(self._path, self._busy_ms)
             with faults(self._path):
-                self._do(self._connection, job)
+                self._do(file.connection, job)
         except Fault as fault:
             return Outcome(str(fault), isinstance(fault, Taken))
-        self._log_room.committed()
-        self._checkpoints.written(_pages(job))
+        file.log_room.committed()
+        file.checkpoints.written(_pages(job))
         return _DONE
 
     def close(self) -> None:
-        if self._log_room is not None:
-            self._log_room.close()
-        if self._connection is not None:
-            self._connection.close()
-        if self._checkpoints is not None:
-            self._checkpoints.close()
+        if self._file is not None:
+            self._file.close()
 
     def _do(self, connection: sqlite3.Connection, job: Job) -> None:
         if not job.entries:
@@ -123,6 +116,26 @@ class Writer:
         if _is_gone(self._server):
             raise ConnectionResetError
         _write(connection, job)
+
+
+class _OpenFile:
+    """What writes to the file, and what works beside that."""
+
+    def __init__(self, path: Path, busy_ms: int) -> None:
+        """Raises StoreFault, and nothing is left open."""
+        with ExitStack() as opened:
+            try:
+                file = os.open(path, os.O_RDONLY)
+                # Behind all connections: closing any descriptor of a file lets go of all locks a process holds on it (POSIX).
+                opened.callback(os.close, file)
+                self.connection, passing, unwaiting = (
+                    opened.enter_context(closing(connect(path, wait_ms))) for wait_ms in (busy_ms, busy_ms, 0)
+                )
+                self.checkpoints = opened.enter_context(closing(Checkpoints(passing, file)))
+                self.log_room = opened.enter_context(closing(LogRoom(path, unwaiting)))
+            except OSError as error:
+                raise StoreFault(f"the database {path}: {error.strerror}. {LOOK}.") from error
+            self.close = opened.pop_all().close
 
 
 def _is_gone(peer: socket.socket) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import resource
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from tests.console.running import Shell, serving
 from tests.patience import PATIENCE_S
 from tests.server.gy.gateway import IMSI, Gateway
 from tests.server.live import Live
+from tests.small_files import files_allowed
 
 from qanat.clock import ManualClock
 from qanat.server.files import connections_within
@@ -23,16 +22,6 @@ from qanat.wire.diameter.encode import encode
 
 IDLE = 10_000
 QUIET = Identity(origin_host="", origin_realm="idle.test", addresses=(b"\x00\x01\x7f\x00\x00\x01",), origin_state_id=1)
-
-
-@contextmanager
-def files_allowed(soft: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def resident_kb(process: int) -> int:

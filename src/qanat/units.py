@@ -23,7 +23,7 @@ Millis = NewType("Millis", int)
 """A span of time in milliseconds."""
 
 MinorUnits = NewType("MinorUnits", int)
-"""Money in the smallest unit of its currency (cents, fen)."""
+"""Money in the smallest unit of its currency (cents, fen, yen)."""
 
 MAX_OCTETS: Final = Octets(2**63 - 1)
 MAX_PUBLIC_OCTETS: Final = Octets(2**53 - 1)
@@ -41,7 +41,17 @@ _FACTORS: Final = {
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", start=1)},
 }
 _SIZE: Final = re.compile(r"(\d+)(?:\.(\d+))?\s*([a-zA-Z]*)")
-_AMOUNT: Final = re.compile(r"(\d+)(?:\.(\d{1,2}))?")
+_AMOUNT: Final = re.compile(r"(\d+)(?:\.(\d+))?")
+_DECIMALS: Final = {
+    currency: places
+    for places, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    )
+    for currency in currencies.split()
+}
+"""Of the currencies that have not two (ISO 4217 list one)."""
 
 
 def later(now: Instant, span: Millis) -> Instant:
@@ -98,22 +108,37 @@ def format_count(count: int, unit: Unit) -> str:
     return f"{count:,} s" if unit == "seconds" else f"{count:,} units"
 
 
-def parse_money(text: str) -> MinorUnits:
-    """Read an amount of money in major units with up to two decimals: ``9.90`` is 990. Raises ValueError."""
-    match = _AMOUNT.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no amount of money: write it as 10 or 9.90")
-    minor = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+def parse_money(text: str, currency: str) -> MinorUnits:
+    """Read an amount in major units: ``9.90`` is 990 in EUR, ``990`` in JPY. Raises ValueError, naming the text and the cure."""
+    match, places = _AMOUNT.fullmatch(text.strip()), _decimals(currency)
+    if match is None or len(match[2] or "") > places:
+        raise ValueError(f"{text!r} is no amount of {currency}: write it as in {sample_of_money(currency)}")
+    minor = int(match[1] + (match[2] or "").ljust(places, "0"))
     if minor > MAX_PUBLIC_OCTETS:
-        raise ValueError(f"{text!r} is too large an amount")
+        raise ValueError(
+            f"{text!r} is more than {format_money(MAX_PUBLIC_OCTETS, currency)}, the largest amount accepted"
+        )
     return MinorUnits(minor)
 
 
-def format_money(amount: int) -> str:
-    sign, (major, minor) = ("-" if amount < 0 else ""), divmod(abs(amount), 100)
-    return f"{sign}{major}.{minor:02d}"
+def sample_of_money(currency: str) -> str:
+    """Return how an amount may be written: ``9.90``, or ``990`` where the currency has no decimals."""
+    return format_amount(990, currency)
+
+
+def format_money(amount: int, currency: str) -> str:
+    """Write minor units in major ones, with their currency: ``9.90 EUR``, ``990 JPY``."""
+    return f"{format_amount(amount, currency)} {currency}"
 
 
 def format_amount(amount: int, unit: str) -> str:
     """Write what a unit counts: money, whose unit is an ISO 4217 code, in major units; octets with their thousands."""
-    return format_money(amount) if unit.isupper() else f"{amount:,}"
+    if not unit.isupper():
+        return f"{amount:,}"
+    sign, places = "-" if amount < 0 else "", _decimals(unit)
+    major, minor = divmod(abs(amount), 10**places)
+    return f"{sign}{major}.{minor:0{places}d}" if places else f"{sign}{major}"
+
+
+def _decimals(currency: str) -> int:
+    return _DECIMALS.get(currency, 2)

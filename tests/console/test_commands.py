@@ -44,6 +44,21 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("live")
+def test_a_currency_has_its_own_decimals_wherever_the_option_stands(shell: Shell) -> None:
+    size = ("--octets", "1GB", "--valid-days", "1")
+    assert "at 0.750 KWD" in shell.qanat("plan", "create", "gulf", *size, "--price", "0.75", "--currency", "KWD")
+    assert "at 990 JPY" in shell.qanat("plan", "create", "japan", *size, "--currency", "jpy", "--price", "990")
+    shell.qanat("subscriber", "create", "alice")
+    pay_in = ("pay-in", "--subscriber", "alice", "--currency", "JPY", "--amount")
+    assert "500 JPY paid in; the wallet holds 500 JPY." in shell.qanat(*pay_in, "500")
+    refused = shell.qanat("buy", "--subscriber", "alice", "--plan", "japan", status=1)
+    assert "The wallet holds 500 JPY, 990 JPY are needed." in refused
+    shell.qanat(*pay_in, "490")
+    assert _json(shell, "balance", "--subscriber", "alice")["wallets"] == [{"currency": "JPY", "balance": 990}]
+    shell.qanat("buy", "--subscriber", "alice", "--plan", "japan")
+
+
+@pytest.mark.usefixtures("live")
 def test_who_asked_for_json_is_told_as_json_why_there_is_none(shell: Shell) -> None:
     unknown = _problem(shell, "balance", "--subscriber", "nobody", status=1)
     told = (unknown["title"], unknown["status"], unknown["reason"])
@@ -291,6 +306,9 @@ def test_what_can_not_be_meant_is_a_usage_error_with_its_cure(shell: Shell) -> N
         (("operator", "create", ""), "no name"),
         (("pay-in", "--subscriber", "a", "--amount", "0"), "'0' is nothing: at least 0.01"),
         (("pay-in", "--subscriber", "a", "--amount", "1", "--currency", "euro"), "'euro' is no currency"),
+        (("pay-in", "--subscriber", "a", "--amount", "9.90", "--currency", "jpy"), "'9.90' is no amount of JPY"),
+        (("pay-in", "--subscriber", "a", "--amount", "0", "--currency", "KWD"), "'0' is nothing: at least 0.001"),
+        (("terminal", "join", "--station", "http://x", "--most-per-gb", "9.90", "--currency", "KRW"), "as in 990"),
         (("sign-up", "a", "--password", "secret"), "8 to 256 characters, not 6"),
         (("bench", "gy", "--workers", "2"), "--postgres"),
         (("bench", "gy", "--kill-worker"), "--workers 2"),

@@ -8,11 +8,11 @@ from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, PAID, SIZE, refuse_pieces
 from qanat.console.private import shown_once
-from qanat.console.tables import moment, money, say, say_more, show, size
+from qanat.console.tables import moment, say, say_more, show, size
 from qanat.console.whose import listed, whose
+from qanat.units import format_money
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
-_currency = click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
 _hours = click.option(
     "--hours", type=click.IntRange(1, 876_000), help="Until so many hours from now; else without end."
 )
@@ -45,7 +45,7 @@ def supply() -> None:
 @click.option("--to", "person", metavar="NAME", help="One person only.")
 @click.option("--circle", metavar="NAME", help="The people of a circle only.")
 @click.option("--price", type=MONEY, help="For a gigabyte, as in 1.50; without it, octet for octet.")
-@_currency
+@CURRENCY
 @_hours
 @click.option("--base-station", "base_stations", multiple=True, metavar="ID", help="Only there; may be repeated.")
 @click.option(
@@ -143,7 +143,7 @@ def offers(client: Client, subscriber: str | None) -> Json:
 @_subscriber
 @click.option("--octets", type=SIZE, required=True, help="In all: 1GB, 500MB, 2GiB or plain octets.")
 @click.option("--price", type=MONEY, help="The most for a gigabyte; without it, only octet for octet.")
-@_currency
+@CURRENCY
 @_hours
 @remote
 def open_demand(client: Client, /, *, subscriber: str | None, **terms: object) -> Json:
@@ -237,12 +237,12 @@ def disputes(client: Client, subscriber: str | None, mine: bool, after: str) -> 
 @_subscriber
 @click.option("--to", metavar="NAME", required=True)
 @click.option("--amount", type=PAID, required=True, help="As in 20 or 9.90.")
-@_currency
+@CURRENCY
 @remote
 def pay(client: Client, subscriber: str | None, to: str, amount: int, currency: str) -> Json:
     """Pay what is owed to somebody from the wallet."""
     paid = client.post(path_of(subscriber, "/payments"), {"to": to, "amount": amount, "currency": currency})
-    say(f"{money(amount, currency)} paid to {to}.")
+    say(f"{format_money(amount, currency)} paid to {to}.")
     return paid
 
 
@@ -307,8 +307,8 @@ def _where(offer: Json) -> str:
 
 
 def _price(price: Json) -> str:
-    return money(price["per_gb"], price["currency"]) if price["currency"] else "octet for octet"
+    return format_money(price["per_gb"], price["currency"]) if price["currency"] else "octet for octet"
 
 
 def _amount(amount: int, unit: str) -> str:
-    return size(amount) if unit == "octets" else money(amount, unit)
+    return size(amount) if unit == "octets" else format_money(amount, unit)

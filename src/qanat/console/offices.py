@@ -11,8 +11,9 @@ from qanat.console.client import Client, Json, remote, segment
 from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZE, SIZE_OR_NONE
 from qanat.console.passwords import Password
-from qanat.console.tables import amount, moment, money, say, say_more, show
+from qanat.console.tables import amount, moment, say, say_more, show
 from qanat.console.whose import OPERATOR, operator_of
+from qanat.units import format_money
 
 
 @click.group(cls=Group)
@@ -93,7 +94,7 @@ def plan() -> None:
 )
 @click.option("--valid-days", type=click.IntRange(1, 36_500), required=True, help="How long from the purchase.")
 @click.option("--price", type=MONEY, required=True, help="As in 9.90; 0 is free.")
-@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
+@CURRENCY
 @OPERATOR
 @click.option("--priority", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Lower is used first.")
 @click.option("--quota", type=SIZE_OR_NONE, default=0, help="Size of one quota; the server chooses if not given.")
@@ -205,7 +206,7 @@ def _rows(found: list[Json], *keys: str) -> list[list[Any]]:
 
 
 def _price(plan: Json) -> str:
-    return money(plan["price"], plan["currency"])
+    return format_money(plan["price"], plan["currency"])
 
 
 def _days(count: int) -> str:

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from qanat.printed import CONTROL
-from qanat.units import parse_money, parse_size
+from qanat.units import format_amount, parse_money, parse_size
 
 T = TypeVar("T")
 
@@ -53,11 +53,20 @@ def _some(text: str) -> int:
     return octets
 
 
+def _money(text: str) -> int:
+    return parse_money(text, _chosen_currency())
+
+
 def _paid(text: str) -> int:
-    amount = parse_money(text)
+    amount = _money(text)
     if not amount:
-        raise ValueError(f"{text!r} is nothing: at least 0.01")
+        raise ValueError(f"{text!r} is nothing: at least {format_amount(1, _chosen_currency())}")
     return amount
+
+
+def _chosen_currency() -> str:
+    """Return what ``CURRENCY`` was given: it is eager, and so read before any amount."""
+    return str(click.get_current_context().params["currency"])
 
 
 def _currency(text: str) -> str:
@@ -100,15 +109,18 @@ def _month(text: str) -> str:
 
 SIZE: Final = Read[int]("size", _some)
 SIZE_OR_NONE: Final = Read[int]("size", parse_size)
-MONEY: Final = Read[int]("amount", parse_money)
+MONEY: Final = Read[int]("amount", _money)
 PAID: Final = Read[int]("amount", _paid)
-CURRENCY: Final = Read[str]("currency", _currency)
 PASSWORD: Final = Read[str]("password", _password)
 NAME: Final = Read[str]("name", _name)
 LABEL: Final = Read[str]("text", _label)
 WORDS: Final = Read[str]("words", _words)
 MONTH: Final = Read[str]("month", _month)
 
+CURRENCY: Final = click.option(
+    "--currency", type=Read[str]("currency", _currency), metavar="CODE", default="EUR", show_default=True, is_eager=True
+)
+"""What ``MONEY`` and ``PAID`` beside it are in."""
 AFTER: Final = click.option("--after", default="", metavar="WHERE", help="Go on behind this, as the piece before said.")
 """Of a list in pieces; ``say_more`` says what to give it."""
 

@@ -11,8 +11,9 @@ from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, NAME, PAID, PASSWORD, SIZE
 from qanat.console.passwords import Password, ask
 from qanat.console.private import private, shown_once
-from qanat.console.tables import amount, moment, money, say, say_more, show, size
+from qanat.console.tables import amount, moment, say, say_more, show, size
 from qanat.console.whose import OPERATOR, operator_of
+from qanat.units import format_money
 
 _subscriber = click.option("--subscriber", metavar="NAME", help="Whose; without it, whose token it is.")
 
@@ -86,12 +87,12 @@ def activate(client: Client, name: str) -> Json:
 @click.command("pay-in")
 @click.option("--subscriber", metavar="NAME", required=True)
 @click.option("--amount", type=PAID, required=True, help="As in 20 or 9.90.")
-@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
+@CURRENCY
 @remote
 def pay_in(client: Client, subscriber: str, amount: int, currency: str) -> Json:
     """Book money that a subscriber has paid."""
     wallet = client.post(path_of(segment(subscriber), "/pay-ins"), {"amount": amount, "currency": currency})
-    say(f"{money(amount, currency)} paid in; the wallet holds {money(wallet['balance'], currency)}.")
+    say(f"{format_money(amount, currency)} paid in; the wallet holds {format_money(wallet['balance'], currency)}.")
     return wallet
 
 
@@ -138,7 +139,7 @@ def balance(client: Client, subscriber: str | None) -> Json:
     ]
     show(("in order of use", "available", "size", "priority", "expires (UTC)"), rows, empty="No bucket: `qanat buy`.")
     for wallet in found["wallets"]:
-        say(f"Wallet: {money(wallet['balance'], wallet['currency'])}")
+        say(f"Wallet: {format_money(wallet['balance'], wallet['currency'])}")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import click
 
 from qanat.printed import plain, plain_lines
-from qanat.units import Unit, format_count, format_money, format_size
+from qanat.units import Unit, format_count, format_size
 
 
 class Cell(str):
@@ -61,10 +61,6 @@ def size(octets: int) -> str:
 def amount(count: int, unit: Unit) -> str:
     """Write a count of any unit, octets as ``size`` does."""
     return size(count) if unit == "octets" else format_count(count, unit)
-
-
-def money(amount: int, currency: str) -> str:
-    return f"{format_money(amount)} {currency}"
 
 
 def moment(text: str | None) -> str:

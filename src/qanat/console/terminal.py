@@ -11,6 +11,7 @@ import click
 
 from qanat.console.device_options import or_exit, state_option, to_run
 from qanat.console.lazy import Group, absent
+from qanat.console.parameters import CURRENCY, MONEY, SIZE
 from qanat.errors import Fault
 from qanat.printed import plain, plain_lines
 
@@ -189,9 +190,11 @@ def release(*, interface: str | None, as_json: bool, state: Path | None) -> None
 @terminal.command()
 @click.option("--station", required=True, metavar="URL", help="The base station's page, as in http://10.0.0.1:8910.")
 @click.option("--supplier", metavar="CODE", help="Identity code of the supplier; without it, the best offer there.")
-@click.option("--octets", metavar="SIZE", help="Need so many at least, and use no more: 1GB, 500MB.")
-@click.option("--most-per-gb", metavar="AMOUNT", help="The highest price for 1 GB; without it, octet for octet only.")
-@click.option("--currency", default="EUR", show_default=True)
+@click.option("--octets", type=SIZE, metavar="SIZE", help="Need so many at least, and use no more: 1GB, 500MB.")
+@click.option(
+    "--most-per-gb", type=MONEY, metavar="AMOUNT", help="The highest price for 1 GB; without it, octet for octet only."
+)
+@CURRENCY
 @click.option("--interface", metavar="IFACE", help="The one towards the base station; found when not given.")
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @_state_option
@@ -199,8 +202,8 @@ def join(
     *,
     station: str,
     supplier: str | None,
-    octets: str | None,
-    most_per_gb: str | None,
+    octets: int | None,
+    most_per_gb: int | None,
     currency: str,
     interface: str | None,
     as_json: bool,
@@ -212,18 +215,9 @@ def join(
     from qanat.agents.terminal.identity import state_folder  # noqa: PLC0415
     from qanat.agents.terminal.join import join as go_online  # noqa: PLC0415
     from qanat.system import SystemClock  # noqa: PLC0415
-    from qanat.units import parse_money, parse_size  # noqa: PLC0415
     from qanat.wire.base_station import Wish  # noqa: PLC0415
 
-    try:
-        wish = Wish(
-            supplier=supplier,
-            octets=None if octets is None else parse_size(octets),
-            most_per_gb=None if most_per_gb is None else parse_money(most_per_gb),
-            currency=currency.upper(),
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    wish = Wish(supplier=supplier, octets=octets, most_per_gb=most_per_gb, currency=currency)
     clock = SystemClock()
     log = JsonLog(clock) if as_json else PlainLog(clock)
     try:

@@ -13,8 +13,9 @@ from qanat.console.client import Client, Json, path_of, remote, segment
 from qanat.console.lazy import Group
 from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
 from qanat.console.private import holds_something, private, shown_once
-from qanat.console.tables import moment, money, say, say_more, show, size
+from qanat.console.tables import moment, say, say_more, show, size
 from qanat.console.whose import OPERATOR, operator_of
+from qanat.units import format_money
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
@@ -30,7 +31,7 @@ def voucher() -> None:
 @click.option("--octets", type=SIZE, default=0, help="What each is worth: octets, such as 1GB …")
 @click.option("--valid-days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="… for so long,")
 @click.option("--amount", type=MONEY, default=0, help="or money, such as 9.90.")
-@click.option("--currency", type=CURRENCY, metavar="CODE", default="EUR", show_default=True)
+@CURRENCY
 @OPERATOR
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
@@ -111,4 +112,4 @@ def as_csv(batch: Json) -> str:
 
 
 def _worth(facts: Json) -> str:
-    return size(facts["octets"]) if facts["octets"] else money(facts["amount"], facts["currency"])
+    return size(facts["octets"]) if facts["octets"] else format_money(facts["amount"], facts["currency"])

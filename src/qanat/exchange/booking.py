@@ -31,7 +31,7 @@ from qanat.refusals import Refusal, Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.registry.subscribers import Subscriber
 from qanat.registry.wallets import wallet_of, wallet_too_small
-from qanat.units import MinorUnits, Octets, format_money
+from qanat.units import MinorUnits, Octets, format_amount
 
 Facts = dict[str, int | str]
 
@@ -84,7 +84,7 @@ def pay(
     owed -= _on_its_way(work, debtor=subscriber.id, creditor=creditor, currency=currency)
     if amount > owed:
         facts: Facts = {"debtor": subscriber.id, "creditor": creditor, "currency": currency}
-        sums = {"owed": format_money(max(owed, 0)), "amount": format_money(amount)}
+        sums = {"owed": format_amount(max(owed, 0), currency), "amount": format_amount(amount, currency)}
         return Refused(Refusal.NOTHING_OWED, {**facts, **sums})
     wallet = wallet_of(work, subscriber, currency)
     if wallet.available < amount:

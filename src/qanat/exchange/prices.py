@@ -20,7 +20,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True
     """In minor units of the currency; octet for octet it is a gigabyte for a gigabyte."""
 
     def __str__(self) -> str:
-        return "octet for octet" if self.unit == OCTET_FOR_OCTET else f"{format_money(self.per_gb)} {self.unit}"
+        return "octet for octet" if self.unit == OCTET_FOR_OCTET else format_money(self.per_gb, self.unit)
 
     @property
     def money(self) -> int:

@@ -20,6 +20,7 @@ from qanat.lab.topology import ACCESS, UPLINK
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 from qanat.system import SystemClock
+from qanat.units import format_money
 
 OPERATORS: Final = {"north": "02", "south": "03"}
 """With their mobile network codes, which their cloud SIMs bear."""
@@ -152,7 +153,8 @@ class ExchangeScenario:
         self._offer("alice", "--octets", "1500kB", "--price", "80.00")
         passcode = self._demand("dora", "--octets", "10MB", "--price", "100.00")
         session = self._fill_in("dora from alice", passcode)
-        self._say(f"dora is online in her browser for {session['price_per_gb'] / 100:.2f} {session['currency']} a GB.")
+        price = format_money(session["price_per_gb"], session["currency"])
+        self._say(f"dora is online in her browser for {price} a GB.")
         self._say(f"Downloaded page.html: {size(self._download(LAPTOP, 'page.html').finish())}.")
         photo = self._download(LAPTOP, "photo.jpg")
         refusal = until(self._refusal_of_laptop, "the order is used up")

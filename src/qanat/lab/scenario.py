@@ -20,7 +20,7 @@ from qanat.lab.topology import Lab
 from qanat.lab.traffic import Download
 from qanat.lab.waiting import until
 from qanat.system import fresh_code
-from qanat.units import Octets
+from qanat.units import Octets, format_money
 
 PLAN: Final = "trip"
 CELL, WIFI = "cell0", "wifi0"
@@ -263,4 +263,4 @@ def _since(before: UpDown, now: UpDown) -> UpDown:
 
 def _wallet(balance: Json) -> str:
     wallet = balance["wallets"][0]
-    return f"{wallet['balance'] / 100:.2f} {wallet['currency']}"
+    return format_money(wallet["balance"], wallet["currency"])

@@ -10,7 +10,7 @@ from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
 from qanat.registry.plans import count_sale, plan_on_sale
 from qanat.registry.subscribers import Subscriber, barred
-from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, Unit, format_money, later
+from qanat.units import DAY, Instant, Millis, MinorUnits, Octets, Unit, format_amount, later
 
 BUCKETS_MOST: Final = 1000
 """Of one unit, that can be used. Every decision puts them in order: so many take a millisecond, ten times as many twenty."""
@@ -104,8 +104,8 @@ def wallet_of(work: Work, subscriber: Subscriber, currency: str) -> Account:
 
 def wallet_too_small(wallet: Account, price: MinorUnits) -> Refused:
     facts: dict[str, int | str] = {
-        "wallet": format_money(wallet.available),
-        "price": format_money(price),
+        "wallet": format_amount(wallet.available, wallet.unit),
+        "price": format_amount(price, wallet.unit),
         "currency": wallet.unit,
     }
     return Refused(Refusal.WALLET_TOO_SMALL, facts)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -182,6 +183,15 @@ def test_a_refusal_reaches_the_person_with_reason_and_cure_in_both_languages(
             assert words in body.decode()
         assert agent.wait_for("admission refused")["reason"] == "no_supply"
         assert is_refused(scene.alice)
+
+
+def test_a_price_that_can_not_be_read_is_refused_with_one_of_its_currency(scene: Scene, state: Path) -> None:
+    with running(scene, state):
+        for typed, cure in (("two", "2.50 EUR"), ("2.50 jpy", "250 JPY"), ("1.2345 KWD", "0.250 KWD")):
+            form = urlencode({"passcode": "PASS-1", "most": typed}).encode()
+            status, _, body = ask(scene.alice, "POST", "/join", form)
+            said = unescape(body.decode())
+            assert (status, f"'{typed}' is no price." in said, f"Write it as in {cure}," in said) == (403, True, True)
 
 
 def test_who_walks_away_without_a_word_is_offline_after_the_idle_end_with_everything_returned(

@@ -226,6 +226,21 @@ def test_a_plan_is_put_on_sale_as_it_was_written_or_not_at_all(live: Live) -> No
     assert live.get("/v1/plans").json()["plans"][0]["stock"] == 0, "none for sale is not any number of them"
 
 
+def test_money_in_a_form_has_the_decimals_of_the_currency_beside_it(live: Live) -> None:
+    staff = Hand(live)
+    staff.plant(live.token)
+    live.done("/v1/subscribers", {"name": "olga"})
+    page = "/ops/subscribers/olga"
+    for amount, currency, status in (("1,250", "kwd", 303), ("300", "JPY", 303), ("2.50", "JPY", 422)):
+        answer = staff.post(f"{page}/pay-in", {"amount": amount, "currency": currency}, csrf=staff.csrf(page))
+        assert answer.status_code == status, amount
+    assert "&#39;2.50&#39; is no amount of JPY." in answer.text
+    assert "Write it as in 990." in answer.text
+    shown = staff.get(page).text
+    assert "1.250 KWD" in shown
+    assert "300 JPY" in shown
+
+
 def test_what_strangers_call_themselves_is_shown_and_never_run(web: People, live: Live) -> None:
     live.done("/v1/sims", {"count": 5})
     live.done("/v1/subscribers", {"name": "alice", "password": PASSWORD, "display_name": SCRIPT})

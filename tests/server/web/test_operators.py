@@ -82,7 +82,7 @@ def test_somebody_is_searched_for_topped_up_and_suspended_with_the_keyboard_alon
     page.keyboard.type("ten")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=alert]")
-    assert "'ten' is no amount of money." in person.text()
+    assert "'ten' is no amount of EUR." in person.text()
     assert page.input_value("#amount") == "ten"
     person.judge("ops-subscriber-refused")
 

@@ -268,6 +268,25 @@ def test_everything_goes_without_scripts(web: People, market: Market) -> None:
     assert (order["to"], order["state"]) == ("bob", "stopped")
 
 
+def test_what_is_owed_in_yen_is_told_and_paid_in_yen(market: Market) -> None:
+    live = market.live
+    market.does("alice", "/supply-orders", {"octets": 1_000_000, "per_gb": 1_000_000, "currency": "JPY"})
+    live.done("/v1/subscribers/bob/pay-ins", {"amount": 100, "currency": "JPY"})
+    wish = market.presentation(most_per_gb=2_000_000, currency="JPY")
+    trade = market.station.send("POST", "/v1/station/admissions", wish).json()["trade"]
+    quota = market.asks(trade, 0, "first", used={}, wants=100_000)["quotas"][0]
+    market.asks(trade, 1, "final", used={quota["quota"]: 70_000}, returns=[quota["quota"]])
+    bob = Hand(live)
+    bob.sign_in("bob")
+    shown = bob.get("/me/statement").text
+    assert "70 JPY" in shown
+    assert 'value="70"' in shown
+    too_much = bob.post("/me/payments", {"to": "alice", "currency": "JPY", "amount": "71"}).text
+    assert "bob owes alice 70 JPY; 71 JPY were to be paid." in too_much
+    bob.post("/me/payments", {"to": "alice", "currency": "JPY", "amount": "70"})
+    assert market.of("bob", "/balance")["wallets"] == [{"currency": "JPY", "balance": 30}]
+
+
 def test_every_other_button_does_what_its_command_does(market: Market) -> None:
     live = market.live
     hands = {name: Hand(live) for name in ("alice", "bob", "carol")}

@@ -136,4 +136,4 @@ def _path(path: str, reader: Reader) -> str:
 def _price(session: SessionView, say_it: Say) -> str:
     if not session.currency:
         return say_it("octet for octet")
-    return f"{format_money(session.price_per_gb)} {session.currency} / GB"
+    return f"{format_money(session.price_per_gb, session.currency)} / GB"

@@ -19,7 +19,7 @@ from qanat.agents.base_station.identity import Identity
 from qanat.agents.base_station.page import Reader, page
 from qanat.agents.base_station.page_looks import SCRIPT
 from qanat.agents.base_station.run import BaseStation
-from qanat.agents.base_station.said import NO_PRICE, Here, SessionView
+from qanat.agents.base_station.said import Here, SessionView, no_price
 from qanat.agents.base_station.session import Session
 from qanat.languages import LANGUAGES, choose
 from qanat.units import parse_money
@@ -116,8 +116,8 @@ class Portal:
 
     async def _answer(self, form: dict[str, str], request: Request) -> Session | RefusalBody:
         wish = _wish(form)
-        if wish is None:
-            return NO_PRICE
+        if isinstance(wish, RefusalBody):
+            return wish
         return await self._admit(Admission(passcode=form.get("passcode", ""), wish=wish), request)
 
     async def _admit(self, asked: Admission, request: Request) -> Session | RefusalBody:
@@ -180,18 +180,19 @@ def _view(session: Session) -> SessionView:
     )
 
 
-def _wish(form: dict[str, str]) -> Wish | None:
-    """Read what a person typed; None for a price that can't be read."""
+def _wish(form: dict[str, str]) -> Wish | RefusalBody:
+    """Read what a person typed."""
     supplier, most = form.get("supplier") or None, form.get("most", "")
     if not most:
         return Wish(supplier=supplier)
     match = _PRICE.fullmatch(most.replace(",", "."))
     if match is None:
-        return None
+        return no_price(most, "EUR")
+    currency = (match[2] or "EUR").upper()
     try:
-        return Wish(supplier=supplier, most_per_gb=int(parse_money(match[1])), currency=(match[2] or "EUR").upper())
+        return Wish(supplier=supplier, most_per_gb=int(parse_money(match[1], currency)), currency=currency)
     except ValueError:
-        return None
+        return no_price(most, currency)
 
 
 def _home(request: Request) -> Answer:

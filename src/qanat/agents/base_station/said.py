@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from qanat.refusals import Refusal, Refused
-from qanat.units import SECOND, Instant, Millis, format_instant
+from qanat.units import SECOND, Instant, Millis, format_instant, format_money
 from qanat.wire.agent import Problem, RefusalBody
 from qanat.wire.base_station import Admitted
 
@@ -53,13 +53,6 @@ OUT_OF_ORDER: Final = RefusalBody(
     sentence_zh="本基站现在无法开放通行。",
     cure_zh="请一分钟后再试；原因见基站日志。",
 )
-NO_PRICE: Final = RefusalBody(
-    reason="no_price",
-    sentence="What is written as the highest price is no price.",
-    cure="Write it as 2.50 EUR, or leave it empty.",
-    sentence_zh="最高价处填写的不是价格。",
-    cure_zh="请写成 2.50 EUR，或留空。",
-)
 STOPPING: Final = RefusalBody(
     reason="base_station_stopping",
     sentence="This base station is being switched off.",
@@ -97,6 +90,18 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionView | None
     refusal: RefusalBody | None
     """Why the last session from this address ended, or was never opened."""
+
+
+def no_price(written: str, currency: str) -> RefusalBody:
+    """What somebody typed as the highest price can't be read in this currency."""
+    sample = format_money(250, currency)
+    return RefusalBody(
+        reason="no_price",
+        sentence=f"{written[:40]!r} is no price.",
+        cure=f"Write it as in {sample}, or leave it empty.",
+        sentence_zh=f"{written[:40]!r} 不是价格。",
+        cure_zh=f"请写成 {sample} 的样子，或留空。",
+    )
 
 
 def order_recalled(admitted: Admitted, at: Instant) -> RefusalBody:

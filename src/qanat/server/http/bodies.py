@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
@@ -50,7 +50,8 @@ NameText = Annotated[str, StringConstraints(pattern=NAME), Field(examples=["alic
 Display = Annotated[str, StringConstraints(max_length=200), AfterValidator(_for_people)]
 SomeOctets = Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, examples=[1_000_000_000])]
 SomeUnits = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)]
-Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[990])]
+_MINOR: Final = "In minor units of the currency (ISO 4217): 990 is 9.90 EUR, 990 JPY or 0.990 KWD."
+Money = Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description=_MINOR, examples=[990])]
 Days = Annotated[int, Field(ge=1, le=36_500, examples=[30])]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY), Field(description="ISO 4217", examples=["EUR"])]
 ImsiText = Annotated[str, AfterValidator(_imsi), Field(examples=["001010000000001"])]
@@ -137,7 +138,7 @@ class StatusChange(Body):
 
 
 class PayIn(Body):
-    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).", examples=[2000])]
+    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description=_MINOR, examples=[2000])]
     currency: Currency = "EUR"
 
 
@@ -158,7 +159,7 @@ class NewVouchers(Body):
     count: Annotated[int, Field(ge=1, le=5000)]
     octets: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS)] = 0
     valid_days: Days = 30
-    amount: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).")] = 0
+    amount: Annotated[int, Field(ge=0, le=MAX_PUBLIC_OCTETS, description=_MINOR)] = 0
     currency: Currency = "EUR"
     good_days: Annotated[int, Field(ge=1, le=3650, description="How long the codes can be redeemed.")] = 365
 
@@ -252,7 +253,7 @@ class NewCircle(Body):
 
 class Payment(Body):
     to: NameText
-    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description="In minor units (cents).")]
+    amount: Annotated[int, Field(ge=1, le=MAX_PUBLIC_OCTETS, description=_MINOR)]
     currency: Currency = "EUR"
 
 

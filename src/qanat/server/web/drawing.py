@@ -16,6 +16,7 @@ from jinja2.bccache import Bucket
 from qanat.languages import LANGUAGES, TAGS
 from qanat.server.web import figures, static
 from qanat.system import fresh_token
+from qanat.units import format_amount
 
 _FIRST: Final = (
     *("base.html", "icons.html", "parts.html", "door.html", "operators/frame.html", "operators/pieces.html"),
@@ -40,6 +41,7 @@ def templates() -> Environment:
         address=static.address,
         once=fresh_token,
         money=figures.money,
+        format_amount=format_amount,
         share=figures.share,
         coded=figures.coded,
     )

@@ -35,12 +35,12 @@ def figure(count: int, say: Say) -> Markup:
 
 
 def money(amount: int, currency: str) -> Markup:
-    return _ELEMENT.format(value=amount, exact=currency, short=f"{format_money(amount)} {currency}")
+    return _ELEMENT.format(value=amount, exact=currency, short=format_money(amount, currency))
 
 
 def price(per_gb: int, currency: str, say: Say) -> str:
     """Write what a gigabyte costs; without a currency it is octet for octet."""
-    return f"{format_money(per_gb)} {currency} / GB" if currency else say("octet for octet")
+    return f"{format_money(per_gb, currency)} / GB" if currency else say("octet for octet")
 
 
 def when(iso: str | None, language: Language) -> Markup:

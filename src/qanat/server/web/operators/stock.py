@@ -14,7 +14,7 @@ from qanat.server.http.views.vouchers import VoucherBatchList, VoucherBatchView,
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.operators.acting import act, only, own_operator
 from qanat.server.web.pages import render
-from qanat.server.web.people.fields import size, sum_of_money, text, whole
+from qanat.server.web.people.fields import currency, money, size, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -36,8 +36,8 @@ async def create_plan(visit: Visit) -> Response:
             operator=text(visit, "operator") or own_operator(visit),
             **_amount(visit),
             valid_days=whole(visit, "valid_days", 30),
-            price=sum_of_money(visit, "price"),
-            currency=text(visit, "currency") or "EUR",
+            price=money(visit, "price"),
+            currency=currency(visit),
             stock=whole(visit, "stock", None),
         )
 
@@ -107,9 +107,9 @@ def _new_batch(visit: Visit) -> dict[str, Any]:
         operator=text(visit, "operator") or own_operator(visit),
         count=whole(visit, "count", 0),
         octets=size(visit, "octets"),
-        amount=sum_of_money(visit, "amount"),
+        amount=money(visit, "amount"),
         valid_days=whole(visit, "valid_days", 30),
-        currency=text(visit, "currency") or "EUR",
+        currency=currency(visit),
         good_days=whole(visit, "good_days", 365),
     )
 

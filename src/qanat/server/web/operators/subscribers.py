@@ -13,7 +13,7 @@ from qanat.server.http.views.terminals import TerminalList
 from qanat.server.web.api import segment
 from qanat.server.web.operators.acting import act, only
 from qanat.server.web.pages import render
-from qanat.server.web.people.fields import size, sum_of_money, text, whole
+from qanat.server.web.people.fields import currency, money, size, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -69,7 +69,7 @@ async def top_up(visit: Visit) -> Response:
 
 async def pay_in(visit: Visit) -> Response:
     def body() -> dict[str, Any]:
-        return {"amount": sum_of_money(visit, "amount") or 0, "currency": text(visit, "currency")}
+        return {"amount": money(visit, "amount") or 0, "currency": currency(visit)}
 
     return await act(visit, f"{_root(visit)}/pay-ins", body, WalletView, then=_page(visit), again=subscriber)
 

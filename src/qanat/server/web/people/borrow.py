@@ -11,7 +11,7 @@ from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import chosen_size, sum_of_money, text, whole
+from qanat.server.web.people.fields import chosen_size, currency, money, whole
 from qanat.server.web.people.terminals import qr
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
@@ -64,5 +64,5 @@ async def replace(visit: Visit) -> Response:
 def _wish(visit: Visit) -> dict[str, Any]:
     """Read what is wanted. Raises Turned."""
     wish: dict[str, Any] = {"octets": chosen_size(visit), "hours": whole(visit, "hours", None)}
-    price = sum_of_money(visit, "price")
-    return wish if price is None else wish | {"per_gb": price, "currency": text(visit, "currency") or "EUR"}
+    price = money(visit, "price")
+    return wish if price is None else wish | {"per_gb": price, "currency": currency(visit)}

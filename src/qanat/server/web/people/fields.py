@@ -7,7 +7,7 @@ from typing import TypeVar
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
 from qanat.server.web.visit import Visit
-from qanat.units import parse_money, parse_size
+from qanat.units import parse_money, parse_size, sample_of_money
 
 T = TypeVar("T")
 
@@ -34,21 +34,24 @@ def size(visit: Visit, name: str) -> int | None:
     return octets
 
 
-def sum_of_money(visit: Visit, name: str) -> int | None:
-    """Return minor units, None for an empty field. Raises Turned."""
-    written = text(visit, name).replace(",", ".")
+def currency(visit: Visit) -> str:
+    return text(visit, "currency").upper() or "EUR"
+
+
+def money(visit: Visit, name: str) -> int | None:
+    """Return minor units of the form's currency, None for an empty field. Raises Turned."""
+    written, unit = text(visit, name).replace(",", "."), currency(visit)
     if not written:
         return None
     try:
-        return parse_money(written)
+        return parse_money(written, unit)
     except ValueError as error:
-        raise Turned(
-            bad(
-                name,
-                visit.say("{text} is no amount of money.", text=repr(written[:40])),
-                visit.say("Write it as 10 or 9.90."),
-            )
-        ) from error
+        detail = visit.say("{text} is no amount of {currency}.", text=repr(written[:40]), currency=unit[:40])
+        raise Turned(bad(name, detail, money_cure(visit))) from error
+
+
+def money_cure(visit: Visit) -> str:
+    return visit.say("Write it as in {amount}.", amount=sample_of_money(currency(visit)))
 
 
 def whole(visit: Visit, name: str, otherwise: T) -> int | T:

@@ -12,7 +12,7 @@ from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import chosen_size, size, sum_of_money, text, whole
+from qanat.server.web.people.fields import chosen_size, currency, money, size, text, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -74,7 +74,7 @@ async def circle(visit: Visit) -> Response:
 
 def _terms(visit: Visit) -> dict[str, Any]:
     """Read an order. Raises Turned."""
-    audience, price = text(visit, "audience"), sum_of_money(visit, "price")
+    audience, price = text(visit, "audience"), money(visit, "price")
     terms: dict[str, Any] = {
         "octets": chosen_size(visit),
         "per_day": size(visit, "per_day"),
@@ -85,7 +85,7 @@ def _terms(visit: Visit) -> dict[str, Any]:
     elif audience.startswith("circle "):
         terms["circle"] = audience.removeprefix("circle ")
     if price is not None:
-        terms |= {"per_gb": price, "currency": text(visit, "currency") or "EUR"}
+        terms |= {"per_gb": price, "currency": currency(visit)}
     return terms
 
 

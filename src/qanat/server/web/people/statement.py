@@ -22,7 +22,7 @@ from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import sum_of_money, text
+from qanat.server.web.people.fields import currency, money, money_cure, text
 from qanat.server.web.visit import Visit
 from qanat.units import format_money, format_size
 from qanat.wire.agent import Problem
@@ -57,12 +57,11 @@ async def statement(visit: Visit, problem: Problem | None = None) -> Response:
 
 
 async def pay(visit: Visit) -> Response:
-    currency = text(visit, "currency")
     try:
-        amount = sum_of_money(visit, "amount")
-        if amount is None:
-            raise Turned(bad("amount", visit.say("Say how much."), visit.say("Write it as 10 or 9.90.")))
-        body = {"to": text(visit, "to"), "amount": amount, "currency": currency}
+        paid = money(visit, "amount")
+        if paid is None:
+            raise Turned(bad("amount", visit.say("Say how much."), money_cure(visit)))
+        body = {"to": text(visit, "to"), "amount": paid, "currency": currency(visit)}
         await visit.api.post("/v1/me/payments", body, PaymentView, once=visit.once)
     except Turned as turned:
         return await statement(visit, turned.problem)
@@ -113,7 +112,7 @@ def _offset(visit: Visit, one: ObligationView, offset: OffsetView, known: dict[s
 
 
 def _amount(amount: int, unit: str) -> str:
-    return format_size(amount) if unit == "octets" else f"{format_money(amount)} {unit}"
+    return format_size(amount) if unit == "octets" else format_money(amount, unit)
 
 
 def _day(visit: Visit, iso: str) -> str:

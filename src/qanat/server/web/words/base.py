@@ -128,8 +128,8 @@ CHINESE: Final[dict[str, str]] = {
     "Used": "已用",
     "Wallet": "钱包",
     "What is left": "剩余流量",
-    "Write it as 10 or 9.90.": "请写成 10 或 9.90。",
+    "Write it as in {amount}.": "请写成 {amount} 的样子。",
     "Write it as 500MB, 1.5GB or 2GiB.": "请写成 500MB、1.5GB 或 2GiB。",
-    "{text} is no amount of money.": "{text} 不是金额。",
+    "{text} is no amount of {currency}.": "{text} 不是 {currency} 金额。",
     "{text} is no amount of traffic.": "{text} 不是流量数额。",
 }

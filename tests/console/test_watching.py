@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
 from tests.patience import PATIENCE_S
-from tests.server.live import live_server
+from tests.server.live import live_server, settings_for
 from tests.server.online import enrolled, go_online
+from tests.server.web.forged import Hand
 
+from qanat.clock import ManualClock
 from qanat.console.watch import line, sparkline
+from qanat.ledger.work import Work
+from qanat.refusals import Refusal, Refused
+from qanat.registry.refused import KEPT, remember
+from qanat.store.store import open_store
 
 _LEAVE_SCREEN = "\x1b[?1049l"
 _SHOW_CURSOR = "\x1b[?25h"
@@ -109,6 +118,46 @@ def test_what_staff_looks_up_is_there_in_the_terminal(shell: Shell, server: Serv
     assert "Nothing begins with bob." in shell.qanat("search", "bob")
     assert shell.qanat("reservations") == "Nothing is reserved.\n"
     assert "Nothing was refused." in shell.qanat("refusals", "--by-reason")
+
+
+def test_of_more_refusals_than_are_looked_through_it_is_said_which_and_of_one_owner_all_are_listed(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """The newest of 10,001 is behind all others by the name of its session."""
+    database = f"sqlite:///{tmp_path}/q.db"
+    asyncio.run(_refuse(database, owners=100, each=KEPT))
+    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+        found = live.get("/v1/refusals?limit=1000").json()
+        assert (len(found["refusals"]), found["looked_through"], found["complete"]) == (1000, 10_000, False)
+        assert live.get("/v1/refusals/reasons").json()["looked_through"] == 10_000
+        only = "Only the first 10,000 refusals by session were looked through"
+        for words in (("refusals",), ("refusals", "--by-reason"), ("refusals", "--reason", "unknown_plan")):
+            said = shell.qanat(*words)
+            assert only in said
+            assert "qanat why 'SESSION'" in said
+        of_one = live.get("/v1/refusals?who=subscriber/zoe").json()
+        assert [one["session"] for one in of_one["refusals"]] == ["z-newest"]
+        assert (of_one["looked_through"], of_one["complete"]) == (0, True)
+        staff = Hand(live)
+        staff.plant(live.token)
+        assert only in staff.get("/ops/refusals").text
+
+
+async def _refuse(database: str, *, owners: int, each: int) -> None:
+    clock = ManualClock()
+    store = await open_store(database, clock)
+
+    def refuse(work: Work, who: str, sessions: Iterable[str]) -> None:
+        for session in sessions:
+            remember(work, Refused(Refusal.UNKNOWN_PLAN, {"plan": "day"}), who=who, session=session)
+
+    for number in range(owners):
+        sessions = [f"s-{number}-{one}" for one in range(each)]
+        await store.decide(partial(refuse, who=f"subscriber/s{number}", sessions=sessions))
+    clock.advance(1000)
+    await store.decide(partial(refuse, who="subscriber/zoe", sessions=["z-newest"]))
+    await store.close()
 
 
 def test_more_live_sessions_than_are_looked_at_are_said_to_be_more() -> None:

@@ -63,7 +63,7 @@ def refusals(
         _told(found)
     else:
         _show_refusals(found["refusals"])
-    if not found["complete"]:
+    if not _say_what_was_looked_through(found) and not found["complete"]:
         say("More was refused: --limit lists up to 1,000, --by-reason counts all.")
     return found
 
@@ -96,9 +96,18 @@ def _by_reason(client: Client) -> Json:
     ]
     columns = ("reason", "times", "to", "last (UTC)", "the newest")
     show(columns, rows, empty="Nothing was refused.", spare=["the newest"])
-    if not found["complete"]:
-        say("More was refused than is counted at once.")
+    _say_what_was_looked_through(found)
     return found
+
+
+def _say_what_was_looked_through(found: Json) -> bool:
+    """Say where it was not everything, and how to find the rest. Tells whether there was something to say."""
+    if found["looked_through"]:
+        say(
+            f"Only the first {found['looked_through']:,} refusals by session were looked through; newer ones may be among"
+            " the rest. `--subscriber NAME` lists all of one, `qanat why 'SESSION'` tells all of a session."
+        )
+    return bool(found["looked_through"])
 
 
 @click.command()

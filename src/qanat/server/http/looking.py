@@ -24,11 +24,11 @@ from qanat.registry.terminals import Terminal
 from qanat.server.http.effects import Limit, StaffCaller
 from qanat.server.http.services import Services, services_of
 from qanat.server.http.views.sessions import RefusalView
-from qanat.server.listing import every, listed, of_operator
+from qanat.server.listing import listed, of_operator
+from qanat.server.refused import refusals_seen
 from qanat.units import format_instant
 
 router = APIRouter()
-_COUNTED: Final = 10_000
 _FOUND: Final = 20
 _AGES_S: Final = (60, 600, 3600)
 """Reservations younger than each of these, and older than all."""
@@ -60,7 +60,9 @@ class ReasonView(BaseModel):
 class ReasonList(BaseModel):
     reasons: list[ReasonView]
     complete: bool
-    """False where more was refused than is counted at once."""
+    """False where more was refused than is counted."""
+    looked_through: int = 0
+    """How many were counted where there are more: the first by session; 0 says that all were."""
 
 
 class ReservationView(BaseModel):
@@ -110,12 +112,10 @@ async def search(request: Request, caller: StaffCaller, q: Annotated[str, Query(
 async def reasons(request: Request, caller: StaffCaller) -> ReasonList:
     """Count what was refused in the last week by its reason, the most frequent first."""
     services = services_of(request)
-    found, complete = await every(services.store, RefusedRequest, at_most=_COUNTED)
-    theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
+    seen, looked_through = await refusals_seen(services.store, services.ownership, caller)
     grouped: dict[str, list[RefusedRequest]] = {}
-    for one in found:
-        if theirs.intersection(one.concerned):
-            grouped.setdefault(one.reason, []).append(one)
+    for one in seen:
+        grouped.setdefault(one.reason, []).append(one)
     shown = [
         ReasonView(
             reason=reason,
@@ -125,7 +125,11 @@ async def reasons(request: Request, caller: StaffCaller) -> ReasonList:
         )
         for reason, given in grouped.items()
     ]
-    return ReasonList(reasons=sorted(shown, key=lambda one: (-one.times, one.reason)), complete=complete)
+    return ReasonList(
+        reasons=sorted(shown, key=lambda one: (-one.times, one.reason)),
+        complete=not looked_through,
+        looked_through=looked_through,
+    )
 
 
 @router.get("/v1/reservations", tags=["sessions"])

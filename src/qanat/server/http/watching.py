@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import partial
-from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -29,11 +28,11 @@ from qanat.server.http.views.plans import BalanceView
 from qanat.server.http.views.sessions import RefusalList, RefusalView, SessionList, SessionView, StepView, Why
 from qanat.server.http.views.terminals import TerminalList, TerminalView
 from qanat.server.http.views.trades import TradeView
-from qanat.server.listing import every, listed, of_operator, of_owner, of_trade
+from qanat.server.listing import listed, of_operator, of_owner, of_trade
 from qanat.server.named import sessions_named
+from qanat.server.refused import refusals_seen
 
 router = APIRouter()
-_MANY: Final = 10_000
 
 
 @router.get("/v1/terminals", tags=["terminals"])
@@ -103,15 +102,14 @@ async def list_refusals(
     """List what was refused in the last week and why, newest first; for one reason, or to one owner, if named."""
     _require_reason(reason)
     services = services_of(request)
-    found, complete = await every(services.store, RefusedRequest, at_most=_MANY)
-    theirs = await services.ownership.theirs(caller, {owner for one in found for owner in one.concerned})
-    asked = [one for one in found if reason in ("", one.reason) and who in ("", one.who)]
-    newest = _newest_first([one for one in asked if theirs.intersection(one.concerned)])
+    seen, looked_through = await refusals_seen(services.store, services.ownership, caller, who=who)
+    newest = _newest_first([one for one in seen if reason in ("", one.reason)])
     shown = newest[:limit]
     operators = await services.ownership.operators_of({one.who for one in shown})
     return RefusalList(
         refusals=[RefusalView.of(one, operator=operators[one.who]) for one in shown],
-        complete=complete and len(newest) <= limit,
+        complete=not looked_through and len(newest) <= limit,
+        looked_through=looked_through,
     )
 
 

@@ -173,4 +173,6 @@ class SessionList(Listed):
 class RefusalList(BaseModel):
     refusals: list[RefusalView]
     complete: bool = True
-    """False where more was refused, or more than is looked through."""
+    """False where more was refused than is listed."""
+    looked_through: int = 0
+    """Among how many these are the newest where there are more: the first by session; 0 says that all were looked through."""

@@ -20,8 +20,7 @@ async def refusals(visit: Visit) -> Response:
         "operators/refusals.html",
         reason=reason if reason in {one.reason for one in counted.reasons} else "",
         reasons=counted.reasons,
-        complete=counted.complete,
-        refusals=found.refusals,
+        found=found,
     )
 
 

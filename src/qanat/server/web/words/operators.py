@@ -119,6 +119,9 @@ CHINESE: Final[dict[str, str]] = {
     ),
     "Reasons": "原因",
     "Nothing was refused.": "没有拒绝记录。",
+    "Only the first {count} refusals by session were looked through; newer ones may be among the rest. A subscriber's page"
+    " lists all of its own.": "仅查看了按会话排序的前 {count} 条拒绝记录，其余记录中可能有更新的。用户的页面列出其全部记录。",
+    "The newest {count} are listed.": "仅列出最新的 {count} 条。",
     "{n} times": "{n} 次",
     "Nothing is known of this session; it may have ended more than a day ago.": "没有这个会话的记录，它可能在一天前就已结束。",
     "Whose it is": "归属",

@@ -392,12 +392,88 @@ def test_rejected_request_is_shown_with_its_cure_and_tried_again_later() -> None
 def test_traffic_that_nothing_could_stop_is_charged_to_the_last_quota() -> None:
     """An open gate: the counters run past the bound."""
     world = online(bought=MB)
-    world.up += 2 * MB
-    world.truth += 2 * MB
-    world.ceiling = world.up
-    world.tick(depleted=True)
+    world.leak(2 * MB)
     world.settle()
     assert world.operator.used == 2 * MB
+
+
+def past_its_last_quota() -> World:
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=MB)
+    world.settle()
+    assert world.holder is not None
+    assert world.holder.state is State.WAITING
+    return world
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_passes_past_the_last_quota_is_reported_once_though_no_other_is_ever_granted(killed: bool) -> None:
+    world = past_its_last_quota()
+    world.leak(30_000)
+    world.wait(60_000)
+    world.settle()
+    assert world.operator.used == MB + 30_000
+    world.leak(5_000)
+    if killed:
+        world.crash()
+        world.leak(700)
+        world.start()
+        world.settle()
+    world.stop()
+    world.settle()
+    assert world.operator.used == world.truth
+    assert (world.disk.rows, world.disk.quotas, world.disk.session) == ({}, {}, None)
+
+
+def test_what_passes_while_its_quota_goes_home_is_charged_to_it() -> None:
+    """The quota is over, and nothing follows."""
+    world = online(bought=MB)
+    world.pass_octets(up=0, down=5000)
+    world.operator.bought = 5000
+    world.wait(3_600_000)
+    world.leak(300)
+    world.deliver()
+    world.leak(20)
+    world.stop()
+    world.settle()
+    assert world.operator.used == world.truth == 5320
+    assert world.disk.quotas == {}
+
+
+def test_what_passes_past_the_last_quota_and_was_seen_after_the_final_question_waits_for_the_next_start() -> None:
+    world = past_its_last_quota()
+    world.leak(300)
+    world.stop()
+    world.leak(20)
+    world.settle()
+    world.crash()
+    world.start()
+    world.settle()
+    world.wait(60_000)
+    world.settle()
+    assert world.operator.used == world.truth
+
+
+def test_what_passes_past_the_last_quota_is_kept_through_a_power_cut_once_it_was_seen() -> None:
+    world = past_its_last_quota()
+    world.leak(300)
+    world.reboot()
+    world.start()
+    world.settle()
+    assert world.operator.used == world.truth
+
+
+def test_what_passes_past_a_quota_is_charged_to_the_next_once_that_is_granted() -> None:
+    world = past_its_last_quota()
+    world.leak(300)
+    world.operator.bought = 2 * MB
+    world.wait(60_000)
+    world.settle()
+    world.pass_octets(up=0, down=4000)
+    world.stop()
+    world.settle()
+    assert [quota.used for quota in world.operator.quotas.values()] == [MB + 300, 4000]
+    assert world.disk.quotas == {}
 
 
 def test_holder_begins_at_the_present_reading_so_old_totals_are_not_billed() -> None:

@@ -72,6 +72,13 @@ class World:
         self.truth += up + down
         self.tick(depleted=self.ceiling == self.up + self.down)
 
+    def leak(self, octets: int) -> None:
+        """Let pass what no gate stops, whether or not an agent is alive."""
+        self.down += octets
+        self.truth += octets
+        self.ceiling = max(self.ceiling, self.up + self.down)
+        self.tick(depleted=True)
+
     def tick(self, *, depleted: bool = False) -> None:
         if self.holder is not None:
             self.do(self.holder.tick(self.clock.now(), self.reading(), depleted=depleted))

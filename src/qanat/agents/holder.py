@@ -77,7 +77,8 @@ class Holder:
         self._take(now, reading)
         if depleted:
             self._headway.said_dry(reading)
-        return self._settle(now)
+        # What passes past the end of the last quota is under no reservation: it is in no journal until it is written.
+        return self._settle(now) if self.book.live else self._settle_learnt(now)
 
     def fenced(self, now: Instant, reading: Totals | None) -> list[Action]:
         """The gate is shut and the reading final: it is kept, for the machine may be switched off before a question is due."""
@@ -280,7 +281,7 @@ class Holder:
         self.book.commit()
 
     def _close_session(self, event: Event) -> None:
-        self.book.put(CurrentSession(None))
+        self.book.close_session()
         self._move(event)
         self._broken = False
         self._over = self._is_agreed
@@ -299,7 +300,7 @@ class Holder:
             number=session.next_number,
             kind=kind,
             report=self.book.report(),
-            returns=[held.quota for held in self.book.ended][:RETURNS_MAX],
+            returns=self.book.returnable[:RETURNS_MAX],
             wants=wants,
         )
         self.book.put(Pending(message))
@@ -328,7 +329,7 @@ class Holder:
         if refusal is not None:
             self.book.note("refused", **_facts(refusal))
         if self.state is State.OPENING:
-            self.book.put(CurrentSession(None))
+            self.book.close_session()
         self._move(Event.REFUSED)
         self._patience.refused(now)
 

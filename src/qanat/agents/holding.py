@@ -76,6 +76,11 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     def left(self) -> Octets:
         return Octets(max(0, self.octets - self.used))
 
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is left of it, and the server has confirmed all of its use."""
+        return self.ended and not self.left and self.confirmed == self.used
+
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     name: str

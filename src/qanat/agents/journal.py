@@ -45,8 +45,8 @@ CREATE TABLE usage (
 _PUT_QUOTA: Final = """
 INSERT INTO quota (quota, octets, valid_until, threshold, final, epoch, up, down, reserved, noted, confirmed, ended)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (quota) DO UPDATE SET up = excluded.up, down = excluded.down, reserved = excluded.reserved,
-    noted = excluded.noted, confirmed = excluded.confirmed, ended = excluded.ended
+ON CONFLICT (quota) DO UPDATE SET octets = excluded.octets, up = excluded.up, down = excluded.down,
+    reserved = excluded.reserved, noted = excluded.noted, confirmed = excluded.confirmed, ended = excluded.ended
 """
 _PUT_EPOCH: Final = """
 INSERT INTO epoch VALUES (?, ?, ?, ?)

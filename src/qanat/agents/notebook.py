@@ -37,6 +37,11 @@ class Notebook:
         return [held for held in self.kept.quotas.values() if held.ended]
 
     @property
+    def returnable(self) -> list[str]:
+        """The quotas that have ended and that the server does not know to be used up or returned."""
+        return [held.quota for held in self.ended if held.confirmed < held.octets]
+
+    @property
     def has_usage_to_report(self) -> bool:
         return bool(self.kept.rows) or any(held.used != held.noted for held in self.kept.quotas.values())
 
@@ -69,15 +74,21 @@ class Notebook:
     # Metering
 
     def charge(self, reading: Totals) -> Octets:
-        """Attribute what passed since the mark. Without a live quota it stays for the next one. Return the growth."""
+        """Attribute what passed since the mark. In a session without a quota it stays for the first one. Return the growth."""
         up, down = Octets(reading.up - self.epoch.up), Octets(reading.down - self.epoch.down)
-        if self.live and up + down:
-            for held in attribute(self.live, up=up, down=down):
+        charged = self.live or self._last
+        if charged and up + down:
+            for held in attribute(charged, up=up, down=down):
                 self.put(held if held.left else replace(held, ended=True))
-                if not held.left:
+                if not (held.left or held.ended):
                     self.note("quota used up", quota=held.quota, octets=held.used)
             self.put(replace(self.epoch, up=reading.up, down=reading.down))
         return Octets(up + down)
+
+    @property
+    def _last(self) -> list[Held]:
+        """The latest quota, though it has ended: what a gate could not stop is charged to it while its session lasts."""
+        return [] if self.kept.session is None else list(self.kept.quotas.values())[-1:]
 
     def end(self, held: Held) -> None:
         self.put(replace(held, ended=True))
@@ -121,7 +132,7 @@ class Notebook:
         return UsageReport(journal=self.kept.journal, floor=self.kept.floor, rows=rows)
 
     def confirm(self, acked: int) -> None:
-        """Delete the rows the server has counted, and the record of each quota that was used up and counted whole."""
+        """Delete the rows the server has counted, and forget what was used up and counted whole."""
         if acked >= self.kept.next_seq:
             self._number_anew(acked)
         if acked <= self.kept.floor:
@@ -130,10 +141,9 @@ class Notebook:
             held = self.kept.quotas.get(row.quota)
             if row.seq > acked or held is None:
                 continue
-            held = replace(held, confirmed=Octets(max(held.confirmed, row.up + row.down)))
-            is_finished = held.ended and not held.left and held.confirmed == held.used
-            self.put(Gone(held.quota) if is_finished else held)
+            self.put(replace(held, confirmed=Octets(max(held.confirmed, row.up + row.down))))
         self.put(Acked(acked))
+        self._forget_settled()
 
     def _number_anew(self, after: int) -> None:
         """The server has counted rows that this journal does not remember: it was put back from a copy.
@@ -152,7 +162,18 @@ class Notebook:
             held = self.kept.quotas.get(quota)
             if held is not None:
                 self.note("quota returned", quota=quota, used=held.used, returned=held.left)
-                self.put(Gone(quota))
+                self.put(replace(held, octets=min(held.octets, held.used)))
+        self._forget_settled()
+
+    def close_session(self) -> None:
+        self.put(CurrentSession(None))
+        self._forget_settled()
+
+    def _forget_settled(self) -> None:
+        last = self._last
+        for held in self.ended:
+            if held.is_settled and held not in last:
+                self.put(Gone(held.quota))
 
 
 def _key(change: Change) -> str | int:

@@ -374,6 +374,35 @@ def test_without_nftables_the_route_goes_at_the_end_of_the_plan_and_comes_back_w
     assert 3 * MB <= server.operator.used < 3_500_000
 
 
+def interface_total(world: World) -> int:
+    """The octets of the network layer that ``wwan0`` has carried."""
+    with world.terminal.inside(), closing(Links()) as links:
+        return links.octets(links.find("wwan0")).total
+
+
+@pytest.mark.parametrize("before", [WITHOUT_NFT, WITHOUT_PERMISSION])
+def test_what_passes_past_the_last_quota_without_a_gate_is_reported_though_no_other_is_granted(
+    quiet_world: World, server: FakeServer, state: Path, before: tuple[str, ...]
+) -> None:
+    """A neighbour on the link is reached without a route."""
+    world = quiet_world
+    server.operator.bought = 2 * MB
+    at_start = interface_total(world)
+    agent = Running(world, state, before=before)
+    agent.wait_for("quota granted", final=1)
+    download(world, 2 * MB)
+    agent.wait_for("refused")
+    download(world, 1 * MB)
+    agent.kill()
+    download(world, 1 * MB)
+    agent = Running(world, state, before=before)
+    agent.wait_for("terminal agent started")
+    download(world, 1 * MB)
+    seen = interface_total(world) - at_start
+    agent.stop()
+    assert seen <= server.operator.used <= interface_total(world) - at_start
+
+
 def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_cannot_do(
     world: World, server: FakeServer, state: Path
 ) -> None:

@@ -184,6 +184,7 @@ class Agent:
         self._guarded(self._stop_holder)
 
     def _stop_holder(self) -> None:
+        self._tick()  # a session without a quota ends without a look at its gate
         self._do(self._holder.stop(self._clock.now()))
 
     def _finish(self) -> None:

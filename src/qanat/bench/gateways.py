@@ -89,6 +89,8 @@ class Load:
     put_off: list[float] = field(default_factory=list)
     """How soon each answer came that said only: later."""
     repeated: int = 0
+    decoder: Decoder = field(default_factory=Decoder)
+    """Of the server's answers."""
 
 
 class Pace(Protocol):
@@ -105,7 +107,6 @@ class Connection(asyncio.Protocol):
         self._pace = pace
         self._slots = {slot.index: slot for slot in slots}
         self._framer = Framer()
-        self._decoder = Decoder()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._end_to_end = 0
@@ -125,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for octets in self._framer.feed(data):
-            message = self._decoder.decode(octets)
+            message = self._load.decoder.decode(octets)
             if type(message) is CreditControlAnswer:
                 self._answered(message)
             elif not self.opened.done():

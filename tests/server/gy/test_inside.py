@@ -114,6 +114,29 @@ def test_each_service_of_an_event_is_told_of_its_own_units() -> None:
     ]
 
 
+def test_what_was_learnt_of_a_peers_messages_on_one_connection_serves_its_others_and_nobody_else() -> None:
+    def requests(host: str, session: str) -> list[bytes]:
+        return [ccr(2, number, mscc(wants(), used(number)), host=host, session=session) for number in range(9)]
+
+    async def scene() -> list[int]:
+        async with inside({"*.test": "strict"}, subscribers={"alice": ALICE}) as served:
+            first, second, other = (Peer(served.front, host) for host in ("gw.test", "gw.test", "other.test"))
+            await first.ask(*requests("gw.test", "a"), *requests("gw.test", "b"))
+            decoder = served.front.decoder_of("gw.test")
+            walked = [decoder.walked]
+            await second.ask(*requests("gw.test", "c"))
+            await other.ask(*requests("other.test", "d"))
+            walked += [decoder.walked, served.front.decoder_of("other.test").walked]
+            first.connection.connection_lost(None)
+            assert served.front.decoder_of("gw.test") is decoder, "the second is there still"
+            second.connection.connection_lost(None)
+            return [*walked, served.front.decoder_of("gw.test").walked]
+
+    of_first, with_second, of_other, of_nobody = asyncio.run(scene())
+    assert 0 < of_first == with_second
+    assert of_other > 0 == of_nobody
+
+
 def test_who_introduces_itself_again_is_one_connection_still() -> None:
     async def scene() -> list[int]:
         async with inside({"*.test": "strict"}, subscribers={}) as served:

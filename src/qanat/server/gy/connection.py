@@ -137,6 +137,8 @@ class Connection(asyncio.Protocol):
                 self._front.left(self)
                 self.origin_host, self.origin_realm, self.last_asked = origin_host, origin_realm, ""
                 self._front.opened(self)
+                assert self._peer is not None, "it is the one that opened"
+                self._peer.read = self._front.decoder_of(origin_host).decode
             case TurnedAway(origin_host, origin_realm, result_code):
                 self._front.turned_away(origin_host, origin_realm, result_code)
             case Unreadable(fault):

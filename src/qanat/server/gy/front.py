@@ -33,6 +33,7 @@ from qanat.server.gy.telling import Teller
 from qanat.server.settings import Settings
 from qanat.store.store import Store
 from qanat.units import Instant, Millis
+from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.encode import encode, encode_as
 from qanat.wire.diameter.messages import (
     CREDIT_CONTROL,
@@ -97,6 +98,8 @@ class Front:
         self._places = Places(store)
         self._chance = chance
         self._connections: set[Connection] = set()
+        self._decoders: dict[str, Decoder] = {}
+        """By Origin-Host, for as long as it is connected."""
         self._most = connections_within(self.settings.connections)
         self._under_way: dict[Asked, float] = {}
         """By age, each with when it arrived."""
@@ -261,6 +264,10 @@ class Front:
         self.teller.route(connection.origin_host, connection.origin_realm, connection)
         _log.info("peer connected", peer=connection.origin_host)
 
+    def decoder_of(self, origin_host: str) -> Decoder:
+        """Return what reads a peer's messages: what it learnt of them on one connection serves all."""
+        return self._decoders.setdefault(origin_host, Decoder())
+
     def turned_away(self, origin_host: str, origin_realm: str, result_code: int) -> None:
         if result_code == ResultCode.UNKNOWN_PEER:
             self.roster.turned_away(origin_host, origin_realm)
@@ -273,7 +280,10 @@ class Front:
     def left(self, connection: Connection) -> None:
         """Forget who spoke on a connection: it is gone, or somebody introduces itself on it again."""
         if connection.origin_host:
-            self.roster.standing_of(connection.origin_host).connections -= 1
+            standing = self.roster.standing_of(connection.origin_host)
+            standing.connections -= 1
+            if not standing.connections:
+                self._decoders.pop(connection.origin_host, None)
             self.teller.unroute(connection)
             _log.info("peer gone", peer=connection.origin_host)
 

@@ -1,9 +1,9 @@
 """Reading messages fast: a bounded memory of layouts in front of the walk.
 
-One ``Decoder`` belongs to one connection, so that a peer who sends ever new shapes slows only itself. Learning a shape,
-or in what else its messages differ, costs about five walks where its kind of message was learnt before, ten where it was
-not (measured for Open5GS and Magma); it is paid from a budget that refills by one for every ``LEARN_EVERY`` messages
-walked, so what such a peer costs stays within a tenth of the plain walk.
+One ``Decoder`` belongs to one peer, on however many connections, so that a peer who sends ever new shapes slows only
+itself. Learning a shape, or in what else its messages differ, costs about five walks where its kind of message was learnt
+before, ten where it was not (measured for Open5GS and Magma); it is paid from a budget that refills by one for every
+``LEARN_EVERY`` messages walked, so what such a peer costs stays within a tenth of the plain walk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from qanat.wire.diameter.messages import Message
 from qanat.wire.diameter.walk import walk
 
 MAX_SHAPES: Final = 256
-"""Shapes kept for one connection: some 8 kB each for requests of 800 octets."""
+"""Shapes kept for one peer: some 8 kB each for requests of 800 octets."""
 MAX_ALIKE: Final = 8
 """Shapes that share a key and are compared in turn."""
 LEARN_AT_ONCE: Final = 4 * MAX_SHAPES
@@ -31,7 +31,7 @@ _key: Final = Struct("!I20xI").unpack_from
 
 
 class Decoder:
-    """Reads the messages of one connection."""
+    """Reads the messages of one peer, on however many connections."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], list[Shape]] = {}

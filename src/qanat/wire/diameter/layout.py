@@ -30,7 +30,7 @@ from qanat.wire.diameter.walk import walk
 _NUMBERS: Final = {Kind.U32: "I", Kind.U64: "Q", Kind.I32: "i", Kind.I64: "q", Kind.TIME: "I"}
 _CONVERSIONS: Final = {Kind.TEXT: "{}.decode()", Kind.TIME: "c0({})"}
 _NAMES: Final = {Kind.ENUM, Kind.IDENTITY, Kind.URI}
-"""Formats whose values the walk judges, or that stay the same for as long as a connection: part of the shape."""
+"""Formats whose values the walk judges, or that seldom change with a peer: part of the shape."""
 _IDENTIFIERS: Final = (12, 20)
 """Where every message has both of its own."""
 _CONSTANTS: Final = {BY_NAME["Service-Context-Id"], BY_NAME["Auth-Application-Id"]}

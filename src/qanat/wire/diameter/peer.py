@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from qanat.units import SECOND, Instant, Millis, later
-from qanat.wire.diameter.codec import Decoder
 from qanat.wire.diameter.courtesies import (
     NO_INBAND_SECURITY,
     Identity,
@@ -43,6 +42,7 @@ from qanat.wire.diameter.reply import refuse
 from qanat.wire.diameter.results import Malformed, ResultCode
 from qanat.wire.diameter.states import TRANSITIONS, Event, State, Step
 from qanat.wire.diameter.values import DisconnectCause
+from qanat.wire.diameter.walk import walk
 
 CAPABILITIES_WITHIN: Final = Millis(10 * SECOND)
 """A connection that does not introduce itself by then is closed."""
@@ -124,7 +124,8 @@ class Peer:
         self._chance = chance
         self._watchdog = watchdog_interval
         self._framer = Framer()
-        self._decoder = Decoder()
+        self.read: Callable[[bytes], Message] = walk
+        """Reads a message or raises Malformed; once open, a decoder may take over, which learns for whoever speaks."""
         self._hop_by_hop = chance.getrandbits(32)
         # Seconds above, chance below: no repeat within four minutes even across a restart (RFC 6733 §3).
         self._end_to_end = (now // 1000 & 0xFFF) << 20 | chance.getrandbits(20)
@@ -142,10 +143,10 @@ class Peer:
     def receive(self, octets: bytes, now: Instant) -> list[Action]:
         """Take what arrived on the connection."""
         actions: list[Action] = []
-        decode, quiet_until = self._decoder.decode, later(now, self._watchdog)
+        read, quiet_until = self.read, later(now, self._watchdog)
         for whole in self._framer.feed(octets):
             try:
-                message = decode(whole)
+                message = read(whole)
             except Malformed as fault:
                 actions += self._happen(Event.MALFORMED, now, _Given(fault=fault, octets=whole))
                 continue

@@ -69,9 +69,9 @@ class Place:
         self.gate = Gate(1, passed=lambda counter, octets: None, went_dry=self.guests.ran_dry)
         self.guests.resume(self.gate, self.host)
 
-    def admit(self, address: Address, link_address: LinkAddress) -> object:
+    def admit(self, address: Address, link_address: LinkAddress, *, trade: str = "trd-1") -> object:
         admitted = Admitted(
-            trade="trd-1",
+            trade=trade,
             demander="alice",
             terminal="",
             supplier="bob",
@@ -165,6 +165,47 @@ def test_a_device_that_invents_addresses_without_end_is_followed_to_so_many_and_
     for number in range(1000):
         place.guests.neighbour(ip_address(0xFD00 << 112 | number + 1), PHONE)
     assert len(place.host.pinned) == ADDRESSES_MAX
+
+
+class Compared(bytes):
+    """A link address that counts how often it is held against another."""
+
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        self.times += 1
+        return bytes.__eq__(self, other)
+
+    __hash__ = bytes.__hash__
+
+
+def test_a_new_address_is_matched_with_its_device_whoever_else_is_online() -> None:
+    compared = []
+    for guests in (2, 200):
+        place = Place()
+        for number in range(guests):
+            place.admit(ip_address(0x0A320002 + number), number.to_bytes(6, "big"), trade=f"trd-{number}")
+        last, stranger = Compared((guests - 1).to_bytes(6, "big")), Compared(b"\xff" * 6)
+        for invented, device in enumerate((last, stranger)):
+            place.guests.neighbour(ip_address(0xFD00 << 112 | invented), device)
+        session = place.guests.at(ip_address(0xFD00 << 112))
+        assert session is place.guests.at(ip_address(0x0A320002 + guests - 1))
+        assert place.guests.at(ip_address(0xFD00 << 112 | 1)) is None
+        compared.append((last.times, stranger.times))
+    assert compared[0] == compared[1]
+
+
+def test_a_device_is_followed_for_whoever_is_online_from_it_and_no_longer() -> None:
+    place, another = Place(), ip_address("fd00::5")
+    session = place.online()
+    assert place.admit(THERE, TABLET) is session
+    place.guests.neighbour(another, PHONE)
+    assert place.guests.at(another) is None, "the trade has moved to the tablet"
+    session.stop(said.LEFT)
+    place.fence()
+    place.deliver()
+    place.guests.neighbour(another, TABLET)
+    assert (place.guests.at(another), place.host.pinned) == (None, set())
 
 
 def test_a_trade_that_is_ending_moves_to_no_other_device_and_everybody_else_stays_as_he_is() -> None:

@@ -63,6 +63,8 @@ class Guests:
         self.ended_why: OrderedDict[Address, RefusalBody] = OrderedDict()
         """By address: what a person who is offline again is shown."""
         self._at: dict[Address, Session] = {}
+        self._of_device: dict[LinkAddress, dict[str, Session]] = {}
+        """By link address those that have addresses, by label: several may be online from one device."""
         self._over: OrderedDict[str, None] = OrderedDict()
         """Trades that ended lately."""
 
@@ -75,7 +77,7 @@ class Guests:
         """Take the sessions up from the journal and, by name, from the kernel; what nobody knows there is removed."""
         self._ground, self._neighbours = ground, neighbours
         standing, counted = ground.standing(), ground.readings()
-        self.sessions, self._at = {}, {}
+        self.sessions, self._at, self._of_device = {}, {}, {}
         for slot in self._slots.load():
             self._take_up(slot, standing.pop(slot.label, None), counted.get(slot.label, NOTHING))
         for label, remains in standing.items():
@@ -149,7 +151,7 @@ class Guests:
 
     def neighbour(self, address: Address, link_address: LinkAddress) -> None:
         """A device that was admitted has another address: it may use that one too, unless somebody else does."""
-        session = next((each for each in self._at.values() if each.metered.link_address == link_address), None)
+        session = next(iter(self._of_device.get(link_address, {}).values()), None)
         if session is None or len(session.metered.keys) >= ADDRESSES_MAX:
             return
         if address not in self._at and not address.is_link_local:
@@ -163,16 +165,25 @@ class Guests:
         return [each for each in known if self._at.get(each) in (None, session)][:ADDRESSES_MAX]
 
     def _settle_at(self, session: Session) -> None:
+        self._of_device.setdefault(session.metered.link_address, {})[session.slot.label] = session
         for key in session.metered.keys:
             self._at[address_of(key)] = session
             self._neighbours.pin(address_of(key), session.metered.link_address)
 
     def _forget_addresses(self, session: Session, *, keep_bound: bool = False) -> None:
+        self._forget_device(session)
         for key in list(session.metered.keys):
             self._at.pop(address_of(key), None)
             self._neighbours.unpin(address_of(key), session.metered.link_address)
         if session.metered.keys and not keep_bound:
             session.metered.unbind()
+
+    def _forget_device(self, session: Session) -> None:
+        link_address = session.metered.link_address
+        here = self._of_device.get(link_address, {})
+        here.pop(session.slot.label, None)
+        if not here:
+            self._of_device.pop(link_address, None)
 
     # Events
 
@@ -227,6 +238,7 @@ class Guests:
     def ended(self, session: Session) -> None:
         if self.sessions.pop(session.slot.label, None) is None:
             return
+        self._forget_device(session)
         addresses = [ip_address(each) for each in session.visit.addresses]
         for address in [each for each, owner in self._at.items() if owner is session]:
             del self._at[address]

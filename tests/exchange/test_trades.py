@@ -15,7 +15,7 @@ from qanat.exchange.bounds import left_in
 from qanat.exchange.clearing import ClearingRecord
 from qanat.exchange.disputes import Dispute, Ways
 from qanat.exchange.obligations import net_owed, statement
-from qanat.exchange.orders import SupplyOrder, find_supply
+from qanat.exchange.orders import DemandOrder, SupplyOrder, find_supply, open_demand, passcode_page
 from qanat.exchange.prices import GIGABYTE, Price
 from qanat.exchange.recall import recalled_at
 from qanat.exchange.trades import TRANSITIONS, Event, State, Trade, Visit, find_trade, step
@@ -28,9 +28,9 @@ from qanat.registry.names import base_station_owner, subscriber_owner, terminal_
 from qanat.registry.terminals import Terminal, find_terminal, revoke
 from qanat.registry.wallets import pay_into_wallet
 from qanat.server.http import translate_trades as translate
-from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MINUTE, Instant, MinorUnits, Octets
+from qanat.units import DAY, HOUR, MAX_PUBLIC_OCTETS, MINUTE, Instant, Millis, MinorUnits, Octets
 from qanat.wire.agent import InterrogationAnswer, UsageReport
-from qanat.wire.base_station import TradeCount
+from qanat.wire.base_station import Admission, Admitted, TradeCount
 
 CAROL = base_station_owner("bst-carol")
 
@@ -542,6 +542,40 @@ def test_an_ended_trade_is_not_opened_again_however_late(market: World) -> None:
         market.sweep()
     assert market.desk.get(Session, subscriber_owner("alice"), gateway.admitted.trade) is None
     assert refused(gateway.say("first")) is Refusal.SESSION_CLOSED
+
+
+@pytest.mark.parametrize("silent", [HOUR, 2 * DAY])
+@pytest.mark.parametrize("whose", ["supplier", "demander"])
+def test_a_base_station_that_was_silent_is_told_which_order_expired_meanwhile(
+    world: World, whose: str, silent: Millis
+) -> None:
+    """A new session would be refused; the first of them forgets the session, not the trade."""
+    until = Instant(world.clock.now() + MINUTE)
+    world.buy("alice", 5_000)
+    world.offer("alice", 3_000, until=until if whose == "supplier" else None)
+    demand = DemandOrder(
+        owner=subscriber_owner("bob"),
+        id="dem-bob",
+        total=Octets(500),
+        passcode_page=passcode_page("PASS-CODE"),
+        until=until if whose == "demander" else None,
+        opened_at=world.clock.now(),
+    )
+    world.done(partial(open_demand, order=demand))
+    admitted = world.ask(Admission(passcode="PASS-CODE"), offered_by=("alice",))
+    assert isinstance(admitted, Admitted)
+    gateway = Gateway(world, admitted)
+    gateway.pass_(100)
+    for _ in range(2):
+        world.clock.advance(silent)
+        world.sweep()
+    assert world.trade(admitted).cause == "expired"
+    for kind in ("intermediate", "final"):
+        answer = gateway.say(kind)
+        reason = gateway.refusal if isinstance(answer, InterrogationAnswer) else refused(answer)
+        assert reason == Refusal.ORDER_EXPIRED
+    world.deliver()
+    assert world.obtained("bob") == 100
 
 
 def test_a_base_station_can_say_nothing_about_anothers_trade(market: World) -> None:

@@ -188,7 +188,7 @@ def demand_of_passcode(work: Work, passcode: str) -> DemandOrder | Refused:
         return Refused(Refusal.UNKNOWN_PASSCODE)
     order = work.get(DemandOrder, holder, link.order)
     assert order is not None, f"demand order {link.order} has a passcode and is missing"
-    return _over(work, order, holder=order.demander) or order
+    return over(work, order, holder=order.demander) or order
 
 
 def make_circle(work: Work, subscriber: Subscriber, *, name: str, members: tuple[str, ...]) -> Circle | Refused:
@@ -212,12 +212,22 @@ def find_demand(work: Work, demander: str, id: str) -> DemandOrder | Refused:
     return found or Refused(Refusal.UNKNOWN_ORDER, {"order": id})
 
 
+def over(work: Work, order: SupplyOrder | DemandOrder, *, holder: str) -> Refused | None:
+    """Tell whether an order was stopped or ran out."""
+    if order.stopped_at is not None and order.stopped_at < (order.until or _NEVER):
+        return Refused(Refusal.ORDER_STOPPED, {**_facts(order, holder=holder), "at": format_instant(order.stopped_at)})
+    if (order.until or _NEVER) <= work.now:
+        at = format_instant(order.until or work.now)
+        return Refused(Refusal.ORDER_EXPIRED, {**_facts(order, holder=holder), "at": at})
+    return None
+
+
 def still_consents(
     work: Work, order: SupplyOrder, *, demander: str, base_station: BaseStation, most: Price | None
 ) -> Refused | None:
     """Tell whether the order lets this demander draw at this base station now; how much is another question."""
     return (
-        _over(work, order, holder=order.supplier)
+        over(work, order, holder=order.supplier)
         or _not_for(work, order, demander)
         or _not_here(order, base_station)
         or _too_dear(order, most)
@@ -228,12 +238,12 @@ def still_demands(work: Work, demander: str, demand: str) -> Refused | None:
     """Tell whether a demand order stands, so that who came with its passcode may go on."""
     order = work.get(DemandOrder, subscriber_owner(demander), demand)
     assert order is not None, f"demand order {demand} was served and is missing"
-    return _over(work, order, holder=demander)
+    return over(work, order, holder=demander)
 
 
 def is_for(work: Work, order: SupplyOrder, demander: str) -> bool:
     """Tell whether the order stands and lets this demander draw on it, wherever that may be."""
-    return (_over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None
+    return (over(work, order, holder=order.supplier) or _not_for(work, order, demander)) is None
 
 
 def count_given(work: Work, order: SupplyOrder, octets: Octets) -> None:
@@ -270,15 +280,6 @@ def _forget(work: Work, order: SupplyOrder | DemandOrder) -> None:
         link = work.get(PasscodeLink, order.passcode_page, "demand")
         if link is not None:
             work.drop(link)
-
-
-def _over(work: Work, order: SupplyOrder | DemandOrder, *, holder: str) -> Refused | None:
-    if order.stopped_at is not None and order.stopped_at < (order.until or _NEVER):
-        return Refused(Refusal.ORDER_STOPPED, {**_facts(order, holder=holder), "at": format_instant(order.stopped_at)})
-    if (order.until or _NEVER) <= work.now:
-        at = format_instant(order.until or work.now)
-        return Refused(Refusal.ORDER_EXPIRED, {**_facts(order, holder=holder), "at": at})
-    return None
 
 
 def _not_for(work: Work, order: SupplyOrder, demander: str) -> Refused | None:

@@ -15,11 +15,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given, count_late, fall_silent
+from qanat.exchange.orders import DemandOrder, SupplyOrder, count_given, count_late, fall_silent, over
 from qanat.exchange.prices import Price
 from qanat.ids import Owner, QuotaId
 from qanat.ledger.transit import Parcel, parcels_of, send
 from qanat.ledger.work import Record, Work
+from qanat.refusals import Refused
 from qanat.registry.names import base_station_owner, name_of, subscriber_owner
 from qanat.units import DAY, Instant, Millis, Octets, later
 
@@ -200,6 +201,13 @@ def order_of(work: Work, trade: Trade) -> SupplyOrder:
     order = work.get(SupplyOrder, trade.owner, trade.order)
     assert order is not None, f"order {trade.order} of trade {trade.id} is missing"
     return order
+
+
+def order_over(work: Work, trade: Trade) -> Refused | None:
+    """Tell which of the orders that a trade rests on is over, if one is: another trade would be refused for it."""
+    demand = work.get(DemandOrder, subscriber_owner(trade.demander), trade.demand)
+    demands_no_more = demand and over(work, demand, holder=trade.demander)
+    return demands_no_more or over(work, order_of(work, trade), holder=trade.supplier)
 
 
 def promise(work: Work, trade: Trade, granted: Mapping[QuotaId, int]) -> Trade:

@@ -92,7 +92,7 @@ def interrogation(
         foresee(work, trade)
     session = work.get(Session, trade.owner, trade.id)
     if session is None and not trade.running:
-        return Refused(Refusal.SESSION_CLOSED, {"session": message.session})
+        return trades.order_over(work, trade) or Refused(Refusal.SESSION_CLOSED, {"session": message.session})
     repeated = session is not None and session.has_seen(message.number)
     returned = tuple(QuotaId(quota) for quota in message.returns)
     if not repeated:
@@ -104,6 +104,8 @@ def interrogation(
         if message.kind == "final":
             book_trade(work, trades.end(work, trade, trades.Event.FINAL))
     refused = refusal_of(answer)
+    if answer.refusal is Refusal.SESSION_CLOSED:
+        refused = trades.order_over(work, trade) or refused
     if refused is not None:
         remember(
             work,

@@ -17,12 +17,21 @@ from tests.server.live import live_server, settings_for
 from tests.server.online import enrolled, go_online
 from tests.server.web.forged import Hand
 
+from qanat.charging.credit_control import interrogate
+from qanat.charging.interrogation import Ask, Interrogation
+from qanat.charging.quota import Policy
+from qanat.charging.session import Event
 from qanat.clock import ManualClock
 from qanat.console.watch import line, sparkline
+from qanat.ids import Owner, SessionId
+from qanat.ledger import book
+from qanat.ledger.book import Account
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
+from qanat.registry.names import subscriber_owner
 from qanat.registry.refused import KEPT, remember
 from qanat.store.store import open_store
+from qanat.units import Octets
 
 _LEAVE_SCREEN = "\x1b[?1049l"
 _SHOW_CURSOR = "\x1b[?25h"
@@ -142,6 +151,58 @@ def test_of_more_refusals_than_are_looked_through_it_is_said_which_and_of_one_ow
         staff = Hand(live)
         staff.plant(live.token)
         assert only in staff.get("/ops/refusals").text
+
+
+def test_of_more_reservations_than_are_listed_or_looked_at_it_is_said(shell: Shell, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/q.db"
+    asyncio.run(_reserve(database, sessions=10_001))
+    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+        found = live.get("/v1/reservations?limit=5").json()
+        assert (len(found["reservations"]), found["octets"], found["looked_through"]) == (5, 1_000_000, 10_000)
+        assert not found["complete"]
+        only = "Only the first 10,000 live sessions by name were looked at"
+        assert only in shell.qanat("reservations")
+        staff = Hand(live)
+        staff.plant(live.token)
+        assert only in staff.get("/ops/reservations").text
+
+
+def test_of_more_reservations_than_are_listed_it_is_said(shell: Shell, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/q.db"
+    asyncio.run(_reserve(database, sessions=51))
+    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+        assert "More is reserved than is listed" in shell.qanat("reservations")
+        assert "More is reserved than is listed" not in shell.qanat("reservations", "--limit", "51")
+        staff = Hand(live)
+        staff.plant(live.token)
+        assert "The longest silent 50 are listed." in staff.get("/ops/reservations").text
+
+
+async def _reserve(database: str, *, sessions: int, each: int = 101) -> None:
+    """Open so many sessions, so many of one subscriber, with a hundred octets each."""
+    store = await open_store(database, ManualClock())
+
+    def reserve(work: Work, owner: Owner, names: Iterable[str]) -> None:
+        book.open_bucket(work, Account(owner=owner, id="b", role="bucket", operator="home", size=100 * each, balance=0))
+        for name in names:
+            first = Interrogation(
+                session=SessionId(name),
+                owner=owner,
+                event=Event.FIRST,
+                number=0,
+                digest=0,
+                front="agent",
+                holder="trm",
+                asks=(Ask(wanted=Octets(100)),),
+            )
+            interrogate(work, Policy(), first)
+
+    for start in range(0, sessions, each):
+        names = [f"s-{number:05}" for number in range(start, min(start + each, sessions))]
+        await store.decide(partial(reserve, owner=subscriber_owner(f"s{start}"), names=names))
+    await store.close()
 
 
 async def _refuse(database: str, *, owners: int, each: int) -> None:

@@ -253,6 +253,9 @@ def test_reservations_are_grouped_by_how_long_their_holders_have_been_silent(liv
         (0, 0),
     ]
     assert [(one["session"], one["silent_s"]) for one in found["reservations"]] == [("s-old", 1200), ("s-new", 0)]
+    assert found["complete"]
+    cut = live.get("/v1/reservations?limit=1").json()
+    assert (len(cut["reservations"]), cut["octets"], cut["complete"]) == (1, 500_000, False)
 
 
 def test_a_base_station_shows_when_it_was_heard_and_how_far_its_clock_is_off(market: Any) -> None:

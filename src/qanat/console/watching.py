@@ -170,9 +170,18 @@ def search(client: Client, words: str) -> Json:
 def reservations(client: Client, limit: int) -> Json:
     """List octets reserved in live sessions, those of the longest silent holders first."""
     found = client.get("/v1/reservations", limit=limit)
-    if not found["reservations"]:
+    if found["reservations"]:
+        _show_reservations(found)
+    else:
         say("Nothing is reserved.")
-        return found
+    if found["looked_through"]:
+        say(f"Only the first {found['looked_through']:,} live sessions by name were looked at; the sums are theirs.")
+    elif not found["complete"]:
+        say("More is reserved than is listed: --limit lists up to 1,000, the sums count all.")
+    return found
+
+
+def _show_reservations(found: Json) -> None:
     say(f"{size(found['octets'])} are reserved.")
     show(
         ("silent for", "quotas", "octets"),
@@ -186,7 +195,6 @@ def reservations(client: Client, limit: int) -> Json:
     ]
     columns = ("silent for", "subscriber", "session", "octets", "released at (UTC)")
     show(columns, rows, empty="", spare=["released at (UTC)"])
-    return found
 
 
 def _age(age: Json) -> str:

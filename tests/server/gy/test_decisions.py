@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.server.gy.gateway import IMSI, Gateway, accepted, balance, funded, mscc, plain, used, wants
 from tests.server.live import Live, live_server, settings_for
+from tests.server.test_lists import whole
 
 from qanat.charging.granting import QUOTAS_MOST
 from qanat.wire.diameter.dictionary import BY_NAME
@@ -112,6 +113,14 @@ def test_usage_of_an_unknown_session_that_names_nobody_is_kept_as_an_unmatched_r
         assert say(pgw, "U", mscc(used(900)), named=False).result_code == 5002
     (report,) = live.get("/v1/unmatched").json()["reports"]
     assert (report["session"], report["holder"], report["octets"]) == (pgw.session, "pgw.epc.test", 900)
+
+
+def test_a_list_of_unmatched_reports_goes_on_behind_what_it_said(live: Live, pgw: Gateway) -> None:
+    for session in ("a", "b", "c"):
+        pgw.session = session
+        say(pgw, "U", mscc(used(900)), named=False)
+    found = whole(live, "/v1/unmatched", "reports")
+    assert [report["session"] for report in found] == ["a", "b", "c"]
 
 
 def test_update_without_services_is_good(live: Live, smf: Gateway) -> None:

@@ -90,6 +90,9 @@ class ReservationList(BaseModel):
     ages: list[AgeView]
     reservations: list[ReservationView]
     complete: bool
+    """False where more is reserved than is listed."""
+    looked_through: int = 0
+    """How many live sessions were looked at where there are more: the first by name, and the sums are theirs; 0 says all."""
 
 
 @router.get("/v1/search", tags=["search"])
@@ -143,7 +146,8 @@ async def reservations(request: Request, caller: StaffCaller, limit: Limit = 100
         octets=sum(one.octets for one in held),
         ages=[*_ages(held)],
         reservations=held[:limit],
-        complete=beat.complete,
+        complete=beat.complete and len(held) <= limit,
+        looked_through=0 if beat.complete else len(beat.sessions),
     )
 
 

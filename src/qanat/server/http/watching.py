@@ -28,7 +28,7 @@ from qanat.server.http.views.plans import BalanceView
 from qanat.server.http.views.sessions import RefusalList, RefusalView, SessionList, SessionView, StepView, Why
 from qanat.server.http.views.terminals import TerminalList, TerminalView
 from qanat.server.http.views.trades import TradeView
-from qanat.server.listing import listed, of_operator, of_owner, of_trade
+from qanat.server.listing import everything, listed, of_operator, of_owner, of_trade
 from qanat.server.named import sessions_named
 from qanat.server.refused import refusals_seen
 
@@ -114,10 +114,13 @@ async def list_refusals(
 
 
 @router.get("/v1/unmatched", tags=["sessions"])
-async def list_unmatched(request: Request, _caller: Administrator, limit: Limit = 100) -> UnmatchedList:
-    """List reports of usage that fit no session and no subscriber; kept for a week."""
-    found = await services_of(request).store.find(UnmatchedReport, limit=limit)
-    return UnmatchedList(reports=[UnmatchedView.of(one) for one in found])
+async def list_unmatched(
+    request: Request, _caller: Administrator, after: str = "", limit: Limit = 100
+) -> UnmatchedList:
+    """List reports of usage that fit no session and no subscriber, by the session they name; kept for a week."""
+    store = services_of(request).store
+    found, more = await listed(store, UnmatchedReport, seen=everything, after=after, limit=limit)
+    return UnmatchedList(reports=[UnmatchedView.of(one) for one in found], next=more)
 
 
 @router.get("/v1/changes", tags=["changes"])

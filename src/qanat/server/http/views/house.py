@@ -54,7 +54,7 @@ class UnmatchedView(BaseModel):
         )
 
 
-class UnmatchedList(BaseModel):
+class UnmatchedList(Listed):
     reports: list[UnmatchedView]
 
 

@@ -220,6 +220,10 @@ CHINESE: Final[dict[str, str]] = {
     "{n} quotas": "{n} 份额度",
     "The longest silent first": "静默最久的在前",
     "Nothing is reserved.": "没有预留。",
+    "Only the first {count} live sessions by name were looked at; the sums are theirs.": (
+        "仅查看了按名称排序的前 {count} 个在线会话，合计只包括它们。"
+    ),
+    "The longest silent {count} are listed.": "仅列出静默最久的 {count} 条。",
     # disputes, settlement, audit, changes
     "Trades that base station, terminal and ledger count differently. A note settles one, and everybody concerned sees it.": (
         "基站、终端和账本计数不一致的交易。写下说明即为解决，有关各方都能看到。"

@@ -10,9 +10,12 @@ from random import Random
 import pytest
 from tests.agents.world import World
 
+from qanat.agents.states import State
+
 WEIGHTS = {
     "good_while": 30,
     "traffic": 15,
+    "leak": 5,
     "time": 10,
     "arrives": 10,
     "arrives_twice": 3,
@@ -41,6 +44,8 @@ def step(world: World, chance: Random) -> None:
             world.wait(10_000)
         case "traffic":
             world.pass_octets(up=up, down=down)
+        case "leak" if world.holder and world.holder.state in (State.SERVING, State.WAITING) and world.crash_in is None:
+            world.leak(up)
         case "time":
             world.wait(chance.choice([10, 1_000, 10_000, 30_000, 310_000]))
         case "arrives" | "arrives_twice" if world.road:

@@ -6,7 +6,7 @@ What is owed is in the journal then, too: the next agent on it reports, and retu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -34,11 +34,19 @@ def stays_shut(interface: str, *, device: str) -> str:
 
 
 def settle(holder: Holder, now: Instant, final: Totals | None, *, commit: Callable[[tuple[Change, ...]], None]) -> None:
-    """Charge what a gate has counted that is shut, and end what was held. ``commit`` is durable. Repeating is safe."""
-    actions: deque[Action] = deque(holder.start(now, final, link=False))
-    while actions:
-        match actions.popleft():
-            case Commit(changes):
-                commit(changes)
-            case Shut():
-                actions.extend(holder.fenced(now, final))
+    """Charge what a gate has counted that is shut, end what was held, and charge nothing that its counters say later.
+
+    ``commit`` is durable. Repeating is safe.
+    """
+
+    def carry_out(asked: Iterable[Action]) -> None:
+        actions = deque(asked)
+        while actions:
+            match actions.popleft():
+                case Commit(changes):
+                    commit(changes)
+                case Shut():
+                    actions.extend(holder.fenced(now, final))
+
+    carry_out(holder.start(now, final, link=False))
+    carry_out(holder.tick(now, None))

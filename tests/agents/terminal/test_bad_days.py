@@ -403,6 +403,24 @@ def test_what_passes_past_the_last_quota_without_a_gate_is_reported_though_no_ot
     assert seen <= server.operator.used <= interface_total(world) - at_start
 
 
+def test_what_passes_unmetered_after_a_release_without_nftables_is_charged_to_nobody(
+    world: World, server: FakeServer, state: Path
+) -> None:
+    agent = Running(world, state, before=WITHOUT_NFT)
+    agent.wait_for("quota granted")
+    server.fail_next = 1_000_000
+    download(world, 1 * MB)
+    agent.kill()
+    assert "open and no longer metered" in said_by(world, state, "release", before=WITHOUT_NFT)
+    counted = status(world, state)["unreported"]
+    download(world, 3 * MB)
+    server.fail_next = 0
+    agent = Running(world, state, before=WITHOUT_NFT)
+    agent.wait_for("quota granted")
+    agent.stop()
+    assert 1 * MB <= counted <= server.operator.used < counted + 100_000
+
+
 def test_without_permission_the_agent_meters_all_that_passes_and_says_what_it_cannot_do(
     world: World, server: FakeServer, state: Path
 ) -> None:

@@ -276,7 +276,8 @@ def test_whoever_misspells_a_command_is_told_what_may_have_been_meant(shell: She
 def test_what_a_library_says_stands_in_our_sentence_without_a_full_stop_of_its_own(shell: Shell) -> None:
     shell.environment["QANAT_URL"] = "nowhere"
     assert "protocol)." in shell.qanat("balance", status=1)
-    assert "none.token can't be read: No such file or directory." in shell.qanat(
+    cure = "`qanat sign-in NAME --save none.token` writes one"
+    assert f"none.token can't be read: No such file or directory. {cure}" in shell.qanat(
         "balance", "--token-file", "none.token", status=1
     )
 

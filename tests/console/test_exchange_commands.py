@@ -38,6 +38,8 @@ def test_orders_are_opened_listed_and_stopped(shell: Shell) -> None:
     assert len(demand["passcode"]) == 14
     assert demand["order"] in shell.qanat("demand", "list", "--subscriber", "bob")
     assert "is stopped" in shell.qanat("demand", "stop", demand["order"], "--subscriber", "bob")
+    said = shell.qanat("supply", "offer", "--subscriber", "alice", "--octets", "1MB", "--price", "80")
+    assert "1.00 MB (1,000,000) for anyone, 80.00 EUR a gigabyte." in said
     for option, reason in (
         ("--circle", "unknown_circle"),
         ("--operator", "unknown_operator"),

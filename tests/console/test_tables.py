@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.console.running import Shell
 from tests.console.terminal import on_a_terminal
 from tests.server.gy.gateway import Gateway, accepted, funded
-from tests.server.live import live_server, settings_for
+from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
 
 from qanat.clock import ManualClock
@@ -56,6 +56,16 @@ def test_what_is_usual_is_a_table_in_80_columns(shell: Shell, tmp_path: Path) ->
         bucket = on_a_terminal(shell, "balance", *_ALICE, columns=80)[3]
         assert re.split("  +", bucket)[:3] == ["top-up", "1.22 GB", "1.23 GB"]
         assert "1.22 GB (1,224,567,890)  1.23 GB (1,234,567,890)" in shell.qanat("balance", *_ALICE)
+
+
+def test_figures_stand_below_one_another(shell: Shell, live: Live) -> None:
+    live.done("/v1/subscribers", {"name": "alice"})
+    for octets, per_day in ((1000, 9), (9, 9)):
+        live.done("/v1/subscribers/alice/supply-orders", {"octets": octets, "per_gb": octets, "per_day": per_day})
+    header, *rows = shell.qanat("supply", "list", *_ALICE).splitlines()
+    for column in ("octets", "given", "promised", "price of 1 GB"):
+        end = header.index(column) + len(column)
+        assert [(row[end - 1] != " ", row[end]) for row in rows] == [(True, " ")] * 2, column
 
 
 def test_a_table_says_what_it_leaves_out_in_a_narrow_terminal_and_nothing_in_a_pipe(

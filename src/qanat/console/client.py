@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -212,7 +213,10 @@ def _token(file: Path | None) -> str:
         if file is None:
             return ""
         why = error.strerror if isinstance(error, OSError) else error
-        raise click.ClickException(f"{file} can't be read: {why}. The server keeps one in DIR/admin.token.") from error
+        raise click.ClickException(
+            f"{file} can't be read: {why}. `qanat sign-in NAME --save {shlex.quote(str(file))}` writes one; "
+            "the administrator's is in DIR/admin.token, where the server keeps its data."
+        ) from error
 
 
 def _printable(token: str, where: str) -> str:

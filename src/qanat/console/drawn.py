@@ -11,7 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 _FIGURES: Final = frozenset(
-    {"octets", "size", "available", "reserved", "used", "debt", "price", "priority", "times", "free"}
+    {
+        *("octets", "size", "available", "reserved", "used", "debt", "days", "price", "priority", "times", "free"),
+        *("given", "promised", "obtained", "price of 1 GB", "offset"),
+        *("claims", "owes", "net", "by transfers", "amount"),
+    }
 )
 _WIDE: Final = Console(highlight=False, width=10_000, height=25)
 """A pipe has no width, and what fits a terminal needs none: lines stay whole, for grep and for eyes."""

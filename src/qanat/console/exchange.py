@@ -59,7 +59,7 @@ def offer(client: Client, /, *, subscriber: str | None, **terms: object) -> Json
     for key in ("base_stations", "operators"):
         body[key] = list(body[key])  # type: ignore[call-overload]
     order = client.post(path_of(subscriber, "/supply-orders"), body | {"per_gb": terms["price"]})
-    say(f"Order {order['order']}: {size(order['octets'])} for {_audience(order)}, {_price(order['price'])}.")
+    say(f"Order {order['order']}: {size(order['octets'])} for {_audience(order)}, {_asked(order['price'])}.")
     say(f"Take it back at any time: `qanat supply stop {order['order']}{_named(subscriber)}`.")
     return order
 
@@ -205,7 +205,7 @@ def trades(client: Client, /, *, subscriber: str | None, mine: bool, statement: 
         (one["trade"], one["supplier"], one["base_station"], size(one["octets"]), moment(one["booked_at"]))
         for one in found["obtained"]
     ]
-    show(("obtained", "from", "at", "octets", "booked (UTC)"), rows, empty="Nothing was obtained yet.")
+    show(("obtained in", "from", "at", "octets", "booked (UTC)"), rows, empty="Nothing was obtained yet.")
     return found
 
 
@@ -308,6 +308,10 @@ def _where(offer: Json) -> str:
 
 def _price(price: Json) -> str:
     return format_money(price["per_gb"], price["currency"]) if price["currency"] else "octet for octet"
+
+
+def _asked(price: Json) -> str:
+    return _price(price) + (" a gigabyte" if price["currency"] else "")
 
 
 def _amount(amount: int, unit: str) -> str:

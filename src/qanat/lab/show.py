@@ -143,7 +143,7 @@ def say_goodbye(screen: Screen, stage: Stage, sign_ins: dict[str, tuple[str, str
     screen.plain("in a browser at http://127.0.0.1:8080, where these sign in:")
     for role, (name, password) in sign_ins.items():
         screen.say(f"{role:<10}  {name:<5}  {password}")
-    screen.plain("or in another shell:")
+    screen.plain("or in another shell, in the same folder and with the same PATH:")
     token = f"--token-file {stage.data}/admin.token"
     for command in (f"balance --subscriber {SUBSCRIBER}", "sessions", "trades", "refusals", "audit"):
         screen.typed(command, token)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from tests.agents.scripted import PORTAL, Said, scripted
 
@@ -22,3 +24,13 @@ from qanat.errors import Unreachable
 def test_what_is_no_base_station_is_said_to_be_none(answer: Said) -> None:
     with scripted(answer) as elsewhere, pytest.raises(Unreachable, match="is no base station of Qanat"):
         Host(elsewhere.url).here()
+
+
+def test_who_finds_no_base_station_is_told_what_to_do() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with pytest.raises(
+            Unreachable, match=rf"127\.0\.0\.1:{port} .*refused\. Go into its network, or correct --station"
+        ):
+            Host(f"http://127.0.0.1:{port}").meet()

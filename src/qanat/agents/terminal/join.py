@@ -54,6 +54,15 @@ class Host:
     def here(self) -> Here:
         return self._ask("GET", "/v1/here", b"", Here)
 
+    def meet(self) -> Here:
+        """Ask it for the first time: whoever does not answer may be another."""
+        try:
+            return self.here()
+        except Unreachable as fault:
+            raise Unreachable(
+                f"no base station answers: {fault}. Go into its network, or correct --station."
+            ) from fault
+
     def present(self, signed: SignedPresentation) -> Admitted:
         return self._ask("POST", "/v1/presentations", msgspec.json.encode(signed), Admitted)
 
@@ -151,7 +160,7 @@ def _present(host: Host, own: OwnIdentities, *, key: Ed25519PrivateKey, wish: Wi
     presentation = Presentation(
         terminal=own.terminal,
         subscriber=own.subscriber,
-        base_station=host.here().identity,
+        base_station=host.meet().identity,
         wish=wish,
         at=clock.now(),
     )

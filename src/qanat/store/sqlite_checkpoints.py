@@ -20,9 +20,12 @@ _PASS: Final = 300
 class Checkpoints:
     """Is told what was written, and begins a pass whenever that is much."""
 
-    def __init__(self, connection: sqlite3.Connection, file: int, *, much: int = _PASS) -> None:
-        """``connection`` is for us alone until we are closed; ``file`` is a descriptor of what it is to."""
-        self._connection = connection
+    def __init__(
+        self, *, passing: sqlite3.Connection, looking: sqlite3.Connection, file: int, much: int = _PASS
+    ) -> None:
+        """Both connections are for us alone until we are closed; ``file`` is a descriptor of what they are to."""
+        self._passing = passing
+        self._looking = looking
         self._file = file
         self._much = much
         self._pages = 0
@@ -47,8 +50,20 @@ class Checkpoints:
     def _work(self) -> None:
         while self._is_wanted():
             with suppress(sqlite3.Error, OSError):  # all is durable in the log; the next pass tries again
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._pass()
                 os.fdatasync(self._file)
+
+    def _pass(self) -> None:
+        """Bring in what stands in the log, and look at the file meanwhile.
+
+        SQLite before 3.51.3 may take what is committed as a pass begins for brought in, if that commit begins the log anew
+        ("The WAL-reset bug", sqlite.org/wal.html). While somebody looks at what is in the log it does not begin anew; who
+        looks when all of it is in the file keeps a pass from bringing in anything.
+        """
+        with self._looking:
+            self._looking.execute("BEGIN")
+            self._looking.execute("SELECT count(*) FROM sqlite_schema")
+            self._passing.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _is_wanted(self) -> bool:
         """Wait until there is something to do; tell whether it is more than to close."""

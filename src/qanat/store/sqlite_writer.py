@@ -128,10 +128,11 @@ class _OpenFile:
                 file = os.open(path, os.O_RDONLY)
                 # Behind all connections: closing any descriptor of a file lets go of all locks a process holds on it (POSIX).
                 opened.callback(os.close, file)
-                self.connection, passing, unwaiting = (
-                    opened.enter_context(closing(connect(path, wait_ms))) for wait_ms in (busy_ms, busy_ms, 0)
+                self.connection, passing, looking, unwaiting = (
+                    opened.enter_context(closing(connect(path, wait_ms))) for wait_ms in (busy_ms, busy_ms, busy_ms, 0)
                 )
-                self.checkpoints = opened.enter_context(closing(Checkpoints(passing, file)))
+                checkpoints = Checkpoints(passing=passing, looking=looking, file=file)
+                self.checkpoints = opened.enter_context(closing(checkpoints))
                 self.log_room = opened.enter_context(closing(LogRoom(path, unwaiting)))
             except OSError as error:
                 raise StoreFault(f"the database {path}: {error.strerror}. {LOOK}.") from error

@@ -156,7 +156,8 @@ def _cut(sock: socket.socket) -> None:
 
 
 def unreachable(server: Server, interface: str | None, error: Exception) -> Unreachable:
-    return Unreachable(f"{server.authority} over {interface or 'any route'}: {error or type(error).__name__}")
+    why = getattr(error, "strerror", None) or error or type(error).__name__
+    return Unreachable(f"{server.authority} over {interface or 'any route'}: {why}")
 
 
 def _dial(server: Server, interface: str | None) -> socket.socket:

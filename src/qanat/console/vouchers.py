@@ -34,7 +34,12 @@ def voucher() -> None:
 @CURRENCY
 @OPERATOR
 @click.option("--good-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="To be redeemed by.")
-@click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the codes here.")
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the codes here; amounts in minor units, as in the interface (990 is 9.90 EUR, 990 JPY).",
+)
 @remote
 def create(client: Client, /, *, file: Path | None, operator_name: str | None, **batch: Any) -> Json:
     """Make a batch of vouchers. Their codes are shown this once."""

@@ -31,6 +31,7 @@ def test_who_finds_no_base_station_is_told_what_to_do() -> None:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
         with pytest.raises(
-            Unreachable, match=rf"127\.0\.0\.1:{port} .*refused\. Go into its network, or correct --station"
+            Unreachable,
+            match=rf"127\.0\.0\.1:{port} over any route: Connection refused\. Go into its network, or correct --station",
         ):
             Host(f"http://127.0.0.1:{port}").meet()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from msgspec.structs import replace
 
@@ -33,12 +35,12 @@ def report(octets: int, *, seq: int = 1, quota: str = "q") -> UsageReport:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, *, has_gate: bool = True) -> None:
         self.truth = Truth(Tally())
         self.desk = WatchedDesk(ManualClock(), self.truth)
         bought = Account(owner=ALICE, id="bought", role="bucket", operator="home", size=1400)
         self.desk.decide(lambda work: book.open_bucket(work, bought))
-        self.truth.bound("t", ALICE)
+        self.truth.bound("t", ALICE, has_gate=has_gate)
         self.truth.keeps("t", "j")
         self.truth.granted("t", answer("q", 1000))
 
@@ -103,6 +105,26 @@ def test_a_cut_may_over_record_what_was_allowed_and_no_more() -> None:
     scene.check()
     with pytest.raises(Discrepancy, match="more than one chunk"):
         scene.truth.cut("t", CHUNK_MAX + 1)
+
+
+def test_without_a_gate_more_may_pass_than_was_granted_and_all_of_it_is_reported() -> None:
+    scene = Scene(has_gate=False)
+    scene.passes(1200)
+    scene.truth.heard("t", report(1199))
+    scene.books(1199)
+    with pytest.raises(Discrepancy, match="1 lost"):
+        scene.check()
+
+
+@pytest.mark.parametrize("has_gate", [True, False])
+def test_what_nobody_could_see_may_be_lost_only_without_a_gate(has_gate: bool) -> None:
+    scene = Scene(has_gate=has_gate)
+    scene.passes(700)
+    scene.truth.unmetered("t", 100)
+    scene.truth.heard("t", report(600))
+    scene.books(600)
+    with pytest.raises(Discrepancy, match="100 lost") if has_gate else nullcontext():
+        scene.check()
 
 
 def test_a_wiped_journal_loses_only_what_no_row_had_stated() -> None:

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from qanat.agents.actions import Action, Commit, Note, Raise, Send, Shut, Wake
+from qanat.agents.actions import Action, Commit, CurrentSession, Note, Raise, Send, Shut, Wake
 from qanat.agents.corrected_clock import CorrectedClock
 from qanat.agents.durable import JournalFault
 from qanat.agents.holder import Holder
-from qanat.agents.holding import Epoch, Totals
+from qanat.agents.holding import Epoch, Held, Totals
 from qanat.simulation.disk import Disk
 from qanat.simulation.kernel import Kernel
 from qanat.simulation.letters import Letters
@@ -32,7 +32,7 @@ WAKES_AT_ONCE: Final = 20
 
 
 class Device:
-    def __init__(self, name: str, disk: Disk, around: Surroundings, *, skew_ms: int) -> None:
+    def __init__(self, name: str, disk: Disk, around: Surroundings, *, skew_ms: int, has_gate: bool = True) -> None:
         self.name = name
         self.disk = disk
         self.kernel = Kernel(around.agenda.now, passed=lambda octets: around.truth.passed(name, octets))
@@ -58,7 +58,8 @@ class Device:
         self._alarm = 0
         self._woken_at, self._woken_now = Instant(0), 0
         self._is_paused = False
-        self._passed_at_reading = 0
+        self._passed_at_reading = self._passed_at_commit = 0
+        self._has_gate = has_gate
         self._mark = 0
 
     # The agent's life
@@ -107,6 +108,7 @@ class Device:
         self._around.truth.wiped(self.name)
         self.disk.wipe()
         self._mark = 0
+        self.kernel.stops = True
         self._start_in_a_while()
 
     def correct_clock(self, skew_ms: int) -> None:
@@ -139,8 +141,10 @@ class Device:
     def _cut(self, take: Callable[[], None]) -> None:
         self.kernel.flow(self._now)
         self._around.truth.cut(self.name, self.kernel.at_stake)
+        self._around.truth.unmetered(self.name, self._around.truth.passed_by(self.name) - self._passed_at_commit)
         take()
         self._mark = 0
+        self.kernel.stops = True
 
     # Events
 
@@ -234,11 +238,22 @@ class Device:
 
     def _commit(self, action: Commit) -> None:
         self.disk.commit(action.changes)
+        self._passed_at_commit = self._passed_at_reading
         for change in action.changes:
             if isinstance(change, UsageRow):
                 self._around.truth.stated(self.name, change.seq, passed=self._passed_at_reading)
             elif isinstance(change, Epoch):
                 self._mark = change.total
+            elif isinstance(change, Held) and not change.ended:
+                self.kernel.stops = self._has_gate
+            elif isinstance(change, CurrentSession) and change.session is None:
+                self._end_metering()
+
+    def _end_metering(self) -> None:
+        """Without a session nobody is charged for what nothing stops, so nothing passes; what no look saw may be lost."""
+        self.kernel.flow(self._now)
+        self._around.truth.unmetered(self.name, self._around.truth.passed_by(self.name) - self._passed_at_reading)
+        self.kernel.stops = True
 
     def _pause(self) -> None:
         """What was not written did not happen: begin again from the journal in a while. The gate keeps its limit."""

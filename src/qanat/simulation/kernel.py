@@ -1,4 +1,4 @@
-"""A terminal's kernel: running totals, and a gate that never lets one octet past its ceiling.
+"""A terminal's kernel: running totals, and a gate that never lets one octet past its ceiling, or none that could.
 
 It goes on without the agent. A boot or a new interface takes gate and totals away. Whole packets pass or don't, so a gate
 may be dry with less than a packet to spare; it says so once, until it is raised.
@@ -14,6 +14,8 @@ from qanat.units import Instant, Octets
 
 class Kernel:
     def __init__(self, now: Instant, *, passed: Callable[[int], None]) -> None:
+        self.stops = True
+        """Whether anything stops the traffic at the ceiling, or the kernel only counts it."""
         self._tell = passed
         self._since = now
         self._boot = self._interface = 1
@@ -52,9 +54,10 @@ class Kernel:
         wanted = self._owed // (1000 * self._packet)
         if not wanted:
             return
-        packets = min(wanted, (self._ceiling - self.total) // self._packet)
+        fitting = min(wanted, max(0, self._ceiling - self.total) // self._packet)
+        self._is_dry = self._is_dry or fitting < wanted
+        packets = fitting if self.stops else wanted
         self._owed = 0 if packets < wanted else self._owed - packets * 1000 * self._packet
-        self._is_dry = self._is_dry or packets < wanted
         self._count(packets * self._packet)
 
     def refuses_in(self) -> int | None:

@@ -3,7 +3,8 @@
 It stands at three places. In the kernels it counts what passes, and how much a cut can cost. At the server's door it reads
 the rows that were durably taken: what the books must hold is the sum over (quota, epoch) of the largest row. At the log it
 sums the postings of every entry. What may differ between kernel and door is only what EDGE allows: a cut over-records at
-most what was allowed and had not passed; a wiped journal loses what no row that arrived had stated.
+most what was allowed and had not passed; a wiped journal loses what no row that arrived had stated. Where no gate stops
+anything more passes than was granted, all of it under some quota, but for what a cut or a session's end lets nobody see.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class JournalTruth:
     passed: int = 0
     may_be_over: int = 0
     """How much its cuts may have over-recorded at most."""
+    may_be_under: int = 0
+    """How much may have passed at most, where nothing stops it, that was lost before anybody saw it."""
     wiped: bool = False
     stated: dict[int, int] = field(default_factory=dict)
     """seq → what had passed when the figures of that row were read."""
@@ -61,10 +64,13 @@ class Truth:
         self._passed_by: Counter[str] = Counter()
         self._used_of: Counter[str] = Counter()
         self._subscriber_of: dict[str, Owner] = {}
+        self._ungated: set[str] = set()
         self._sums: Counter[str] = Counter()
 
-    def bound(self, terminal: str, subscriber: Owner) -> None:
+    def bound(self, terminal: str, subscriber: Owner, *, has_gate: bool = True) -> None:
         self._subscriber_of[terminal] = subscriber
+        if not has_gate:
+            self._ungated.add(terminal)
 
     # In the kernels
 
@@ -76,7 +82,7 @@ class Truth:
         self._current[terminal].passed += octets
         self._passed_by[terminal] += octets
         self._tally.count("octets", octets)
-        if self._passed_by[terminal] > self._granted_to[terminal]:
+        if terminal not in self._ungated and self._passed_by[terminal] > self._granted_to[terminal]:
             over = self._passed_by[terminal] - self._granted_to[terminal]
             raise Discrepancy(f"{over} octets passed that nobody granted", terminal=terminal)
 
@@ -89,6 +95,11 @@ class Truth:
             raise Discrepancy(f"{at_stake} octets were allowed ahead: more than one chunk", terminal=terminal)
         if terminal in self._current:
             self._current[terminal].may_be_over += at_stake
+
+    def unmetered(self, terminal: str, octets: int) -> None:
+        """So much passed that its journal may not tell of; through a gate nothing does."""
+        if terminal in self._ungated and terminal in self._current:
+            self._current[terminal].may_be_under += octets
 
     def wiped(self, terminal: str) -> None:
         self._current[terminal].wiped = True
@@ -132,7 +143,7 @@ class Truth:
             self._used_of[row.quota] += sum(grown) - up - down
             journal.heard_up_to = max(journal.heard_up_to, journal.stated[row.seq])
             over = self._used_of[row.quota] - self._granted[row.quota].octets
-            if over > 0:
+            if over > 0 and terminal not in self._ungated:
                 raise Discrepancy(f"quota {row.quota} was used by {over} octets too many", terminal=terminal)
 
     # At the log
@@ -186,7 +197,7 @@ class Truth:
                 f" where {journal.may_be_over} are allowed",
                 terminal=journal.terminal,
             )
-        least = journal.heard_up_to if journal.wiped else journal.passed
+        least = (journal.heard_up_to if journal.wiped else journal.passed) - journal.may_be_under
         if journal.booked < least:
             raise Discrepancy(
                 f"journal {name}: {least} octets passed, {journal.booked} were reported, {least - journal.booked} lost",

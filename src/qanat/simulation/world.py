@@ -50,7 +50,9 @@ POLICY: Final = Policy(
 """Shorter deadlines than an operator's, so that a day sees many of them pass."""
 SWEEP_EVERY_MS: Final = Millis(5 * MINUTE)
 REAL_FILES_OF_A_HUNDRED: Final = 10
-ENOUGH: Final = Octets(2_000_000_000)
+UNGATED_EVERY: Final = 10
+"""One terminal in so many can stop nothing: it only meters."""
+ENOUGH: Final = Octets(2_000_000_000_000)
 PROOF_OF_LIFE: Final = 1_000_000
 
 
@@ -155,7 +157,8 @@ class World:
         name = f"t{number:03d}"
         subscriber = self._random.choice(self._subscribers)
         self._server.decide(lambda work: self._enrol(work, name, number, subscriber))
-        self._truth.bound(name, owner_named(subscriber))
+        has_gate = number % UNGATED_EVERY != 0
+        self._truth.bound(name, owner_named(subscriber), has_gate=has_gate)
         is_real = self._random.randrange(100) < REAL_FILES_OF_A_HUNDRED
         disk = FileDisk(folder / name, self._new_name) if is_real else MemoryDisk(self._new_name)
         around = Surroundings(
@@ -166,7 +169,7 @@ class World:
             truth=self._truth,
             tally=self.tally,
         )
-        return Device(name, disk, around, skew_ms=self._random.randrange(-5000, 5000))
+        return Device(name, disk, around, skew_ms=self._random.randrange(-5000, 5000), has_gate=has_gate)
 
     def _enrol(self, work: Work, name: str, number: int, subscriber: str) -> None:
         issue_code(work, code=name, operator=HOME, subscriber=subscriber, valid=HOUR)

@@ -109,6 +109,19 @@ def test_with_every_permission_the_kernel_is_the_gate(world: World) -> None:
     gate.remove()
 
 
+def test_the_machines_own_loopback_is_metered_and_never_shut(world: World) -> None:
+    """A base station or a server on the machine itself is reached over it, and so is much else."""
+    with world.terminal.inside():
+        gate = choose_gate("lo", signalling=[SERVER])
+    gate.raise_to(Octets(gate.ceiling + 500))
+    with datagrams(world.terminal, world.terminal, "127.0.0.1") as (near, far):
+        near.send(bytes(972))
+        assert far.recv(2000) == bytes(972)
+    assert gate.take_events() == [GateEvent.SHUT], "it is said, and no more"
+    assert "all of it needs: meter the interface that leads to the network" in gate.describe()
+    gate.remove()
+
+
 CHOOSE = """
 from qanat.agents.terminal.choose_gate import choose_gate
 gate = choose_gate("wwan0", signalling=[])

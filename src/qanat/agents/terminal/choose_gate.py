@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection
+from contextlib import closing
 from typing import Final
 
 from qanat.agents.kernel.lay import NftMissing
+from qanat.agents.kernel.link import LOOPBACK, Links
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Carried, Gate
@@ -17,6 +19,10 @@ from qanat.agents.terminal.route_gate import RouteGate
 
 FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NOT_PERMITTED: Final = "changing the network is not permitted (CAP_NET_ADMIN)"
+_RUN_OTHERWISE: Final = "run as root, or inside a user and network namespace"
+_OTHERS_NEED_IT: Final = (
+    "it is this machine's own loopback, which all of it needs: meter the interface that leads to the network"
+)
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -34,13 +40,16 @@ def choose_gate(
 
     Raises NoSuchInterface, BadInput and ForeignTable: what no other gate could cure.
     """
+    with closing(Links()) as links:
+        if links.find(interface).hardware == LOOPBACK:
+            return OpenGate(interface, because=_OTHERS_NEED_IT)
     try:
         return KernelGate(interface, signalling=signalling, asks_from=asks_from, carried=carried)
     except NftMissing as fault:
         because = str(fault)
     except KernelFault as fault:
         if fault.code in FORBIDDEN:
-            return OpenGate(interface, because=_NOT_PERMITTED)
+            return OpenGate(interface, because=f"{_NOT_PERMITTED}: {_RUN_OTHERWISE}")
         if fault.code not in _NO_NFTABLES:
             raise
         because = f"this kernel has no nftables ({fault})"
@@ -49,7 +58,7 @@ def choose_gate(
     except KernelFault as fault:
         if fault.code not in FORBIDDEN:
             raise
-        return OpenGate(interface, because=_NOT_PERMITTED)
+        return OpenGate(interface, because=f"{_NOT_PERMITTED}: {_RUN_OTHERWISE}")
 
 
 def shut_in_advance(interface: str) -> bool:

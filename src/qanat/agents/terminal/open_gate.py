@@ -1,4 +1,4 @@
-"""No gate at all: without permission to change the network the terminal only meters, and says so."""
+"""No gate at all: without permission to change the network, and on the loopback, the terminal only meters, and says so."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from qanat.units import Octets
 
 
 class OpenGate:
-    """Reads the interface's counters. Raises NoSuchInterface."""
+    """Reads the interface's counters."""
 
     def __init__(self, interface: str, *, because: str) -> None:
+        """``because`` says why nothing better is to be had, and the cure. Raises NoSuchInterface."""
         self._links = Links()
         self._link = self._links.find(interface)
         self._because = because
@@ -68,8 +69,8 @@ class OpenGate:
 
     def describe(self) -> str:
         return (
-            f"{self.interface} is metered, but nothing stops it at the end of a quota, because {self._because}: "
-            f"run as root, or inside a user and network namespace{uncounted(self._offloads)}"
+            f"{self.interface} is metered, but nothing stops it at the end of a quota, because {self._because}"
+            f"{uncounted(self._offloads)}"
         )
 
     def detach(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from qanat.errors import Fault
+from qanat.lab.waiting import PATIENCE_S, TooLate
 
 _CLONE_NEWNET: Final = 0x40000000
 _OWN: Final = "/proc/thread-self/ns/net"
@@ -88,10 +89,12 @@ class Host:
             os.close(home)
 
 
-def run(command: Sequence[str], *, text: str = "") -> str:
-    """Run a command and return what it printed. Raises CommandFailed, LabFault."""
+def run(command: Sequence[str], *, text: str = "", within_s: float = PATIENCE_S) -> str:
+    """Run a command and return what it printed. Raises CommandFailed, LabFault, and TooLate, having killed it."""
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=within_s)
+    except subprocess.TimeoutExpired as error:
+        raise TooLate(" ".join(command), within_s) from error
     except FileNotFoundError as error:
         raise LabFault(f"{command[0]} is not installed: `apt install iproute2 nftables util-linux`") from error
     if done.returncode:

@@ -18,6 +18,9 @@ T = TypeVar("T")
 class TooLate(Fault):
     """What was waited for did not happen in time."""
 
+    def __init__(self, what: str, within_s: float) -> None:
+        super().__init__(f"waited {within_s:g} s in vain: {what}")
+
 
 def until(observe: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
     """Observe until something comes back that is true, and return it. Raises TooLate."""
@@ -26,5 +29,5 @@ def until(observe: Callable[[], T | None], what: str, *, within_s: float = PATIE
         if seen := observe():
             return seen
         if time.monotonic() >= deadline:
-            raise TooLate(f"waited {within_s:g} s in vain: {what}")
+            raise TooLate(what, within_s)
         time.sleep(_LOOK_EVERY_S)

@@ -11,8 +11,9 @@ from tests.agents.conftest import World
 from tests.traffic import datagrams
 
 from qanat.agents.kernel.link import NoSuchInterface
-from qanat.agents.terminal.choose_gate import choose_gate
+from qanat.agents.terminal.choose_gate import choose_gate, shut_in_advance
 from qanat.agents.terminal.gate import GateEvent
+from qanat.agents.terminal.gate_table import NeverGated
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
@@ -120,6 +121,8 @@ def test_the_machines_own_loopback_is_metered_and_never_shut(world: World) -> No
     assert gate.take_events() == [GateEvent.SHUT], "it is said, and no more"
     assert "all of it needs: meter the interface that leads to the network" in gate.describe()
     gate.remove()
+    with world.terminal.inside(), pytest.raises(NeverGated, match="lo is not shut: it is this machine's own loopback"):
+        shut_in_advance("lo")
 
 
 CHOOSE = """

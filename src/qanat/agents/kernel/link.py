@@ -22,7 +22,6 @@ from qanat.errors import Fault
 from qanat.units import Octets
 
 ETHERNET: Final = 1
-LOOPBACK: Final = 772
 LINK_GROUP: Final = 1
 """The multicast group that tells of every change of an interface."""
 

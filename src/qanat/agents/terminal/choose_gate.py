@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection
-from contextlib import closing
 from typing import Final
 
 from qanat.agents.kernel.lay import NftMissing
-from qanat.agents.kernel.link import LOOPBACK, Links
 from qanat.agents.kernel.netlink import KernelFault
 from qanat.agents.signalling import Endpoint
 from qanat.agents.terminal.gate import Carried, Gate
-from qanat.agents.terminal.gate_table import lay_in_advance
+from qanat.agents.terminal.gate_table import LOOPBACK, OTHERS_NEED_IT, lay_in_advance
 from qanat.agents.terminal.kernel_gate import KernelGate
 from qanat.agents.terminal.open_gate import OpenGate
 from qanat.agents.terminal.route_gate import RouteGate
@@ -20,9 +18,6 @@ from qanat.agents.terminal.route_gate import RouteGate
 FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NOT_PERMITTED: Final = "changing the network is not permitted (CAP_NET_ADMIN)"
 _RUN_OTHERWISE: Final = "run as root, or inside a user and network namespace"
-_OTHERS_NEED_IT: Final = (
-    "it is this machine's own loopback, which all of it needs: meter the interface that leads to the network"
-)
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -40,9 +35,8 @@ def choose_gate(
 
     Raises NoSuchInterface, BadInput and ForeignTable: what no other gate could cure.
     """
-    with closing(Links()) as links:
-        if links.find(interface).hardware == LOOPBACK:
-            return OpenGate(interface, because=_OTHERS_NEED_IT)
+    if interface == LOOPBACK:
+        return OpenGate(interface, because=OTHERS_NEED_IT)
     try:
         return KernelGate(interface, signalling=signalling, asks_from=asks_from, carried=carried)
     except NftMissing as fault:
@@ -64,7 +58,7 @@ def choose_gate(
 def shut_in_advance(interface: str) -> bool:
     """Have a shut gate stand for whatever comes up under this name; return whether none stood.
 
-    Raises BadInput and ForeignTable; and NftMissing and KernelFault on a machine that can have none.
+    Raises NeverGated, BadInput and ForeignTable; and NftMissing and KernelFault on a machine that can have none.
     """
     try:
         return lay_in_advance(interface)

@@ -16,6 +16,7 @@ from qanat.agents.kernel.lay import ForeignTable, comment_on, plain_name, run_nf
 from qanat.agents.kernel.nft import Nft, Table
 from qanat.agents.kernel.offloads import OffloadState
 from qanat.agents.terminal.gate import NOTHING, Reading
+from qanat.errors import Fault
 from qanat.system import fresh_id
 from qanat.units import Octets
 from qanat.wire.dns import ANSWER_MAX, QUESTION_MAX
@@ -25,6 +26,10 @@ KINDS: Final = ("passed", "signalling", "upkeep", "refused")
 _VERSION: Final = 3
 """2 had no way for the agent's own questions to the DNS."""
 _COMMENT: Final = re.compile(r"qanat-gate/([23]) (\S+) (\d+) (\S+)")
+LOOPBACK: Final = "lo"
+OTHERS_NEED_IT: Final = (
+    "it is this machine's own loopback, which all of it needs: meter the interface that leads to the network"
+)
 _NOBODY: Final = 0
 """The index of an interface that is not there."""
 
@@ -165,11 +170,17 @@ def lay(interface: str, laid: Laid, *, counted: Reading, instead: bool = False) 
     run_nft(without * instead + ruleset)
 
 
+class NeverGated(Fault):
+    """The loopback has no gate."""
+
+
 def lay_in_advance(interface: str) -> bool:
     """Have a gate stand for whatever comes up under this name; return whether there was none.
 
-    One that stands is left as it is. Raises NftMissing, KernelFault, ForeignTable, BadInput.
+    One that stands is left as it is. Raises NeverGated, NftMissing, KernelFault, ForeignTable, BadInput.
     """
+    if interface == LOOPBACK:
+        raise NeverGated(f"{interface} is not shut: {OTHERS_NEED_IT}")
     with closing(Nft()) as nft:
         if laid_in(nft, table_for(interface)) is not None:
             return False

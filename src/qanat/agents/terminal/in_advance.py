@@ -1,6 +1,7 @@
 """The gate of an interface that is not there (yet): it stands shut under the interface's name, whoever deletes it.
 
-Where this machine can have none, nothing stands: another kind of gate has to do, as soon as the interface is there.
+Where this machine or this interface can have none, nothing stands: another kind of gate has to do, as soon as the
+interface is there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from contextlib import suppress
 from qanat.agents.kernel.lay import NftMissing
 from qanat.agents.kernel.netlink import EventsLost, KernelFault
 from qanat.agents.kernel.nft import Depletions, TableGone
-from qanat.agents.terminal.gate_table import lay_in_advance, table_for
+from qanat.agents.terminal.gate_table import NeverGated, lay_in_advance, table_for
 
 
 class InAdvance:
@@ -22,7 +23,7 @@ class InAdvance:
 
     def stand(self) -> None:
         """Have a shut gate stand, if none does, and hear from now on when somebody deletes it."""
-        with suppress(NftMissing, KernelFault):
+        with suppress(NeverGated, NftMissing, KernelFault):
             lay_in_advance(self._interface)  # first: who may not do this may not listen either
             self._deletions = self._deletions or Depletions(table_for(self._interface))
             lay_in_advance(self._interface)

@@ -96,7 +96,7 @@ class Load:
 class Pace(Protocol):
     def start(self) -> None: ...
 
-    def answered(self, slot: Slot) -> None: ...
+    def answered(self, slot: Slot, now: float) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -164,15 +164,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _answered(self, answer: CreditControlAnswer) -> None:
-        slot = self._slots[answer.hop_by_hop]
+        slot, now = self._slots[answer.hop_by_hop], time.perf_counter()
         slot.octets = b""
-        self._load.latencies.append(time.perf_counter() - slot.due)
+        self._load.latencies.append(now - slot.due)
         services = answer.services
         if answer.result_code == 2001 and (not services or services[0].result_code == 2001):
             self._load.acknowledged += slot.used
         else:
             self._load.refused += 1
-        self._pace.answered(slot)
+        self._pace.answered(slot, now)
 
     def _later(self, message: Message) -> None:
         """The server was too busy, or its database is away: the same request once more, a moment later."""
@@ -202,8 +202,7 @@ class ClosedLoop:
         for slot in self._load.slots:
             _send(slot, time.perf_counter())
 
-    def answered(self, slot: Slot) -> None:
-        now = time.perf_counter()
+    def answered(self, slot: Slot, now: float) -> None:
         if now < self._load.until or not slot.between_sessions:
             _send(slot, now)
 
@@ -214,7 +213,10 @@ def due_after(elapsed_s: float, rate: float) -> int:
 
 
 class OpenLoop:
-    """Requests are due at a fixed rate, whether or not earlier ones were answered, as in the world outside."""
+    """Requests are due at a fixed rate, whether or not earlier ones were answered, as in the world outside.
+
+    When time is up no session begins any more, and those that are open end at the same rate.
+    """
 
     def __init__(self, load: Load, rate: float) -> None:
         self._load = load
@@ -224,33 +226,31 @@ class OpenLoop:
         self._sent = 0
 
     def start(self) -> None:
-        now, begun = time.perf_counter(), self._load.until - self._load.seconds
+        now = time.perf_counter()
+        self.send_due(now)
+        if now < self._load.until or not all(slot.between_sessions for slot in self._load.slots):
+            asyncio.get_running_loop().call_later(0.001, self.start)
+
+    def send_due(self, now: float) -> None:
+        """Send what is due by now and was not sent."""
+        is_over, begun = now >= self._load.until, self._load.until - self._load.seconds
         due = due_after(now - begun, self._rate)
         self._waiting.extend(begun + place / self._rate for place in range(self._sent, due))
         self._sent = due
+        if is_over:
+            self._idle = deque(slot for slot in self._idle if not slot.between_sessions)
         while self._waiting and self._idle:
             _send(self._idle.popleft(), self._waiting.popleft())
-        if now < self._load.until:
-            asyncio.get_running_loop().call_later(0.001, self.start)
-        else:
-            self._end_sessions(now)
+        if is_over:
+            self._waiting.clear()  # nobody is left to send it
 
-    def answered(self, slot: Slot) -> None:
-        now = time.perf_counter()
-        if now >= self._load.until:
-            if not slot.between_sessions:
-                _send(slot, now)
-        elif self._waiting:
+    def answered(self, slot: Slot, now: float) -> None:
+        if now >= self._load.until and slot.between_sessions:
+            return
+        if self._waiting:
             _send(slot, self._waiting.popleft())
         else:
             self._idle.append(slot)
-
-    def _end_sessions(self, now: float) -> None:
-        self._waiting.clear()
-        for slot in self._idle:
-            if not slot.between_sessions:
-                _send(slot, now)
-        self._idle.clear()
 
 
 def _send(slot: Slot, due: float) -> None:

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -24,6 +25,7 @@ import qanat
 from qanat.bench.database import GivenDatabase
 from qanat.bench.gy import bench_gy
 from qanat.bench.postgres import OwnPostgres
+from qanat.server.sharing import Shared
 from qanat.system import SystemClock
 from qanat.wire.diameter.messages import ReAuthRequest
 
@@ -209,6 +211,25 @@ def test_sigterm_finishes_what_is_under_way_at_every_worker_and_frees_the_port(s
         assert server.process.wait(PATIENCE_S) == 0
         with socket.create_server((host, int(port))):
             pass
+
+
+@pytest.mark.parametrize("whole_octets", [0, 4096], ids=["all of it", "behind its first page"])
+def test_what_the_workers_shared_is_forgotten_where_a_power_cut_damaged_it(
+    shell: Shell, database: str, whole_octets: int
+) -> None:
+    """It is written without waiting for the disk. Every sign-in and signed request failed until somebody deleted it."""
+    data = shell.directory / f"damaged-{whole_octets}"
+    data.mkdir()
+    with closing(Shared(data / "workers.db")) as shared:
+        for number in range(1000):
+            shared.run("INSERT INTO nonce VALUES (1, 'trm-1', ?)", str(number))
+    content = (data / "workers.db").read_bytes()
+    (data / "workers.db").write_bytes(content[:whole_octets] + b"\x5a" * (len(content) - whole_octets))
+    with serving(shell, "--data", data.name, "--database", database, "--workers", "2") as server:
+        wrong = {"name": "nobody else", "password": "a guess, not more"}
+        answer = httpx2.post(server.url + "/v1/sign-in", json=wrong, trust_env=False)
+        assert answer.json()["reason"] == "wrong_sign_in"
+        assert "was damaged" in server.stop()[2]
 
 
 def metrics(server: Serving) -> str:

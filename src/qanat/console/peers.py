@@ -35,7 +35,7 @@ def list_peers(client: Client) -> Json:
         for one in found["peers"]
     ]
     columns = ("peer", "state", "profile", "connections", "followed", "since (UTC)")
-    show(columns, rows, empty="No peer yet; whoever connects is shown here.")
+    show(columns, rows, empty="No peer yet; whoever connects to `qanat serve --gy ADDRESS` is shown here.")
     strangers = [one["origin_host"] for one in found["peers"] if one["state"].startswith("turned away")]
     if strangers:
         say(f"`qanat peer accept {strangers[0]}` lets it in.")

@@ -89,7 +89,8 @@ def list_vouchers(client: Client, batch: str | None, limit: int, after: str) -> 
 def withdraw(client: Client, batch: str) -> Json:
     """Let nobody redeem what is left of a batch."""
     made = client.post(f"/v1/voucher-batches/{segment(batch)}/withdrawal")
-    say(f"{made['count'] - made['redeemed']} vouchers of batch {batch} can't be redeemed any more.")
+    left = made["count"] - made["redeemed"]
+    say(f"{left} {'voucher' if left == 1 else 'vouchers'} of batch {batch} can't be redeemed any more.")
     return made
 
 

@@ -26,7 +26,7 @@ from qanat.server.http.services import Services, make_services
 from qanat.server.logs import configure
 from qanat.server.place import ALONE, Place
 from qanat.server.settings import Settings
-from qanat.server.sharing import Shared
+from qanat.server.sharing import Shared, forget_if_damaged, shared_file
 from qanat.server.supervisor import Supervisor
 from qanat.server.sweeper import sweep_for_ever
 from qanat.server.together import join_siblings
@@ -61,7 +61,7 @@ def run(settings: Settings, *, announce: Callable[[str], None]) -> int:
     if settings.workers == 1:
         _run(settings, announce=announce)
         return 0
-    _data_directory(settings)
+    forget_if_damaged(shared_file(_data_directory(settings)))
     _loop_factory()  # what is imported now is shared by all workers
 
     def work(place: Place, life: int, ready: Callable[[], None]) -> None:
@@ -94,7 +94,7 @@ async def serve(
         store = await open_store(database, clock)
         stack.push_async_callback(store.close)
         compare(clock.now(), await store.newest())
-        shared = None if place.alone else stack.enter_context(closing(Shared(data / "workers.db")))
+        shared = None if place.alone else stack.enter_context(closing(Shared(shared_file(data))))
         services = make_services(store=store, clock=clock, settings=settings, place=place, shared=shared)
         await join_siblings(stack, services)
         await _start_sweeper(stack, services, stop)

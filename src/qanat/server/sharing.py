@@ -1,7 +1,7 @@
 """What the workers of a host must know together, whichever of them is asked: signed requests seen, tries counted.
 
 A small SQLite file in the data directory, written without waiting for the disk: it outlives a worker and the server, and
-after a power cut it may be forgotten, when the window of every signature in it is about to pass anyway. A look at it
+after a power cut it may be forgotten or damaged, when the window of every signature in it is about to pass anyway. A look at it
 takes some 20 µs. Servers on other hosts do not see it: there a replayed request is answered as a repeat, which by
 its natural key changes nothing.
 """
@@ -9,8 +9,11 @@ its natural key changes nothing.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from qanat.clock import Clock
 from qanat.errors import StoreFault
@@ -20,6 +23,7 @@ from qanat.server.passwords import too_many_tries
 from qanat.units import MINUTE
 from qanat.wire.signature import Signed
 
+_log: Final = structlog.get_logger("sharing")
 _BUSY_S: Final = 5.0
 _SLICE_S: Final = 60
 _TIDY_S: Final = 10
@@ -30,13 +34,41 @@ CREATE INDEX IF NOT EXISTS ix_try ON try (door, who, at);
 """
 
 
+def shared_file(data: Path) -> Path:
+    return data / "workers.db"
+
+
+def forget_if_damaged(file: Path) -> None:
+    """Let the workers begin with an empty file where this one can't be read any more. Nobody may have it open."""
+    if not file.exists() or _is_whole(file):
+        return
+    _log.warning("what the workers share was damaged, by a power cut perhaps, and is forgotten", file=str(file))
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(file, timeout=_BUSY_S)) as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError:
+        return True  # it can't be opened or is locked: who needs it will say so
+    except sqlite3.DatabaseError:
+        return False
+
+
 class Shared:
+    """Raises StoreFault, as all that uses it does."""
+
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=OFF")
-        self._connection.executescript(_TABLES)
+        try:
+            self._connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=OFF")
+            self._connection.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
 
     def run(self, sql: str, *arguments: object) -> int:
         """Write, and return how many rows that concerned."""
@@ -56,7 +88,9 @@ class Shared:
         self._connection.close()
 
     def _fault(self, error: sqlite3.Error) -> StoreFault:
-        return StoreFault(f"the file that the workers share, {self._file}: {error}. Look at the disk and its owner.")
+        is_whole = isinstance(error, sqlite3.OperationalError)
+        cure = "Look at the disk and its owner" if is_whole else "Start the server again: it begins with an empty one"
+        return StoreFault(f"the file that the workers share, {self._file}: {error}. {cure}.")
 
 
 class SharedReplayMemory:

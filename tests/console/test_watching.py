@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.console.running import Serving, Shell, serving
 from tests.console.terminal import at_terminal
 from tests.patience import PATIENCE_S
-from tests.server.live import live_server, settings_for
+from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
 from tests.server.web.forged import Hand
 
@@ -133,10 +135,7 @@ def test_of_more_refusals_than_are_looked_through_it_is_said_which_and_of_one_ow
     shell: Shell, tmp_path: Path
 ) -> None:
     """The newest of 10,001 is behind all others by the name of its session."""
-    database = f"sqlite:///{tmp_path}/q.db"
-    asyncio.run(_refuse(database, owners=100, each=KEPT))
-    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
-        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+    with served(shell, tmp_path, partial(_refuse, owners=100, each=KEPT)) as (live, staff):
         found = live.get("/v1/refusals?limit=1000").json()
         assert (len(found["refusals"]), found["looked_through"], found["complete"]) == (1000, 10_000, False)
         assert live.get("/v1/refusals/reasons").json()["looked_through"] == 10_000
@@ -148,36 +147,36 @@ def test_of_more_refusals_than_are_looked_through_it_is_said_which_and_of_one_ow
         of_one = live.get("/v1/refusals?who=subscriber/zoe").json()
         assert [one["session"] for one in of_one["refusals"]] == ["z-newest"]
         assert (of_one["looked_through"], of_one["complete"]) == (0, True)
-        staff = Hand(live)
-        staff.plant(live.token)
         assert only in staff.get("/ops/refusals").text
 
 
 def test_of_more_reservations_than_are_listed_or_looked_at_it_is_said(shell: Shell, tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/q.db"
-    asyncio.run(_reserve(database, sessions=10_001))
-    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
-        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+    with served(shell, tmp_path, partial(_reserve, sessions=10_001)) as (live, staff):
         found = live.get("/v1/reservations?limit=5").json()
         assert (len(found["reservations"]), found["octets"], found["looked_through"]) == (5, 1_000_000, 10_000)
         assert not found["complete"]
         only = "Only the first 10,000 live sessions by name were looked at"
         assert only in shell.qanat("reservations")
-        staff = Hand(live)
-        staff.plant(live.token)
         assert only in staff.get("/ops/reservations").text
 
 
 def test_of_more_reservations_than_are_listed_it_is_said(shell: Shell, tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path}/q.db"
-    asyncio.run(_reserve(database, sessions=51))
-    with live_server(tmp_path, settings_for(tmp_path, store={"database": database})) as live:
-        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
+    with served(shell, tmp_path, partial(_reserve, sessions=51)) as (_, staff):
         assert "More is reserved than is listed" in shell.qanat("reservations")
         assert "More is reserved than is listed" not in shell.qanat("reservations", "--limit", "51")
+        assert "The longest silent 50 are listed." in staff.get("/ops/reservations").text
+
+
+@contextmanager
+def served(shell: Shell, folder: Path, fill: Callable[[str], Coroutine[Any, Any, None]]) -> Iterator[tuple[Live, Hand]]:
+    """Serve a database that was filled; what the shell asks goes there, and somebody of the staff has signed in."""
+    database = f"sqlite:///{folder}/q.db"
+    asyncio.run(fill(database))
+    with live_server(folder, settings_for(folder, store={"database": database})) as live:
+        shell.environment |= {"QANAT_URL": live.url, "QANAT_TOKEN": live.token}
         staff = Hand(live)
         staff.plant(live.token)
-        assert "The longest silent 50 are listed." in staff.get("/ops/reservations").text
+        yield live, staff
 
 
 async def _reserve(database: str, *, sessions: int, each: int = 101) -> None:

@@ -19,7 +19,6 @@ from tests.store.logs import run
 from tests.store.unmapping import at_the_next_unmapping, mapped
 
 from qanat.clock import ManualClock
-from qanat.store.migrate import migrate_sqlite
 from qanat.store.sqlite import SqliteLog
 from qanat.store.sqlite_checkpoints import Checkpoints
 from qanat.store.sqlite_link import connect
@@ -29,12 +28,6 @@ from qanat.store.store import Store
 _HEADER = 32
 _FRAME = 24 + 4096
 """A page in the log, behind what it says of itself."""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate_sqlite(tmp_path / "q.db")
-    return tmp_path / "q.db"
 
 
 @pytest.fixture

@@ -11,35 +11,20 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tests.store.appending import append
 
-from qanat.ids import Shard
 from qanat.store.migrate import migrate_sqlite
-from qanat.store.port import EntryRow
 from qanat.store.sqlite_link import connect
 from qanat.store.sqlite_log_room import LogRoom
-from qanat.store.sqlite_writer import Job, Outcome, Writer
-from qanat.units import Instant
+from qanat.store.sqlite_writer import Outcome, Writer
 
 _COMMITS = 200
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate_sqlite(tmp_path / "q.db")
-    return tmp_path / "q.db"
-
-
-@pytest.fixture
-def writer(path: Path) -> Iterator[Writer]:
-    server, line = socket.socketpair()
-    with server, line:
-        found = Writer(path, 100, line)
-        yield found
-        found.close()
-
-
-def append(writer: Writer, seq: int) -> Outcome:
-    return writer.do(Job(entries=[EntryRow(Shard(0), seq, Instant(0), "tried", "x" * 3000)]))
+def writer(path: Path, line: socket.socket) -> Iterator[Writer]:
+    with closing(Writer(path, 100, line)) as writer:
+        yield writer
 
 
 def length(path: Path) -> int:
@@ -118,15 +103,12 @@ def test_it_is_opened_also_while_somebody_writes_for_long(path: Path, writer: Wr
             LogRoom(path, unwaiting).close()
 
 
-def test_a_file_that_lies_elsewhere_behind_a_link_has_its_log_there(tmp_path: Path) -> None:
+def test_a_file_that_lies_elsewhere_behind_a_link_has_its_log_there(tmp_path: Path, line: socket.socket) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "q.db").symlink_to(tmp_path / "disk" / "elsewhere.db")
     migrate_sqlite(tmp_path / "q.db")
-    server, line = socket.socketpair()
-    with server, line:
-        writer = Writer(tmp_path / "q.db", 100, line)
+    with closing(Writer(tmp_path / "q.db", 100, line)) as writer:
         assert append(writer, 1) == Outcome()
         assert append(writer, 2) == Outcome()
         assert (tmp_path / "disk" / "elsewhere.db-wal").stat().st_size >= 1 << 16
-        writer.close()
     assert entries(tmp_path / "q.db") == 2

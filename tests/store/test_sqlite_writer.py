@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from tests.small_files import files_allowed
+from tests.store.appending import append
 
-from qanat.ids import Shard
 from qanat.store.migrate import migrate_sqlite
-from qanat.store.port import EntryRow
-from qanat.store.sqlite_writer import Job, Outcome, Writer
-from qanat.units import Instant
+from qanat.store.sqlite_writer import Outcome, Writer
 
 _FEW = 20
 """More files than a writer needs."""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate_sqlite(tmp_path / "q.db")
-    return tmp_path / "q.db"
-
-
-@pytest.fixture
-def line() -> Iterator[socket.socket]:
-    server, line = socket.socketpair()
-    with server, line:
-        yield line
-
-
-def append(writer: Writer, seq: int) -> Outcome:
-    return writer.do(Job(entries=[EntryRow(Shard(0), seq, Instant(0), "tried", "x")]))
 
 
 def open_files() -> int:

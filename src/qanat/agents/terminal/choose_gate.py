@@ -17,7 +17,7 @@ from qanat.agents.terminal.route_gate import RouteGate
 
 FORBIDDEN: Final = (errno.EPERM, errno.EACCES)
 _NOT_PERMITTED: Final = "changing the network is not permitted (CAP_NET_ADMIN)"
-_RUN_OTHERWISE: Final = "run as root, or inside a user and network namespace"
+_MAY_METER_ONLY: Final = f"{_NOT_PERMITTED}: run as root, or inside a user and network namespace"
 _NO_NFTABLES: Final = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -43,7 +43,7 @@ def choose_gate(
         because = str(fault)
     except KernelFault as fault:
         if fault.code in FORBIDDEN:
-            return OpenGate(interface, because=f"{_NOT_PERMITTED}: {_RUN_OTHERWISE}")
+            return OpenGate(interface, because=_MAY_METER_ONLY)
         if fault.code not in _NO_NFTABLES:
             raise
         because = f"this kernel has no nftables ({fault})"
@@ -52,7 +52,7 @@ def choose_gate(
     except KernelFault as fault:
         if fault.code not in FORBIDDEN:
             raise
-        return OpenGate(interface, because=f"{_NOT_PERMITTED}: {_RUN_OTHERWISE}")
+        return OpenGate(interface, because=_MAY_METER_ONLY)
 
 
 def shut_in_advance(interface: str) -> bool:

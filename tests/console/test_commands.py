@@ -38,7 +38,7 @@ def test_a_plan_is_made_bought_and_seen_in_the_balance(shell: Shell) -> None:
     assert balance["wallets"] == [{"currency": "EUR", "balance": 10}]
     assert "2.57 GB (2,573,741,824)" in shell.qanat("balance", "--subscriber", "alice")
     assert "wallet_too_small" in shell.qanat("refusals")
-    assert _json(shell, "audit") == {"balanced": True, "accounts": 6, "entries": 9, "problems": []} | {
+    assert _json(shell, "audit") == {"balanced": True, "accounts": 6, "entries": 9, "archived": 0, "problems": []} | {
         key: value for key, value in _json(shell, "audit").items() if key in {"accounts", "entries"}
     }
 

@@ -50,6 +50,35 @@ def test_what_can_not_be_backed_up_is_named_with_the_cure(shell: Shell) -> None:
     assert "sqlite:///path" in shell.qanat("backup", "--database", "memory:", "--to", "b.db", status=1)
 
 
+def test_entries_go_into_archives_while_the_database_is_served_and_the_books_go_on(shell: Shell) -> None:
+    fill(shell)
+    with serving(shell, "--data", "data"):
+        shell.qanat("subscriber", "create", "alice")
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "1000")
+        before = json.loads(shell.qanat("audit", "--json"))
+        assert "No entry older than 90 days can go" in shell.qanat("archive", "make", "--to", "old/1.jsonl.gz")
+        made = json.loads(shell.qanat("archive", "make", "--to", "old/1.jsonl.gz", "--keep-days", "0", "--json"))
+        shell.qanat("top-up", "--subscriber", "alice", "--octets", "500")
+        after = json.loads(shell.qanat("audit", "--json"))
+        assert (after["balanced"], after["archived"]) == (True, made["entries"])
+        assert after["entries"] + after["archived"] == before["entries"] + 1
+        assert f"({made['entries']:,} before them are in archives)" in shell.qanat("audit")
+        assert "exists" in shell.qanat("archive", "make", "--to", "old/1.jsonl.gz", status=1)
+        second = shell.qanat("archive", "make", "--to", "old/2.jsonl.gz", "--keep-days", "0")
+        assert "balanced" in second
+        assert json.loads(shell.qanat("balance", "--subscriber", "alice", "--json"))["available"] == 1500
+    both = json.loads(shell.qanat("archive", "audit", "old/1.jsonl.gz", "old/2.jsonl.gz", "--json"))
+    assert [one["balanced"] for one in both] == [True, True]
+    assert both[0]["entries"] == made["entries"]
+    said = shell.qanat("archive", "audit", "old/2.jsonl.gz", "old/1.jsonl.gz", status=1)
+    assert "NOT balanced" in said
+    assert "does not begin with what the archive before it left behind" in said
+    assert "is no archive, or damaged" in shell.qanat("archive", "audit", "data/admin.token", status=1)
+    copied = json.loads(shell.qanat("database", "copy", *between("data/qanat.db", "small/qanat.db"), "--json"))
+    assert copied["balanced"] is True
+    assert json.loads(shell.qanat("backup", "--to", "backup.db", "--json"))["balanced"] is True
+
+
 def test_a_database_is_copied_served_from_the_copy_and_the_copy_is_the_same(shell: Shell) -> None:
     fill(shell)
     first = json.loads(shell.qanat("database", "copy", *between("data/qanat.db", "new/qanat.db"), "--json"))

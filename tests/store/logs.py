@@ -17,10 +17,12 @@ from qanat.errors import StoreFault
 from qanat.ids import Owner, Shard
 from qanat.ledger.work import Record
 from qanat.store.memory import MemoryLog
-from qanat.store.port import EntryRow, Log, Query, RecordRow
+from qanat.store.port import Archivable, EntryRow, Log, Query, RecordRow, Snapshot
 from qanat.store.postgres import PostgresLog
+from qanat.store.postgres_archiving import PostgresArchiving
 from qanat.store.postgres_link import connect
 from qanat.store.sqlite import SqliteLog
+from qanat.store.sqlite_archiving import SqliteArchiving
 from qanat.store.store import Store
 from qanat.units import Instant
 
@@ -64,6 +66,11 @@ class Database:
         if self._postgres:
             return PostgresLog(self._address)
         return SqliteLog(self.path, busy_ms=50) if self.kind == "sqlite" else self._memory
+
+    def archivable(self) -> Archivable:
+        if self._postgres:
+            return PostgresArchiving(self._address)
+        return SqliteArchiving(self.path) if self.kind == "sqlite" else self._memory
 
     def another(self, path: Path) -> Database:
         """Make an empty one of the same kind."""
@@ -137,7 +144,7 @@ class FailingLog:
     async def newest(self) -> Instant | None:
         return await self._log.newest()
 
-    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+    def snapshot(self) -> Snapshot:
         return self._log.snapshot()
 
     async def close(self) -> None:

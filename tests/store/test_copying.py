@@ -21,11 +21,13 @@ from qanat.ledger.work import Entry
 from qanat.registry.operators import HOME, create_operator
 from qanat.registry.subscribers import create_subscriber
 from qanat.server.trading import sweep_owner
+from qanat.store.archive import archive
 from qanat.store.audit import audit
 from qanat.store.copying import Dealer, copy, divide
 from qanat.store.port import EntryRow, Log, Taken
 from qanat.store.records import decode_entry
 from qanat.store.store import Store
+from qanat.units import Instant
 
 KINDS = ["memory", "sqlite", "postgres"]
 
@@ -96,6 +98,29 @@ def test_a_copy_holds_every_owners_history_in_its_order_and_is_served_on(
         await store.decide(say("s0", "later", 0, Event.FIRST))
         assert await balance(store, "s0") == 4800
         assert (await store.audit()).problems == []
+        await store.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("to", KINDS)
+@pytest.mark.parametrize("source", KINDS)
+def test_a_copy_begins_with_what_entries_in_archives_left_behind(
+    source: str, to: str, tmp_path: Path, postgres: OwnPostgres
+) -> None:
+    async def story() -> None:
+        one, two = database(source, tmp_path / "one", postgres), database(to, tmp_path / "two", postgres)
+        await history(one.log())
+        whole = await audited(one.log())
+        await archive(one.archivable(), tmp_path / "a.gz", before=Instant(1 << 60), tell=quiet)
+        copied = await copy(one.log(), two.log(), tell=quiet, at_once=7)
+        assert (await copy(one.log(), two.log(), tell=quiet)).appended == 0
+        before, after = await audited(one.log()), await audited(two.log())
+        assert (after.problems, after.accounts, after.totals) == ([], whole.accounts, whole.totals)
+        assert copied.entries == before.entries < whole.entries
+        store = await two.open(ManualClock())
+        await store.decide(say("s0", "later", 0, Event.FIRST))
+        assert await balance(store, "s0") == 4800
         await store.close()
 
     run(story)

@@ -16,7 +16,7 @@ from qanat.ledger.book import Account
 from qanat.ledger.work import Entry
 from qanat.store.audit import audit
 from qanat.store.memory import MemoryLog
-from qanat.store.port import EntryRow, Log, RecordRow
+from qanat.store.port import EntryRow, Log, Opening, RecordRow
 from qanat.store.projector import Projector, SharedProjector
 from qanat.store.store import Store
 from qanat.units import Instant
@@ -258,4 +258,4 @@ def test_rows_that_were_on_their_way_when_the_lane_started_afresh_end_no_round_o
 
 
 def reached(log: MemoryLog) -> dict[Shard, int]:
-    return dict(item for item in log.snapshot() if not isinstance(item, EntryRow | RecordRow))
+    return dict(item for item in log.snapshot() if not isinstance(item, EntryRow | Opening | RecordRow))

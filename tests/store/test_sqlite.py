@@ -191,6 +191,8 @@ def test_sessions_of_an_older_database_are_told_apart_by_whether_they_are_live(t
     with sqlite3.connect(path) as older:
         older.executemany("INSERT INTO record (shard, owner, kind, id, label, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
         older.execute("UPDATE alembic_version SET version_num = '0001'")
+        older.execute("DROP TABLE opening")
+        older.execute("DROP TABLE beginning")
     migrate_sqlite(path)
     assert older.execute("SELECT label FROM record ORDER BY id").fetchall() == [("live/s1",), ("over/s2",)]
     older.close()

@@ -40,6 +40,12 @@ def taken_over(postgres: OwnPostgres, database: str, *, version: str = "9999") -
     postgres.ask(f"UPDATE alembic_version SET version_num = '{version}'", urlsplit(database).path[1:])
 
 
+def made_older(postgres: OwnPostgres, database: str) -> None:
+    """A server of an earlier version was the last that was started on the database."""
+    taken_over(postgres, database, version="0002")
+    postgres.ask("DROP TABLE opening, beginning", urlsplit(database).path[1:])
+
+
 def test_a_server_whose_database_a_later_version_took_over_writes_nothing_more(
     postgres: OwnPostgres, database: str
 ) -> None:
@@ -76,7 +82,7 @@ def test_what_waits_for_a_migration_to_end_is_not_written_behind_it(
     postgres: OwnPostgres, database: str, kind: type[PostgresLog]
 ) -> None:
     """It is of an earlier version, and the migration would not have changed it."""
-    taken_over(postgres, database, version="0002")
+    made_older(postgres, database)
 
     async def story() -> None:
         log = kind(database)
@@ -98,7 +104,7 @@ def test_what_waits_for_a_migration_to_end_is_not_written_behind_it(
 def test_servers_that_start_at_once_on_an_older_database_bring_it_up_together(
     postgres: OwnPostgres, database: str
 ) -> None:
-    taken_over(postgres, database, version="0002")
+    made_older(postgres, database)
 
     async def story() -> None:
         logs = await asyncio.gather(*(PostgresLog.open(database) for _ in range(5)))
@@ -109,7 +115,7 @@ def test_servers_that_start_at_once_on_an_older_database_bring_it_up_together(
     run(story)
 
 
-FORMS = {"0003": "fb50f041250fb5b0"}
+FORMS = {"0003": "fb50f041250fb5b0", "0004": "fb50f041250fb5b0"}
 """Which fields records have, by the schema's number. Once a number is released its line stands: who adds a field adds a line."""
 
 

@@ -1,4 +1,4 @@
-"""``qanat backup``, ``qanat restore`` and ``qanat database``: the operator's care for the database itself, without the server."""
+"""``qanat backup``, ``restore``, ``archive`` and ``database``: the care for the database itself, without the server."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from qanat.console.lazy import Group
 from qanat.errors import BadInput, Fault
 from qanat.store.address import file_at
+from qanat.system import SystemClock
+from qanat.units import DAY, Instant, format_instant
+
+if TYPE_CHECKING:
+    from qanat.store.archive import Archived
 
 _DATA = click.option("--data", metavar="DIR", default="data", show_default=True, help="The server's data directory.")
 _DATABASE = click.option("--database", metavar="URL", help="sqlite:///PATH (default: DIR/qanat.db).")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_PROBLEMS_SHOWN: Final = 100
 _OWN_TOOLS: Final = {
     "backup": "pg_dump --format=custom --file=FILE {}",
     "restore": "pg_restore --dbname={} FILE",
@@ -67,6 +74,69 @@ def restore(copy: str, data: str, database: str | None, as_json: bool) -> None:
     _tell(
         found, f"{file}: {verdict.entries:,} entries, {verdict.accounts:,} accounts; balanced.{kept}", as_json=as_json
     )
+
+
+@click.group(cls=Group)
+def archive() -> None:
+    """Let the oldest entries go from the database into files, and audit those."""
+
+
+@archive.command()
+@click.option("--to", metavar="FILE", required=True, help="Where they go, as gzipped JSON lines; it must not exist.")
+@click.option("--keep-days", type=click.IntRange(0, 36_500), default=90, show_default=True, help="How many stay.")
+@_DATA
+@click.option("--database", "url", metavar="URL", help="sqlite:///PATH (default: DIR/qanat.db) or postgresql://….")
+@_JSON
+def make(to: str, keep_days: int, data: str, url: str | None, as_json: bool) -> None:
+    """Archive what is older than so many days, while the database is served or not.
+
+    The file is audited first. Balances and records stay as they are; the room is used again, and the file of the database does
+    not become smaller.
+    """
+    from qanat.store.archive import archive as make_archive  # noqa: PLC0415 - as above
+    from qanat.store.archive import open_archivable  # noqa: PLC0415
+
+    async def story() -> Archived:
+        database = await open_archivable(url or f"sqlite:///{data}/qanat.db")
+        before = Instant(SystemClock().now() - keep_days * DAY)
+        return await make_archive(database, Path(to), before=before, tell=tell)
+
+    with _said(), _Progress() as tell:
+        done = asyncio.run(story())
+    found = {"file": to if done.entries else None, "entries": done.entries, "records": done.records, "size": done.size}
+    if not done.entries:
+        _tell(found, f"No entry older than {keep_days} days can go; {to} was not written.", as_json=as_json)
+        return
+    assert done.first is not None
+    assert done.last is not None
+    found |= {"first": format_instant(done.first), "last": format_instant(done.last)}
+    sentence = (
+        f"{to}: {done.size:,} octets, {done.entries:,} entries from {found['first']} to {found['last']}; balanced. "
+        f"{done.records:,} records were brought forward."
+    )
+    _tell(found, sentence, as_json=as_json)
+
+
+@archive.command("audit")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@_JSON
+def audit_archives(files: tuple[str, ...], as_json: bool) -> None:
+    """Recompute archives, the oldest first, and whether each goes on where the one before ended."""
+    from qanat.store.archive_file import audit_archives as audits  # noqa: PLC0415 - as above
+
+    found: list[dict[str, Any]] = []
+    with _said(), _Progress() as tell:
+        for one in audits([Path(file) for file in files], tell=tell):
+            found.append(asdict(one) | {"balanced": not one.problems})
+            if not as_json:
+                word = "NOT balanced" if one.problems else "balanced"
+                click.echo(f"{one.file}: {word}, {one.accounts:,} accounts, {one.entries:,} entries.")
+                for problem in one.problems[:_PROBLEMS_SHOWN]:
+                    click.echo(f"  {problem}")
+    if as_json:
+        click.echo(json.dumps(found))
+    if not all(one["balanced"] for one in found):
+        raise SystemExit(1)
 
 
 @click.group(cls=Group)

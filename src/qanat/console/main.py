@@ -19,6 +19,7 @@ CHAPTERS: Final[Mapping[str, Mapping[str, str]]] = {
         "check-config": "qanat.console.serving:check_config",
         "backup": "qanat.console.database:backup",
         "restore": "qanat.console.database:restore",
+        "archive": "qanat.console.database:archive",
         "database": "qanat.console.database:database",
     },
     "Work for an operator": {

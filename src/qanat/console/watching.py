@@ -220,7 +220,8 @@ def audit(client: Client) -> Json:
     """Recompute every balance from the entries; exit 1 when the books do not add up."""
     verdict = client.get("/v1/audit", within_s=None)  # some 70 seconds for a million entries
     word = "Balanced" if verdict["balanced"] else "NOT balanced"
-    say(f"{word}: {verdict['accounts']:,} accounts, {verdict['entries']:,} entries.")
+    archived = f" ({verdict['archived']:,} before them are in archives)" if verdict["archived"] else ""
+    say(f"{word}: {verdict['accounts']:,} accounts, {verdict['entries']:,} entries{archived}.")
     for problem in verdict["problems"]:
         say(f"  {problem}")
     return verdict

@@ -26,6 +26,8 @@ class Verdict:
     balanced: bool
     accounts: int
     entries: int
+    archived: int
+    """Entries before these, which are in archives; their balances were brought forward."""
     problems: list[str]
     totals: dict[str, int]
     """Per unit and role, the sum of balances: ``octets used``, ``octets bucket``, …"""
@@ -41,6 +43,12 @@ class Auditor:
     """(kind, owner, id) → the image that the entries leave behind."""
     _sums: Counter[str] = field(default_factory=Counter)
     _seqs: dict[Shard, int] = field(default_factory=dict)
+    _archived: dict[Shard, int] = field(default_factory=dict)
+
+    def bring_forward(self, shard: Shard, seq: int, opening: Entry) -> None:
+        """Take a piece of what a shard's entries up to ``seq`` left behind; those behind it are fed afterwards."""
+        self._seqs[shard] = self._archived[shard] = seq
+        self._fold(opening)
 
     def feed(self, shard: Shard, seq: int, entry: Entry) -> None:
         """Take the next entry of a shard."""
@@ -49,6 +57,9 @@ class Auditor:
             self._found(f"shard {shard}: entry {expected} is missing, {seq} follows {expected - 1}")
         self._seqs[shard] = seq
         self.entries += 1
+        self._fold(entry)
+
+    def _fold(self, entry: Entry) -> None:
         for record in entry.put:
             self.records[record.__struct_config__.tag, record.owner, record.id] = record  # type: ignore[index]
         for key in entry.drop:
@@ -56,7 +67,16 @@ class Auditor:
         for account, amount in entry.postings:
             self._sums[account] += amount
 
-    def verdict(self) -> Verdict:
+    def sum_of(self, account: str) -> int:
+        """Return what an account's postings come to."""
+        return self._sums[account]
+
+    def stands_as(self, other: Auditor) -> bool:
+        """Return whether both left the same records and balances behind."""
+        return self.records == other.records and self._sums == other._sums
+
+    def check_owners(self) -> dict[str, Balance]:
+        """Look for what must hold of every owner at any entry; return all balances."""
         accounts = [record for record in self.records.values() if isinstance(record, Account)]
         balances = {
             f"{record.owner}:{balance.id}": balance for record in self.records.values() for balance in record.balances
@@ -64,12 +84,17 @@ class Auditor:
         self._check_balances(balances)
         self._check_reservations(accounts)
         self._check_positions(balances)
+        return balances
+
+    def verdict(self) -> Verdict:
+        balances = self.check_owners()
         self._check_transit(balances.values())
         totals = self._check_totals(balances.values())
         return Verdict(
             balanced=not self.problems,
             accounts=len(balances),
             entries=self.entries,
+            archived=sum(self._archived.values()),
             problems=self.problems[:_PROBLEMS_SHOWN],
             totals=totals,
         )

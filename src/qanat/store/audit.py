@@ -5,7 +5,7 @@ from __future__ import annotations
 from qanat.ids import Shard
 from qanat.ledger.audit import Auditor, Verdict
 from qanat.ledger.work import kind_name
-from qanat.store.port import EntryRow, Log, RecordRow
+from qanat.store.port import EntryRow, Log, Opening, RecordRow
 from qanat.store.records import decode_entry, decode_record
 
 
@@ -23,6 +23,8 @@ def audit(log: Log) -> Verdict:
             if item.seq > watermarks.get(item.shard, 0):
                 behind.update((kind_name(type(record)), record.owner, record.id) for record in entry.put)
                 behind.update((kind, owner, id) for kind, owner, id in entry.drop)
+        elif isinstance(item, Opening):
+            auditor.bring_forward(item.shard, item.seq, decode_entry(item.body))
         elif isinstance(item, RecordRow):
             key: tuple[str, str, str] = (item.kind, item.owner, item.id)
             rowless = set(auditor.records) if rowless is None else rowless

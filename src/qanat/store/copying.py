@@ -1,10 +1,11 @@
 """Copying one database into another, of whichever kind, so that it may be interrupted anywhere and gone on with.
 
-The target gets the source's entries in their order, dealt out to the target's shards by owner: an entry that touches
-owners of several shards there becomes one entry in each. So every owner's history keeps its order, and a target shard
-always holds a beginning of what it will hold in the end; whoever resumes proves that by digests, and appends the rest.
-Rows follow when all entries are there; the watermarks, last, say that the copy is whole. Memory does not grow with the
-database. The source must not be served meanwhile: what is written during the copy would be missing in it.
+The target gets the source's entries in their order, what those in archives left behind before them, dealt out to the
+target's shards by owner: an entry that touches owners of several shards there becomes one entry in each. So every owner's
+history keeps its order, and a target shard always holds a beginning of what it will hold in the end; whoever resumes proves
+that by digests, and appends the rest. Rows follow when all entries are there; the watermarks, last, say that the copy is
+whole. Memory does not grow with the database. The source must not be served meanwhile: what is written during the copy would
+be missing in it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from qanat.errors import BadInput
 from qanat.ids import Owner, Shard
 from qanat.ledger.book import Account
 from qanat.ledger.work import Entry, kind_name
-from qanat.store.port import EntryRow, Log, RecordRow
+from qanat.store.port import EntryRow, Log, Opening, RecordRow
 from qanat.store.records import decode_entry, encode
 
 _AT_ONCE: Final = 1_000
@@ -30,7 +31,9 @@ _ACCOUNT: Final = kind_name(Account)
 
 Tell = Callable[[str, int, int], None]
 """Told what is copied, how many of it are done, and of how many (0: not known)."""
-Item = EntryRow | RecordRow | tuple[Shard, int]
+Item = EntryRow | Opening | RecordRow | tuple[Shard, int]
+_BROUGHT_FORWARD: Final = "brought forward"
+"""What an opening of the source is called in the target, where it is an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +52,12 @@ class Dealer:
         self.seqs: dict[Shard, int] = {}
         self._shard_of = shard_of
 
-    def deal(self, row: EntryRow) -> list[EntryRow]:
+    def deal(self, row: EntryRow | Opening) -> list[EntryRow]:
+        act = row.act if isinstance(row, EntryRow) else _BROUGHT_FORWARD
         parts = divide(decode_entry(row.body), self._shard_of)
         bodies = [row.body] if len(parts) == 1 else [encode(part) for part in parts.values()]
         return [
-            EntryRow(shard, self._next(shard), row.at, row.act, body) for shard, body in zip(parts, bodies, strict=True)
+            EntryRow(shard, self._next(shard), row.at, act, body) for shard, body in zip(parts, bodies, strict=True)
         ]
 
     def _next(self, shard: Shard) -> int:
@@ -114,7 +118,7 @@ class _Writer:
         fresh: list[EntryRow] = []
         records: list[RecordRow] = []
         for item in chunk:
-            if isinstance(item, EntryRow):
+            if isinstance(item, EntryRow | Opening):
                 fresh += self._dealt(item)
             elif isinstance(item, RecordRow):
                 records.append(item._replace(shard=self._target.shard_of(item.owner)))
@@ -126,10 +130,10 @@ class _Writer:
             await self._target.project(records, {})
         self.rows += len(records)
 
-    def _dealt(self, row: EntryRow) -> list[EntryRow]:
+    def _dealt(self, row: EntryRow | Opening) -> list[EntryRow]:
         if row.seq > self._watermarks[row.shard]:
             raise BadInput("the source is being written to: stop its server and try again", field="from")
-        self.entries += 1
+        self.entries += isinstance(row, EntryRow)
         return [dealt for dealt in self.dealer.deal(row) if dealt.seq > self._before.get(dealt.shard, 0)]
 
     async def _append(self, rows: list[EntryRow]) -> None:
@@ -149,7 +153,7 @@ async def _prove_begun(source: Log, target: Log, heads: dict[Shard, int], *, tel
         tell("entries looked at", theirs.entries, 2 * total)
     dealer = Dealer(target.shard_of)
     async for chunk in _chunks(source, _AT_ONCE):
-        dealt = (row for item in chunk if isinstance(item, EntryRow) for row in dealer.deal(item))
+        dealt = (row for item in chunk if isinstance(item, EntryRow | Opening) for row in dealer.deal(item))
         ours.add(row for row in dealt if row.seq <= heads.get(row.shard, 0))
         tell("entries looked at", total + ours.entries, 2 * total)
     if ours.by_shard() != theirs.by_shard():

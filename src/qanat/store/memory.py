@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from qanat.ids import Owner, Shard, shard_of
 from qanat.ledger.work import Record
-from qanat.store.port import NOTHING, EntryRow, Query, RecordRow, Standing, Taken
+from qanat.store.port import ANOTHER_ARCHIVE, NOTHING, EntryRow, Opening, Query, RecordRow, Snapshot, Standing, Taken
 from qanat.store.records import decode_record
 from qanat.units import Instant
 
@@ -20,6 +20,8 @@ class MemoryLog:
         self._heads: dict[Shard, int] = {}
         self._rows: dict[tuple[Owner, str, str], RecordRow] = {}
         self._watermarks: dict[Shard, int] = {}
+        self._openings: dict[tuple[Shard, int, int], Opening] = {}
+        self._beginnings: dict[Shard, int] = {}
 
     def shard_of(self, owner: Owner) -> Shard:
         return shard_of(owner)
@@ -29,7 +31,7 @@ class MemoryLog:
             if self._heads.get(shard, 0) > seq:
                 raise Taken(f"shard {shard} has gone beyond entry {seq}")
         for row in rows:
-            if (row.shard, row.seq) in self._entries:
+            if (row.shard, row.seq) in self._entries or row.seq <= self._beginnings.get(row.shard, 0):
                 raise Taken(f"entry {row.seq} of shard {row.shard} exists")
         for row in rows:
             self._entries[row.shard, row.seq] = row
@@ -39,13 +41,15 @@ class MemoryLog:
         """Nobody else can reach it."""
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
-        return {shard: Standing(self._heads.get(shard, 0), self._watermarks.get(shard, 0)) for shard in shards}
+        known = (self._heads, self._watermarks, self._beginnings)
+        return {shard: Standing(*(seqs.get(shard, 0) for seqs in known)) for shard in shards}
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [
             self._entries[shard, seq]
             for shard, after in sorted(known.items())
             for seq in range(after + 1, self._heads.get(shard, 0) + 1)
+            if (shard, seq) in self._entries
         ]
 
     async def project(self, rows: Sequence[RecordRow], watermarks: dict[Shard, int]) -> None:
@@ -82,10 +86,44 @@ class MemoryLog:
     async def newest(self) -> Instant | None:
         return max((self._entries[key].at for key in self._watermarks.items() if key in self._entries), default=None)
 
-    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+    def snapshot(self) -> Snapshot:
         yield from list(self._watermarks.items())
-        yield from sorted(self._entries.values())
+        yield from self._that_count()
         yield from list(self._rows.values())
+
+    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+        known, items, last = dict(self._watermarks), self._that_count(), dict[Shard, int]()
+        for item in items:
+            if isinstance(item, EntryRow) and item.at < before and item.seq < known.get(item.shard, 0):
+                last[item.shard] = item.seq
+        yield from (item for item in items if isinstance(item, Opening) or item.seq <= last.get(item.shard, 0))
+
+    async def lay(self, openings: Sequence[Opening]) -> None:
+        self._openings.update(((one.shard, one.seq, one.piece), one) for one in openings)
+
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
+        if any(self._beginnings.get(shard, 0) >= seq for shard, seq in seqs.items()):
+            raise Taken(ANOTHER_ARCHIVE)
+        if sum(seqs.get(shard) == seq for shard, seq, _ in self._openings) != pieces:
+            raise Taken(ANOTHER_ARCHIVE)
+        self._beginnings |= seqs
+
+    async def shed(self, limit: int) -> int:
+        begun = self._beginnings
+        gone = [key for key in self._entries if key[1] <= begun.get(key[0], 0)][:limit]
+        void = [key for key in self._openings if key[1] != begun.get(key[0], 0)][: limit - len(gone)]
+        for key in gone:
+            del self._entries[key]
+        for piece in void:
+            del self._openings[piece]
+        return len(gone) + len(void)
+
+    def _that_count(self) -> list[Opening | EntryRow]:
+        begun, entries, openings = dict(self._beginnings), list(self._entries.values()), list(self._openings.values())
+        return [
+            *sorted(one for one in openings if one.seq == begun.get(one.shard, 0)),
+            *sorted(row for row in entries if row.seq > begun.get(row.shard, 0)),
+        ]
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from qanat.errors import Outdated
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The last migration in ``migrations/versions``."""
 NEW_FILE: Final = Path(__file__).parent / "migrations" / "new_file.sql"
 """What all migrations make of an empty SQLite file; printed from them by ``make docs``."""

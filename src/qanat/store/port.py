@@ -38,6 +38,23 @@ class RecordRow(NamedTuple):
     body: str | None
 
 
+class Opening(NamedTuple):
+    """A piece of what a shard's entries up to a seq left behind when they went into an archive.
+
+    ``body`` is an entry that puts the records as they were and posts what their accounts held; ``at`` is when the last of
+    those entries was made.
+    """
+
+    shard: Shard
+    seq: int
+    piece: int
+    at: Instant
+    body: str
+
+
+Snapshot = Iterator[EntryRow | Opening | RecordRow | tuple[Shard, int]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which records to list, in the order of their labels."""
@@ -97,13 +114,14 @@ class Log(Protocol):
         """Return the time of the newest entry that is in the rows; None before there is one."""
         ...
 
-    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
-        """Read everything as of one moment: watermarks, then entries in order, then rows. For the audit; blocks."""
+    def snapshot(self) -> Snapshot:
+        """Read everything as of one moment: watermarks, openings, entries in order, then rows. For the audit; blocks."""
         ...
 
     async def close(self) -> None: ...
 
 
+ANOTHER_ARCHIVE = "another archive of the same database was made meanwhile"
 NOTHING: Mapping[Shard, int] = {}
 NEWEST = "SELECT max(entry.at) FROM entry JOIN watermark USING (shard, seq)"
 """For every database: what stands at the watermarks is looked up, shard by shard."""
@@ -116,6 +134,8 @@ class Standing(NamedTuple):
     """The last seq; 0 without entries."""
     watermark: int
     """The rows are as of this seq."""
+    beginning: int
+    """Entries up to this one may be in an archive, and gone."""
 
 
 @runtime_checkable
@@ -140,4 +160,33 @@ class SharedLog(Log, Protocol):
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         """Return the entries of these shards behind the given seqs, in order."""
+        ...
+
+
+@runtime_checkable
+class Archivable(Protocol):
+    """A database whose oldest entries may go into an archive, served or not. Every method may raise StoreFault."""
+
+    def shard_of(self, owner: Owner) -> Shard: ...
+
+    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+        """Read all openings, then in order the entries that count, are older and may go, as of one moment. Blocks.
+
+        Of each shard they are a beginning. Those that the rows do not know yet stay, and one more, which says where it stands.
+        """
+        ...
+
+    async def lay(self, openings: Sequence[Opening]) -> None:
+        """Write pieces of openings, which don't count yet. Each is new: ``shed`` has removed what an earlier run left."""
+        ...
+
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
+        """Let the openings laid at these seqs count instead of the entries up to there, durably and all at once.
+
+        Raises Taken if there are not so many pieces, or a shard begins there or later already: another archive was made.
+        """
+        ...
+
+    async def shed(self, limit: int) -> int:
+        """Remove some of the entries and openings that don't count, about ``limit``; return how many, 0 when none is left."""
         ...

@@ -8,7 +8,7 @@ moves a shard's watermark forward, so they are exactly the shard's state at its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 from qanat.errors import StoreFault
@@ -16,8 +16,19 @@ from qanat.ids import EVERY_SHARD, Owner, Shard, shard_of
 from qanat.ledger.work import Record
 from qanat.store.due import first_owners
 from qanat.store.migrate import HEAD, REVISION, migrate_postgres, outdated
-from qanat.store.port import NEWEST, NOTHING, EntryRow, Query, RecordRow, Standing, Taken
-from qanat.store.postgres_link import ERRORS, Broken, Collided, Connection, Link, Links, connect, fault_of, named
+from qanat.store.port import NEWEST, NOTHING, EntryRow, Opening, Query, RecordRow, Snapshot, Standing, Taken
+from qanat.store.postgres_link import (
+    ERRORS,
+    Broken,
+    Collided,
+    Connection,
+    Link,
+    Links,
+    connect,
+    fault_of,
+    moment,
+    named,
+)
 from qanat.store.postgres_text import from_columns, to_column, to_columns
 from qanat.store.records import decode_record
 from qanat.units import Instant
@@ -27,15 +38,21 @@ _READERS: Final = 3
 _GIVE_UP_S: Final = 1.5
 """So long a batch is sent again to a database that went away; then its requests are told."""
 _RETRY_S: Final = 0.05
-_AT_ONCE: Final = 2000
 
 APPEND: Final = (
     "INSERT INTO entry (shard, seq, at, act, body) "
     "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
 )
 _IF_OURS: Final = f" WHERE EXISTS (SELECT FROM alembic_version WHERE version_num = '{HEAD}')"
+_IF_NEW: Final = (
+    " AND NOT EXISTS (SELECT FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
+    "JOIN beginning USING (shard) WHERE sent.seq <= beginning.seq)"
+)
+"""An entry of that seq was there and is in an archive: whoever sends another knows no better."""
 _IF_UNCHANGED: Final = (
     " AND NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
+    " AND NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) "
+    "JOIN beginning USING (shard) WHERE next.seq <= beginning.seq)"
 )
 _TOUCH: Final = "INSERT INTO watermark (shard, seq) VALUES (0, 0) ON CONFLICT (shard) DO UPDATE SET seq = watermark.seq"
 _FORWARD: Final = (
@@ -53,10 +70,19 @@ _DELETE: Final = (
 )
 _STANDING: Final = (
     "SELECT shard, coalesce((SELECT max(seq) FROM entry WHERE entry.shard = asked.shard), 0) AS head, "
-    "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
+    "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark, "
+    "coalesce((SELECT seq FROM beginning WHERE beginning.shard = asked.shard), 0) AS beginning "
     "FROM unnest($1::int[]) AS asked (shard)"
 )
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
+OPENINGS: Final = (
+    "SELECT shard, seq, piece, at, body FROM opening JOIN beginning USING (shard, seq) ORDER BY shard, seq, piece"
+)
+COUNTED: Final = (
+    "SELECT entry.* FROM entry LEFT JOIN beginning USING (shard) "
+    "WHERE entry.seq > coalesce(beginning.seq, 0) ORDER BY shard, seq"
+)
+"""The entries that no opening stands for."""
 
 _FIND: Final = (
     "SELECT body FROM record WHERE kind = $1 AND label > $2 AND label >= $3 AND label < $4 "
@@ -149,7 +175,7 @@ class PostgresLog:
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         rows = await self._read(_STANDING, list(shards))
-        return {shard: Standing(head, watermark) for shard, head, watermark in rows}
+        return {shard: Standing(*seqs) for shard, *seqs in rows}
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [EntryRow(*row) for row in await self._read(self.say.since, list(known), list(known.values()))]
@@ -195,21 +221,14 @@ class PostgresLog:
         ((at,),) = await self._read(NEWEST)
         return None if at is None else Instant(at)
 
-    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+    def snapshot(self) -> Snapshot:
         """Read in an event loop and a transaction of its own: call it in a thread."""
-        with asyncio.Runner() as runner:
-            connection = runner.run(connect(self._address, statement_timeout="0"))
-            try:
-                runner.run(connection.transaction(isolation="repeatable_read", readonly=True).start())
-                yield from ((shard, seq) for shard, seq in _rows(runner, connection, _WATERMARKS))
-                everything = "SELECT shard, seq, at, act, body FROM entry ORDER BY shard, seq"
-                yield from (EntryRow(*row) for row in _rows(runner, connection, everything))
-                records = "SELECT shard, owner, kind, id, label, due, body FROM record"
-                yield from (from_columns(RecordRow(*row)) for row in _rows(runner, connection, records))
-            except ERRORS as error:
-                raise fault_of(error, self._address) from error
-            finally:
-                connection.terminate()
+        with moment(self._address) as rows_of:
+            yield from ((shard, seq) for shard, seq in rows_of(_WATERMARKS))
+            yield from (Opening(*row) for row in rows_of(OPENINGS))
+            yield from (EntryRow(*row) for row in rows_of(COUNTED))
+            records = "SELECT shard, owner, kind, id, label, due, body FROM record"
+            yield from (from_columns(RecordRow(*row)) for row in rows_of(records))
 
     async def close(self) -> None:
         for link in (self._writer, self._projector, self._readers):
@@ -228,13 +247,13 @@ class PostgresLog:
         return True
 
     async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
-        arguments, statement = columns(rows), APPEND + _IF_OURS
+        arguments, statement = columns(rows), APPEND + _IF_OURS + _IF_NEW
         if unchanged:
             arguments += [list(unchanged), [seq + 1 for seq in unchanged.values()]]
             statement += _IF_UNCHANGED
         if await connection.execute(statement, *arguments) == "INSERT 0 0":
             await self._check_version(connection)
-            raise Taken("a shard that was read has moved")
+            raise Taken("a shard that was read or is written to has moved")
 
     async def _check_version(self, connection: Connection) -> None:
         """Raises Outdated. In a transaction it comes last: what was written before waits for a migration to end."""
@@ -263,16 +282,6 @@ async def _write_rows(connection: Connection, rows: Sequence[RecordRow], waterma
         await connection.execute(_UPSERT, *columns(kept))
     if gone:
         await connection.execute(_DELETE, *columns(gone))
-
-
-def _rows(runner: asyncio.Runner, connection: Connection, sql: str) -> Iterator[Any]:
-    cursor = runner.run(_cursor(connection, sql))
-    while rows := runner.run(cursor.fetch(_AT_ONCE)):
-        yield from rows
-
-
-async def _cursor(connection: Connection, sql: str) -> Any:
-    return await connection.cursor(sql)
 
 
 def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:

@@ -7,7 +7,8 @@ commit answers as if it had reached the standby. While the database is away ever
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -43,6 +44,8 @@ _OTHERS: Final = (
 _LEAVING_S: Final = 3.0
 """So long a program that has ended, also by kill -9, may still be connected."""
 _LOOK_S: Final = 0.1
+_AT_ONCE: Final = 2000
+"""Rows of a large reading that are fetched together."""
 _COLLIDED: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _BROKEN: Final = (
     OSError,
@@ -62,6 +65,7 @@ _CURES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (asyncpg.InsufficientPrivilegeError, "Let the user own the database, or grant it what is missing."),
     (asyncpg.DiskFullError, "Make room on the database's disk; nothing acknowledged is lost."),
     (asyncpg.TooManyConnectionsError, "Raise max_connections, or run fewer servers."),
+    (asyncpg.LockNotAvailableError, "Another program holds its tables, such as a VACUUM: try again when it has ended."),
     (asyncpg.QueryCanceledError, "It takes too long: look at its load, its disk and its standby."),
 )
 
@@ -173,6 +177,30 @@ async def connect(address: str, **settings: str) -> Connection:
             f"{named(address)} is no database address: {error}. Write postgresql://USER@HOST:5432/NAME",
             field="database",
         ) from error
+
+
+@contextmanager
+def moment(address: str) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Read as of one moment, in an event loop and a transaction of its own: in a thread. Raises as ``connect`` does."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(connect(address, statement_timeout="0"))
+
+        def rows_of(sql: str, *arguments: Any) -> Iterator[Any]:
+            cursor = runner.run(_cursor(connection, sql, arguments))
+            while rows := runner.run(cursor.fetch(_AT_ONCE)):
+                yield from rows
+
+        try:
+            runner.run(connection.transaction(isolation="repeatable_read", readonly=True).start())
+            yield rows_of
+        except ERRORS as error:
+            raise fault_of(error, address) from error
+        finally:
+            connection.terminate()
+
+
+async def _cursor(connection: Connection, sql: str, arguments: tuple[Any, ...]) -> Any:
+    return await connection.cursor(sql, *arguments)
 
 
 async def is_connected(address: str) -> bool:

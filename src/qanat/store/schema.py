@@ -1,6 +1,7 @@
 """The tables, the same for every database.
 
-``entry`` is the truth; ``record`` and ``watermark`` follow it. Keys begin with the shard, so that the tables can be
+``entry`` is the truth; ``record`` and ``watermark`` follow it. A shard's entries up to its ``beginning`` don't count any more:
+they are in an archive, and what they left behind stands in ``opening``. Keys begin with the shard, so that the tables can be
 distributed by it. Times are integers (``qanat.units.Instant``), bodies JSON text.
 """
 
@@ -46,6 +47,25 @@ Index("ix_record_due", record.c.due, sqlite_where=text("due IS NOT NULL"), postg
 
 watermark: Final = Table(
     "watermark",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("seq", _Whole, nullable=False),
+    sqlite_strict=True,
+)
+
+opening: Final = Table(
+    "opening",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("seq", _Whole, primary_key=True, autoincrement=False),
+    Column("piece", Integer, primary_key=True, autoincrement=False),
+    Column("at", _Whole, nullable=False),
+    Column("body", _Text, nullable=False),
+    sqlite_strict=True,
+)
+
+beginning: Final = Table(
+    "beginning",
     metadata,
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("seq", _Whole, nullable=False),

@@ -26,7 +26,8 @@ from qanat.store.projector import SharedProjector
 from qanat.store.records import decode_entry
 
 _REPLAYED: Final = 256
-"""A shard that others took further than this is not followed entry by entry, if the rows have come further too."""
+"""A shard that others took further than this is not followed entry by entry, if the rows have come further too, nor one whose
+entries may be in an archive."""
 
 
 class _Raised:
@@ -169,9 +170,12 @@ class SharedLane(Lane):
         far = {
             shard: one.watermark
             for shard, one in moved.items()
-            if one.head - self._durable.get(shard, 0) > _REPLAYED and one.watermark > self._durable.get(shard, 0)
+            if one.watermark > self._durable.get(shard, 0)
+            and (one.head - self._durable.get(shard, 0) > _REPLAYED or one.beginning > self._durable.get(shard, 0))
         }
-        newer = await self._shared.since({**self._known(moved), **far})
+        known = {**self._known(moved), **far}
+        newer = await self._shared.since(known)
+        _refuse_gaps(newer, known)
         entries = [decode_entry(row.body) for row in newer]
         assert self._committing is not None, "between batches nothing is taken up"
         batches = (self._committing, self._gathering)
@@ -246,6 +250,15 @@ class SharedLane(Lane):
             await self._load(owners)
         for ticket in tickets:
             await self._again(ticket)
+
+
+def _refuse_gaps(newer: Iterable[EntryRow], known: Mapping[Shard, int]) -> None:
+    """Raise StoreFault if entries went into an archive between looking where their shard stands and reading them."""
+    reached = dict(known)
+    for row in newer:
+        if row.seq != reached[row.shard] + 1:
+            raise StoreFault(f"entries of shard {row.shard} went into an archive while they were read; ask again")
+        reached[row.shard] = row.seq
 
 
 def _untrue(batches: Iterable[Batch], moved: set[Shard]) -> set[Shard]:

@@ -5,7 +5,7 @@ All shards share one log here (shard 0): a file has one writer anyway, and entri
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import closing
 from functools import lru_cache
 from itertools import starmap
@@ -17,14 +17,14 @@ from qanat.ledger.work import Record
 from qanat.store.due import first_owners
 from qanat.store.lector import Lector
 from qanat.store.migrate import migrate_sqlite
-from qanat.store.port import NEWEST, EntryRow, Query, RecordRow
+from qanat.store.port import NEWEST, EntryRow, Opening, Query, RecordRow, Snapshot
 from qanat.store.records import decode_record
 from qanat.store.scribe import Scribe
 from qanat.store.sqlite_link import connect, faults
 from qanat.store.sqlite_writer import Job
 from qanat.units import Instant
 
-_THE_SHARD: Final = Shard(0)
+THE_SHARD: Final = Shard(0)
 _BUSY_MS: Final = 5_000
 """How long to wait while another program writes to the file."""
 HEAD: Final = "SELECT shard, seq FROM entry WHERE shard = ? ORDER BY seq DESC LIMIT 1"
@@ -38,6 +38,9 @@ FIND: Final = (
 )
 """One lower bound: of two SQLite begins at the first, and reads all that lies before the other."""
 DUE: Final = "SELECT owner FROM record WHERE due <= ? ORDER BY due LIMIT ?"
+OPENINGS: Final = "SELECT opening.* FROM opening JOIN beginning USING (shard, seq) ORDER BY shard, seq, piece"
+COUNTED: Final = "SELECT * FROM entry WHERE seq > coalesce((SELECT seq FROM beginning WHERE shard = entry.shard), 0)"
+"""The entries that no opening stands for."""
 _AFTER_ALL: Final = "\U0010ffff"
 
 
@@ -62,7 +65,7 @@ class SqliteLog:
         self._lector = Lector(path, busy_ms)
 
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
-        return _THE_SHARD
+        return THE_SHARD
 
     def append(self, rows: Sequence[EntryRow]) -> Awaitable[None]:
         return self._scribe.write(Job(entries=rows))
@@ -71,16 +74,16 @@ class SqliteLog:
         await self._scribe.write(Job(rows=rows, watermarks=watermarks))
 
     async def load(self, owners: Sequence[Owner]) -> list[Record]:
-        rows = await self._lector.read(_load_many(len(owners)), (_THE_SHARD, *owners))
+        rows = await self._lector.read(_load_many(len(owners)), (THE_SHARD, *owners))
         return [decode_record(body) for (body,) in rows]
 
     async def heads(self) -> dict[Shard, int]:
-        return dict(await self._lector.read(HEAD, (_THE_SHARD,)))
+        return dict(await self._lector.read(HEAD, (THE_SHARD,)))
 
     async def tail(self) -> list[EntryRow]:
-        reached = next((seq for (seq,) in await self._lector.read(REACHED, (_THE_SHARD,))), 0)
+        reached = next((seq for (seq,) in await self._lector.read(REACHED, (THE_SHARD,))), 0)
         rows: list[EntryRow] = []
-        while piece := await self._lector.read(TAIL, (_THE_SHARD, reached, _PIECE)):
+        while piece := await self._lector.read(TAIL, (THE_SHARD, reached, _PIECE)):
             rows += starmap(EntryRow, piece)
             reached = rows[-1].seq
         return rows
@@ -98,12 +101,13 @@ class SqliteLog:
         ((at,),) = await self._lector.read(NEWEST)
         return None if at is None else Instant(at)
 
-    def snapshot(self) -> Iterator[EntryRow | RecordRow | tuple[Shard, int]]:
+    def snapshot(self) -> Snapshot:
         connection = connect(self._path, self._busy_ms)
         try:
             connection.execute("BEGIN")
             yield from connection.execute("SELECT shard, seq FROM watermark")
-            yield from map(EntryRow._make, connection.execute("SELECT * FROM entry ORDER BY shard, seq"))
+            yield from map(Opening._make, connection.execute(OPENINGS))
+            yield from map(EntryRow._make, connection.execute(COUNTED + " ORDER BY shard, seq"))
             yield from map(RecordRow._make, connection.execute("SELECT * FROM record"))
         finally:
             connection.close()

@@ -144,6 +144,7 @@ async def audit(request: Request, _caller: Administrator) -> Verdict:
         balanced=verdict.balanced,
         accounts=verdict.accounts,
         entries=verdict.entries,
+        archived=verdict.archived,
         problems=list(verdict.problems),
     )
 

@@ -5,4 +5,6 @@ CREATE TABLE record ( shard INTEGER NOT NULL, owner TEXT NOT NULL, kind TEXT NOT
 CREATE INDEX ix_record_label ON record (kind, label, owner);
 CREATE INDEX ix_record_due ON record (due) WHERE due IS NOT NULL;
 CREATE TABLE watermark ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, CONSTRAINT pk_watermark PRIMARY KEY (shard) ) STRICT;
-INSERT INTO alembic_version VALUES ('0003');
+CREATE TABLE opening ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, piece INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, CONSTRAINT pk_opening PRIMARY KEY (shard, seq, piece) ) STRICT;
+CREATE TABLE beginning ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, CONSTRAINT pk_beginning PRIMARY KEY (shard) ) STRICT;
+INSERT INTO alembic_version VALUES ('0004');

@@ -31,6 +31,8 @@ class Verdict(BaseModel):
     balanced: bool
     accounts: int
     entries: int
+    archived: int
+    """Entries before these: they are in archives, and what they left behind was brought forward."""
     problems: list[str]
 
 

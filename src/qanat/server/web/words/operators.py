@@ -262,6 +262,7 @@ CHINESE: Final[dict[str, str]] = {
     "The books add up.": "账目相符。",
     "The books do NOT add up.": "账目不符！",
     "{accounts} accounts, {entries} entries": "{accounts} 个账户，{entries} 条分录",
+    "{archived} before them are in archives": "另有更早的 {archived} 条已归档",
     "Who of the staff did what, newest first; written by the change itself, kept for 400 days.": (
         "员工的操作记录，最新的在前；与操作同时写入，保存 400 天。"
     ),

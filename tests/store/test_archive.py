@@ -157,7 +157,8 @@ def test_what_left_stands_in_the_file_and_everybody_goes_on_as_before(
         first = await store.decide(say("alice", "third", 0, Event.FIRST))
         await store.decide(say("alice", "third", 1, Event.FINAL, used=300))
         assert await store.decide(say("alice", "third", 1, Event.FINAL, used=300)) != first
-        assert await balance(store, "alice") == 4500
+        await use(store, "fourth")
+        assert [await balance(store, name) for name in NAMES] == [4400, 4700, 4700]
         assert (await store.audit()).problems == []
         await store.close()
 
@@ -248,6 +249,7 @@ def test_a_server_that_knows_a_shard_only_as_of_an_entry_that_left_goes_on_behin
         await other.decide(fund("alice", 5000))
         for stale in (writes, reads):
             assert await balance(stale, "alice") == 5000
+        await other.decide(fund("alice", 70, id="c"))
         for n in range(20):
             await other.decide(say("alice", f"s{n}", 0, Event.FIRST))
             await other.decide(say("alice", f"s{n}", 1, Event.FINAL, used=100))
@@ -258,7 +260,7 @@ def test_a_server_that_knows_a_shard_only_as_of_an_entry_that_left_goes_on_behin
         repeat = await writes.decide(say("alice", "s19", 1, Event.FINAL, used=100))
         assert repeat == await other.decide(say("alice", "s19", 1, Event.FINAL, used=100))
         await writes.decide(say("alice", "last", 0, Event.FIRST))
-        assert await balance(reads, "alice") == 3000
+        assert [await balance(reads, "alice", id) for id in ("b", "c")] == [3000, 70]
         await reads.decide(say("alice", "last", 1, Event.FINAL, used=500))
         assert [await balance(one, "alice") for one in (writes, reads, other)] == [2500] * 3
         assert (await other.audit()).problems == []

@@ -52,7 +52,7 @@ class CitusLog(PostgresLog):
         asked = list(shards)
         marks = dict.fromkeys(asked, 0) | dict(await self._read(_WATERMARKS, asked))
         heads = dict(await self._read(_HEADS, list(marks), list(marks.values())))
-        return {shard: Standing(heads.get(shard, mark), mark, 0) for shard, mark in marks.items()}
+        return {shard: Standing(heads.get(shard, mark), mark) for shard, mark in marks.items()}
 
     async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
         async with connection.transaction():

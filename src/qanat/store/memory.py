@@ -41,8 +41,7 @@ class MemoryLog:
         """Nobody else can reach it."""
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
-        known = (self._heads, self._watermarks, self._beginnings)
-        return {shard: Standing(*(seqs.get(shard, 0) for seqs in known)) for shard in shards}
+        return {shard: Standing(self._heads.get(shard, 0), self._watermarks.get(shard, 0)) for shard in shards}
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [

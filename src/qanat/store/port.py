@@ -134,8 +134,6 @@ class Standing(NamedTuple):
     """The last seq; 0 without entries."""
     watermark: int
     """The rows are as of this seq."""
-    beginning: int
-    """Entries up to this one may be in an archive, and gone."""
 
 
 @runtime_checkable
@@ -159,7 +157,7 @@ class SharedLog(Log, Protocol):
         ...
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
-        """Return the entries of these shards behind the given seqs, in order."""
+        """Return the entries of these shards behind the given seqs, in order; those in archives are missing."""
         ...
 
 

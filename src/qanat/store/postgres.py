@@ -44,16 +44,12 @@ APPEND: Final = (
     "SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])"
 )
 _IF_OURS: Final = f" WHERE EXISTS (SELECT FROM alembic_version WHERE version_num = '{HEAD}')"
-_IF_NEW: Final = (
-    " AND NOT EXISTS (SELECT FROM unnest($1::int[], $2::bigint[]) AS sent (shard, seq) "
-    "JOIN beginning USING (shard) WHERE sent.seq <= beginning.seq)"
-)
-"""An entry of that seq was there and is in an archive: whoever sends another knows no better."""
+_IF_NO_ARCHIVE: Final = " AND NOT EXISTS (SELECT FROM beginning WHERE archive > $6)"
+"""Was none made behind the last we know of?"""
 _IF_UNCHANGED: Final = (
-    " AND NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
-    " AND NOT EXISTS (SELECT FROM unnest($6::int[], $7::bigint[]) AS next (shard, seq) "
-    "JOIN beginning USING (shard) WHERE next.seq <= beginning.seq)"
+    " AND NOT EXISTS (SELECT FROM unnest($7::int[], $8::bigint[]) AS next (shard, seq) JOIN entry USING (shard, seq))"
 )
+_BEGINNINGS: Final = "SELECT shard, seq, archive FROM beginning"
 _TOUCH: Final = "INSERT INTO watermark (shard, seq) VALUES (0, 0) ON CONFLICT (shard) DO UPDATE SET seq = watermark.seq"
 _FORWARD: Final = (
     "INSERT INTO watermark (shard, seq) SELECT * FROM unnest($1::int[], $2::bigint[]) "
@@ -70,8 +66,7 @@ _DELETE: Final = (
 )
 _STANDING: Final = (
     "SELECT shard, coalesce((SELECT max(seq) FROM entry WHERE entry.shard = asked.shard), 0) AS head, "
-    "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark, "
-    "coalesce((SELECT seq FROM beginning WHERE beginning.shard = asked.shard), 0) AS beginning "
+    "coalesce((SELECT seq FROM watermark WHERE watermark.shard = asked.shard), 0) AS watermark "
     "FROM unnest($1::int[]) AS asked (shard)"
 )
 _WATERMARKS: Final = "SELECT shard, seq FROM watermark"
@@ -146,6 +141,9 @@ class PostgresLog:
         # It waits for the disk and the standby as well: who forgets images must know that their rows will be there.
         self._projector = Links(address, "projector", 1)
         self._readers = Links(address, "reader", _READERS)
+        self._beginnings: dict[Shard, int] = {}
+        """Of the shards whose oldest entries are in archives, as of the last of these that we know of."""
+        self._archives = 0
 
     def shard_of(self, owner: Owner) -> Shard:
         return shard_of(owner)
@@ -175,7 +173,7 @@ class PostgresLog:
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         rows = await self._read(_STANDING, list(shards))
-        return {shard: Standing(*seqs) for shard, *seqs in rows}
+        return {shard: Standing(head, watermark) for shard, head, watermark in rows}
 
     async def since(self, known: Mapping[Shard, int]) -> list[EntryRow]:
         return [EntryRow(*row) for row in await self._read(self.say.since, list(known), list(known.values()))]
@@ -247,13 +245,31 @@ class PostgresLog:
         return True
 
     async def _insert(self, connection: Connection, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
-        arguments, statement = columns(rows), APPEND + _IF_OURS + _IF_NEW
-        if unchanged:
-            arguments += [list(unchanged), [seq + 1 for seq in unchanged.values()]]
-            statement += _IF_UNCHANGED
-        if await connection.execute(statement, *arguments) == "INSERT 0 0":
+        while True:
+            self._refuse_gone(rows, unchanged)
+            arguments, statement = [*columns(rows), self._archives], APPEND + _IF_OURS + _IF_NO_ARCHIVE
+            if unchanged:
+                arguments += [list(unchanged), [seq + 1 for seq in unchanged.values()]]
+                statement += _IF_UNCHANGED
+            if await connection.execute(statement, *arguments) != "INSERT 0 0":
+                return
             await self._check_version(connection)
-            raise Taken("a shard that was read or is written to has moved")
+            if not await self._learn_beginnings(connection):
+                raise Taken("a shard that was read has moved")
+
+    def _refuse_gone(self, rows: Sequence[EntryRow], unchanged: Mapping[Shard, int]) -> None:
+        """Raise Taken where the next entry is in an archive: the key that would tell is gone with it."""
+        if any(row.seq <= self._beginnings.get(row.shard, 0) for row in rows) or any(
+            seq < self._beginnings.get(shard, 0) for shard, seq in unchanged.items()
+        ):
+            raise Taken("entries of a shard that was read or is written to are in an archive")
+
+    async def _learn_beginnings(self, connection: Connection) -> bool:
+        """Return whether archives were made since we looked last."""
+        before, rows = self._archives, await connection.fetch(_BEGINNINGS)
+        self._beginnings = {shard: seq for shard, seq, _ in rows}
+        self._archives = max((archive for _, _, archive in rows), default=0)
+        return self._archives > before
 
     async def _check_version(self, connection: Connection) -> None:
         """Raises Outdated. In a transaction it comes last: what was written before waits for a migration to end."""

@@ -1,7 +1,8 @@
 """Taking the oldest entries out of a PostgreSQL, beside any number of servers.
 
-A server that has not looked at a shard for long may know it only as of an entry that goes. So whoever appends has the database
-compare with the shard's beginning, and where a beginning moves, all appending that began before has ended first.
+A server that has not looked at a shard for long may know it only as of an entry that goes. So whoever appends names the last
+archive that it knows of, and if there is a newer one looks at the beginnings first. Where they move, all appending that began
+before has ended.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ _LAID: Final = (
     "SELECT count(*) FROM opening JOIN unnest($1::int[], $2::bigint[]) AS begun (shard, seq) USING (shard, seq)"
 )
 _FORWARD: Final = (
-    "INSERT INTO beginning (shard, seq) SELECT * FROM unnest($1::int[], $2::bigint[]) "
-    "ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq WHERE beginning.seq < excluded.seq RETURNING shard"
+    "INSERT INTO beginning (shard, seq, archive) SELECT begun.*, (SELECT coalesce(max(archive), 0) + 1 FROM beginning) "
+    "FROM unnest($1::int[], $2::bigint[]) AS begun ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, "
+    "archive = excluded.archive WHERE beginning.seq < excluded.seq RETURNING shard"
 )
 _GONE: Final = (
     "DELETE FROM entry WHERE (shard, seq) IN (SELECT entry.shard, entry.seq FROM beginning "

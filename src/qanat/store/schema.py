@@ -69,5 +69,8 @@ beginning: Final = Table(
     metadata,
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("seq", _Whole, nullable=False),
+    Column("archive", Integer, nullable=False),
     sqlite_strict=True,
 )
+"""``archive`` numbers the archives: which of them set it."""
+Index("ix_beginning_archive", beginning.c.archive)

@@ -26,8 +26,7 @@ from qanat.store.projector import SharedProjector
 from qanat.store.records import decode_entry
 
 _REPLAYED: Final = 256
-"""A shard that others took further than this is not followed entry by entry, if the rows have come further too, nor one whose
-entries may be in an archive."""
+"""A shard that others took further than this is not followed entry by entry, if the rows have come further too."""
 
 
 class _Raised:
@@ -167,15 +166,7 @@ class SharedLane(Lane):
     async def _make_way(self, standing: Mapping[Shard, Standing]) -> None:
         """Somebody else appended first: take that up, and decide what touches it anew, in order."""
         moved = {shard: one for shard, one in standing.items() if one.head > self._durable.get(shard, 0)}
-        far = {
-            shard: one.watermark
-            for shard, one in moved.items()
-            if one.watermark > self._durable.get(shard, 0)
-            and (one.head - self._durable.get(shard, 0) > _REPLAYED or one.beginning > self._durable.get(shard, 0))
-        }
-        known = {**self._known(moved), **far}
-        newer = await self._shared.since(known)
-        _refuse_gaps(newer, known)
+        far, newer = await self._read_on(moved)
         entries = [decode_entry(row.body) for row in newer]
         assert self._committing is not None, "between batches nothing is taken up"
         batches = (self._committing, self._gathering)
@@ -194,6 +185,22 @@ class SharedLane(Lane):
             self._committing.tickets += tickets  # who has the batch tells them
             raise
         await self._decide_anew(tickets, owners)
+
+    async def _read_on(self, moved: Mapping[Shard, Standing]) -> tuple[dict[Shard, int], list[EntryRow]]:
+        """Return the shards that are known as of their rows from now on, and what others wrote behind what we know."""
+        known = self._known(moved)
+        far = {
+            shard: one.watermark
+            for shard, one in moved.items()
+            if one.head - known[shard] > _REPLAYED and one.watermark > known[shard]
+        }
+        newer = await self._shared.since({**known, **far})
+        if gone := _with_gaps(newer, {**known, **far}):
+            far |= {shard: moved[shard].watermark for shard in gone}
+            newer = await self._shared.since({**known, **far})
+            if _with_gaps(newer, {**known, **far}):
+                raise StoreFault("entries went into an archive while they were read; ask again")
+        return far, newer
 
     async def _see_others(self) -> None:
         """Take up what others appended that the rows do not show yet. Nothing is being committed."""
@@ -252,13 +259,14 @@ class SharedLane(Lane):
             await self._again(ticket)
 
 
-def _refuse_gaps(newer: Iterable[EntryRow], known: Mapping[Shard, int]) -> None:
-    """Raise StoreFault if entries went into an archive between looking where their shard stands and reading them."""
-    reached = dict(known)
+def _with_gaps(newer: Iterable[EntryRow], known: Mapping[Shard, int]) -> set[Shard]:
+    """Return the shards of which entries behind what is known are in an archive."""
+    gone, reached = set[Shard](), dict(known)
     for row in newer:
         if row.seq != reached[row.shard] + 1:
-            raise StoreFault(f"entries of shard {row.shard} went into an archive while they were read; ask again")
+            gone.add(row.shard)
         reached[row.shard] = row.seq
+    return gone
 
 
 def _untrue(batches: Iterable[Batch], moved: set[Shard]) -> set[Shard]:

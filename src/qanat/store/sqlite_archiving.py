@@ -31,7 +31,8 @@ _LAST: Final = (
 _BEGINNING: Final = "SELECT coalesce(max(seq), 0) FROM beginning WHERE shard = ?"
 _PIECES: Final = "SELECT count(*) FROM opening WHERE shard = ? AND seq = ?"
 _BEGIN_BEHIND: Final = (
-    "INSERT INTO beginning (shard, seq) VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq"
+    "INSERT INTO beginning (shard, seq, archive) VALUES (?, ?, 1) "
+    "ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, archive = archive + 1"
 )
 _GONE: Final = (
     "DELETE FROM entry WHERE shard = ?1 AND seq <= ?2 AND seq < (SELECT min(seq) FROM entry WHERE shard = ?1) + ?3"

@@ -6,5 +6,6 @@ CREATE INDEX ix_record_label ON record (kind, label, owner);
 CREATE INDEX ix_record_due ON record (due) WHERE due IS NOT NULL;
 CREATE TABLE watermark ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, CONSTRAINT pk_watermark PRIMARY KEY (shard) ) STRICT;
 CREATE TABLE opening ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, piece INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, CONSTRAINT pk_opening PRIMARY KEY (shard, seq, piece) ) STRICT;
-CREATE TABLE beginning ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, CONSTRAINT pk_beginning PRIMARY KEY (shard) ) STRICT;
+CREATE TABLE beginning ( shard INTEGER NOT NULL, seq INTEGER NOT NULL, archive INTEGER NOT NULL, CONSTRAINT pk_beginning PRIMARY KEY (shard) ) STRICT;
+CREATE INDEX ix_beginning_archive ON beginning (archive);
 INSERT INTO alembic_version VALUES ('0004');

@@ -28,6 +28,8 @@ def upgrade() -> None:
         "beginning",
         sa.Column("shard", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("seq", _whole, nullable=False),
+        sa.Column("archive", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("shard", name="pk_beginning"),
         **_options,
     )
+    op.create_index("ix_beginning_archive", "beginning", ["archive"])

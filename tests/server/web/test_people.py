@@ -287,6 +287,25 @@ def test_what_is_owed_in_yen_is_told_and_paid_in_yen(market: Market) -> None:
     assert market.of("bob", "/balance")["wallets"] == [{"currency": "JPY", "balance": 30}]
 
 
+def test_who_has_a_wallet_in_yen_lends_and_borrows_in_yen_unless_it_says_otherwise(market: Market) -> None:
+    live = market.live
+    live.done("/v1/subscribers/bob/pay-ins", {"amount": 100, "currency": "JPY"})
+    bob = Hand(live)
+    bob.sign_in("bob")
+    for page in ("/me/lend", "/me/borrow"):
+        assert re.search(r'name="currency"[^>]*value="JPY"', bob.get(page).text)
+    bob.post("/me/lend", {"octets": "1MB", "audience": "anyone", "price": "150", "currency": "JPY"})
+    bob.post("/me/lend", {"octets": "1MB", "audience": "anyone", "price": "1.50", "currency": "eur"})
+    orders = market.of("bob", "/supply-orders")["orders"]
+    prices = [(order["price"]["per_gb"], order["price"]["currency"]) for order in orders]
+    assert sorted(prices) == [(150, "EUR"), (150, "JPY")]
+    bob.post("/me/borrow", {"octets": "1MB", "price": "150", "currency": "JPY", "hours": "24"})
+    assert market.of("bob", "/demand-orders")["orders"][0]["most"] == {"per_gb": 150, "currency": "JPY"}
+    again = bob.post("/me/lend", {"octets": "1MB", "audience": "anyone", "price": "1.5", "currency": "JPY"}).text
+    assert "1.5" in again
+    assert "is no amount of JPY." in again
+
+
 def test_every_other_button_does_what_its_command_does(market: Market) -> None:
     live = market.live
     hands = {name: Hand(live) for name in ("alice", "bob", "carol")}

@@ -7,11 +7,12 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from qanat.server.http.views.orders import DemandList, DemandView, IdentityView, OfferList
+from qanat.server.http.views.plans import BalanceView
 from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import chosen_size, currency, money, whole
+from qanat.server.web.people.fields import chosen_size, currency, money, usual_currency, whole
 from qanat.server.web.people.terminals import qr
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
@@ -35,6 +36,7 @@ async def borrow(visit: Visit, problem: Problem | None = None) -> Response:
         drawn=qr(identity.code),
         offers=(await visit.api.get("/v1/me/offers", OfferList)).offers,
         orders=[one for one in orders if one.state == "open"],
+        currency=usual_currency(await visit.api.get("/v1/me/balance", BalanceView)),
         obtained=obtained[: -_SHOWN - 1 : -1],
         problem=problem,
         done=_DONE.get(visit.request.query_params.get("done", ""), ""),

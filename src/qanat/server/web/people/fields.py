@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from qanat.server.http.views.plans import BalanceView
 from qanat.server.web.api import Turned
 from qanat.server.web.forms import bad
 from qanat.server.web.visit import Visit
 from qanat.units import parse_money, parse_size, sample_of_money
 
 T = TypeVar("T")
+
+_CURRENCY: Final = "EUR"
 
 
 def text(visit: Visit, name: str) -> str:
@@ -34,8 +37,13 @@ def size(visit: Visit, name: str) -> int | None:
     return octets
 
 
+def usual_currency(balance: BalanceView) -> str:
+    """Return the currency of the subscriber's wallet, the first if there are several."""
+    return next((wallet.currency for wallet in balance.wallets), _CURRENCY)
+
+
 def currency(visit: Visit) -> str:
-    return text(visit, "currency").upper() or "EUR"
+    return text(visit, "currency").upper() or _CURRENCY
 
 
 def money(visit: Visit, name: str) -> int | None:

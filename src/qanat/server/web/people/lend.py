@@ -12,7 +12,7 @@ from qanat.server.http.views.trades import TradesView
 from qanat.server.web.api import Turned, segment
 from qanat.server.web.language import later
 from qanat.server.web.pages import redirect, render
-from qanat.server.web.people.fields import chosen_size, currency, money, size, text, whole
+from qanat.server.web.people.fields import chosen_size, currency, money, size, text, usual_currency, whole
 from qanat.server.web.visit import Visit
 from qanat.wire.agent import Problem
 
@@ -37,6 +37,7 @@ async def lend(visit: Visit, problem: Problem | None = None) -> Response:
         ],
         circles=(await visit.api.get("/v1/me/circles", CircleList)).circles,
         available=balance.available,
+        currency=usual_currency(balance),
         problem=problem,
         done=_DONE.get(visit.request.query_params.get("done", ""), ""),
         **await _lent(visit),

@@ -140,7 +140,7 @@ CHINESE: Final[dict[str, str]] = {
     "Another amount": "其他数量",
     "At most a day": "每天至多",
     "Price of 1 GB": "每 GB 价格",
-    "In EUR; empty is octet for octet.": "单位 EUR；留空则等量互换。",
+    "Empty is octet for octet.": "留空则等量互换。",
     "For how long": "期限",
     "one day": "一天",
     "one week": "一周",
@@ -187,7 +187,7 @@ CHINESE: Final[dict[str, str]] = {
         "在基站用普通浏览器输入即可，用量不会超过您在这里说的。"
     ),
     "The most for 1 GB": "每 GB 最高价",
-    "In EUR; empty accepts only octet for octet.": "单位 EUR；留空则只接受等量互换。",
+    "Empty accepts only octet for octet.": "留空则只接受等量互换。",
     "Get a passcode": "获取口令",
     "Open passcodes": "有效的口令",
     "of": "/",

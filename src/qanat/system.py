@@ -53,6 +53,11 @@ def sync_directory(directory: Path) -> None:
         os.close(opened)
 
 
+def create_private(file: Path) -> None:
+    """Make an empty file that only its owner reads. Raises FileExistsError, OSError."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
 def fresh_token() -> str:
     """Return 256 random bits as 43 URL-safe characters."""
     return secrets.token_urlsafe(32)

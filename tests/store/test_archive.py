@@ -133,6 +133,10 @@ def files_of(folder: Path) -> list[str]:
     return [file.name for file in folder.glob("*.gz*")]
 
 
+def mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
 def lines(file: Path) -> list[dict[str, object]]:
     with gzip.open(file) as packed:
         return [json.loads(line) for line in packed]
@@ -148,6 +152,7 @@ def test_what_left_stands_in_the_file_and_everybody_goes_on_as_before(
         after = await audited(database)
         assert after.problems == []
         assert (after.accounts, after.totals) == (before.accounts, before.totals)
+        assert mode(tmp_path / "a.gz") == 0o600
         assert after.archived == done.entries
         assert after.entries + done.entries == before.entries
         assert [line.get("act") for line in lines(tmp_path / "a.gz")].count("interrogated first") >= 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_a_backup_under_load_is_whole_and_as_of_one_moment(tmp_path: Path) -> No
     assert run(lambda: count_accounts(f"sqlite:///{tmp_path / 'b.db'}")) == verdict.entries
     assert run(lambda: count_accounts(f"sqlite:///{path}")) >= later
     assert sorted(file.name for file in tmp_path.glob("b.db*")) == ["b.db"]
+
+
+def test_what_is_in_a_database_and_its_copies_only_its_owner_reads(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        run(lambda: make(tmp_path / "q.db", "alice"))
+        copy(tmp_path / "q.db", tmp_path / "b.db")
+        restore(tmp_path / "b.db", tmp_path / "new.db", tell=quiet)
+    finally:
+        os.umask(umask)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("q.db", "b.db", "new.db")] == [0o600] * 3
 
 
 def test_a_backup_is_never_written_over_anything(tmp_path: Path) -> None:

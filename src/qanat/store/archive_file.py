@@ -21,6 +21,7 @@ from qanat.ledger.audit import Auditor
 from qanat.store.copying import Tell
 from qanat.store.port import EntryRow, Opening
 from qanat.store.records import decode_entry
+from qanat.system import create_private
 from qanat.units import Instant
 
 _TOLD_EVERY: Final = 1_000
@@ -70,7 +71,8 @@ class Checked:
 def write(items: Iterable[Opening | EntryRow], to: Path, *, tell: Tell) -> Contents:
     """Write an archive to a new file, and to the disk. Raises OSError, and what reading the items raises."""
     contents = Contents()
-    with to.open("xb") as file:
+    create_private(to)
+    with to.open("wb") as file:
         with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0, compresslevel=6) as packed:
             for item in items:
                 packed.write(_encoder.encode(_line(item)) + b"\n")

@@ -18,7 +18,7 @@ from qanat.errors import BadInput, StoreFault
 from qanat.ledger.audit import Verdict
 from qanat.store.audit import audit
 from qanat.store.sqlite import SqliteLog
-from qanat.system import sync_directory
+from qanat.system import create_private, sync_directory
 
 _PAGES_AT_ONCE: Final = 2_000
 _BESIDE: Final = ("-wal", "-shm")
@@ -77,6 +77,7 @@ def _copy(database: Path, to: Path, *, tell: Tell) -> Verdict:
     partial = to.with_name(f"{to.name}.partial")
     _remove(partial)
     try:
+        create_private(partial)
         _copy_pages(database, partial, tell=tell)
         verdict = _audit(partial)
         os.link(partial, to)  # unlike a rename, it does not replace what came there meanwhile

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from qanat.errors import Outdated
+from qanat.system import create_private
 
 HEAD: Final = "0004"
 """The last migration in ``migrations/versions``."""
@@ -47,6 +48,8 @@ def outdated(name: object, revision: str) -> Outdated:
 
 def _is_ready(path: Path) -> bool:
     """Return whether a file is of this version, or was empty and now is. What is wrong with one, ``upgrade`` tells."""
+    with suppress(OSError):
+        create_private(path)
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             if _is_empty(file):

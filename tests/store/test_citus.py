@@ -6,6 +6,7 @@ A cluster was tried by hand: docs/guides/scaling.md says how and what came of it
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
 import pytest
 from tests.store.deciding import balance, fund, say
@@ -14,6 +15,7 @@ from tests.store.logs import migrated_database, run
 from qanat.bench.postgres import OwnPostgres
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
+from qanat.errors import StoreFault
 from qanat.ids import EVERY_SHARD, Shard
 from qanat.ledger.book import Account
 from qanat.store.citus import CitusLog, open_postgres
@@ -74,6 +76,13 @@ def test_two_servers_on_tables_that_are_distributed_know_what_each_other_acknowl
         await two.close()
 
     run(story)
+
+
+def test_a_table_that_only_has_the_name_of_one_of_citus_is_a_fault(address: str, postgres: OwnPostgres) -> None:
+    """Whatever the database answers when it is opened, it is said as a fault."""
+    postgres.ask("CREATE TABLE pg_dist_partition ()", urlsplit(address).path[1:])
+    with pytest.raises(StoreFault, match="logicalrelid"):
+        run(lambda: open_postgres(address))
 
 
 def test_tables_that_are_not_distributed_are_served_as_ever(address: str) -> None:

@@ -140,6 +140,8 @@ def _read(file: Path) -> Iterator[Line]:
         ) from error
     except OSError as error:
         raise StoreFault(f"{file} can't be read: {error.strerror or error}.") from error
+    if not whole:
+        raise StoreFault(f"{file} is no archive: it is empty. Look for a copy of it.")
 
 
 def _say(tell: Tell, what: str, done: int, of: int) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from qanat.ids import Shard
 from qanat.store.port import EntryRow, Standing, Taken
 from qanat.store.postgres import APPEND, PostgresLog, columns
-from qanat.store.postgres_link import Connection, connect
+from qanat.store.postgres_link import ERRORS, Connection, connect, fault_of
 
 _DISTRIBUTED: Final = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
 _IS_ENTRY: Final = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'entry'::regclass)"
@@ -39,8 +39,10 @@ async def open_postgres(address: str) -> PostgresLog:
     connection = await connect(address)
     try:
         distributed = await connection.fetchval(_DISTRIBUTED) and await connection.fetchval(_IS_ENTRY)
+    except ERRORS as error:
+        raise fault_of(error, address) from error
     finally:
-        await connection.close()
+        connection.terminate()
     return CitusLog(address) if distributed else log
 
 

@@ -18,6 +18,13 @@ from qanat.units import Instant
 
 T = TypeVar("T")
 
+_SETTINGS: Final = {
+    "application_name": "qanat archive",
+    "statement_timeout": "0",
+    # Entries that have left keep their room until the database has swept it: only the key skips their pages.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
 _LAST: Final = (
     "SELECT shard, (SELECT seq FROM entry WHERE entry.shard = watermark.shard AND entry.at < $1 "
     "AND entry.seq < watermark.seq ORDER BY seq DESC LIMIT 1) FROM watermark"
@@ -43,10 +50,11 @@ _FORWARD: Final = (
     "FROM unnest($1::int[], $2::bigint[]) AS begun ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, "
     "archive = excluded.archive WHERE beginning.seq < excluded.seq RETURNING shard"
 )
-_GONE: Final = (
-    "DELETE FROM entry WHERE (shard, seq) IN (SELECT entry.shard, entry.seq FROM beginning "
-    "JOIN entry ON entry.shard = beginning.shard AND entry.seq <= beginning.seq LIMIT $1)"
+GONE: Final = (
+    "DELETE FROM entry WHERE (shard, seq) IN (SELECT old.* FROM beginning, LATERAL (SELECT shard, seq FROM entry "
+    "WHERE shard = beginning.shard AND seq <= beginning.seq LIMIT $1) AS old LIMIT $1)"
 )
+"""Shard by shard: a join begins anew at the table's front in each step, and reads past all that has left and all that stays."""
 _VOID: Final = (
     "DELETE FROM opening WHERE (shard, seq, piece) IN (SELECT opening.shard, opening.seq, piece FROM opening "
     "LEFT JOIN beginning USING (shard) WHERE opening.seq <> coalesce(beginning.seq, 0) LIMIT $1)"
@@ -86,14 +94,14 @@ class PostgresArchiving:
     async def shed(self, limit: int) -> int:
         async def write(connection: Connection) -> int:
             await connection.execute(_ONE_AT_A_TIME)
-            return _count(await connection.execute(_GONE, limit)) or _count(
+            return _count(await connection.execute(GONE, limit)) or _count(
                 await connection.execute(_VOID, max(1, limit // 64))
             )
 
         return await self._in_one(write)
 
     async def _in_one(self, write: Callable[[Connection], Awaitable[T]]) -> T:
-        connection = await connect(self._address, application_name="qanat archive", statement_timeout="0")
+        connection = await connect(self._address, **_SETTINGS)
         try:
             async with connection.transaction():
                 return await write(connection)

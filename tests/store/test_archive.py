@@ -402,6 +402,33 @@ def test_a_file_is_written_to_meanwhile_and_nothing_of_it_is_lost(clock: ManualC
     assert run(lambda: count_accounts(url)) >= later > acknowledged
 
 
+def test_behind_each_step_a_file_is_left_alone_as_long_as_the_step_took(clock: ManualClock, tmp_path: Path) -> None:
+    """SQLite keeps no queue: a server that waits looks now and then, and had found the file taken again for seconds."""
+    database = Database("sqlite", tmp_path)
+
+    async def story() -> None:
+        await two_days(database, clock)
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as server:
+
+            async def look(times: int) -> int:
+                for _ in range(times):
+                    ((laid,),) = server.execute("SELECT count(*) FROM opening")
+                    await asyncio.sleep(0)
+                return int(laid)
+
+            server.execute("BEGIN IMMEDIATE")
+            step = asyncio.ensure_future(database.archivable().lay([Opening(Shard(0), 1, 0, clock.now(), "{}")]))
+            assert await look(4000) == 0
+            server.execute("COMMIT")
+            while not await look(1):
+                assert not step.done()
+            await look(1000)
+            assert not step.done()
+            await step
+
+    run(story)
+
+
 def test_an_archive_is_never_written_over_anything(clock: ManualClock, tmp_path: Path) -> None:
     database = Database("sqlite", tmp_path)
     to = tmp_path / "a.gz"

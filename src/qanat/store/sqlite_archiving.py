@@ -1,8 +1,8 @@
 """Taking the oldest entries out of a SQLite file, beside a server that writes to it or without one.
 
 Each step is a short transaction on a connection of its own, which brings nothing of the log into the file while a server has
-it open: that is the server's (decision 25). The server only waits while a step writes. What is removed leaves room in the file
-that is written to next; the file does not become smaller.
+it open: that is the server's (decision 25). The server only waits while a step writes: behind each the file is left alone as
+long as the step took. What is removed leaves room in the file that is written to next; the file does not become smaller.
 """
 
 from __future__ import annotations
@@ -80,7 +80,12 @@ class SqliteArchiving:
         return await self._in_one(write, synchronous="NORMAL")
 
     async def _in_one(self, write: Callable[[sqlite3.Connection], T], *, synchronous: str) -> T:
-        return await asyncio.to_thread(self._write, write, synchronous)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        result = await asyncio.to_thread(self._write, write, synchronous)
+        # SQLite keeps no queue: who waits looks now and then, and must not find the file taken each time.
+        await asyncio.sleep(loop.time() - begun)
+        return result
 
     def _write(self, write: Callable[[sqlite3.Connection], T], synchronous: str) -> T:
         with closing(self._connect()) as connection, faults(self._path):

@@ -66,8 +66,8 @@ class Failing:
     async def lay(self, openings: Sequence[Opening]) -> None:
         await self._step(self._database.lay(openings))
 
-    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
-        await self._step(self._database.begin_behind(seqs, pieces))
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int, *, begun: Mapping[Shard, int]) -> None:
+        await self._step(self._database.begin_behind(seqs, pieces, begun=begun))
 
     async def shed(self, limit: int) -> int:
         done: list[int] = []
@@ -88,6 +88,20 @@ class Failing:
         if fails:
             self.failed = True
             raise StoreFault("the disk failed, as it was told to")
+
+
+class Overtaken(Failing):
+    """A database of which something else is done before what was read of it is laid down."""
+
+    def __init__(self, database: Archivable, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(database, fails_at=0, after=False)
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def lay(self, openings: Sequence[Opening]) -> None:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        await super().lay(openings)
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -375,6 +389,25 @@ def test_of_two_archives_at_once_one_is_made(database: Database, clock: ManualCl
         assert (after.problems, after.totals) == ([], before.totals)
         held = [one.entries for one in check(*(file for file in files if file.exists()))]
         assert sum(held) == after.archived
+
+    run(story)
+
+
+def test_an_archive_that_was_overtaken_by_one_of_older_entries_is_not_made(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    """It would hold those as well."""
+
+    async def story() -> None:
+        begun, files = clock.now(), [tmp_path / "1.gz", tmp_path / "2.gz"]
+        await two_days(database, clock)
+        before = await audited(database)
+        older = Overtaken(database.archivable(), lambda: made(database.archivable(), files[0], Instant(begun + DAY)))
+        with pytest.raises(Taken, match="another archive"):
+            await made(older, files[1], clock.now())
+        assert files_of(tmp_path) == ["1.gz"]
+        after = await audited(database)
+        assert (after.problems, after.totals, after.archived) == ([], before.totals, check(files[0])[0].entries)
 
     run(story)
 

@@ -98,7 +98,8 @@ async def archive(database: Archivable, to: Path, *, before: Instant, tell: Tell
         os.link(partial, to)  # unlike a rename, it does not replace what came there meanwhile
         sync_directory(to.parent)
     with _kept_unless_taken(to):
-        await database.begin_behind({shard: seq for shard, (seq, _) in contents.last.items()}, pieces)
+        seqs = {shard: seq for shard, (seq, _) in contents.last.items()}
+        await database.begin_behind(seqs, pieces, begun=contents.begun)
     await _shed(database, tell)
     return Archived(
         entries=contents.entries,

@@ -56,6 +56,8 @@ class Contents:
     first: Instant | None = None
     last: dict[Shard, tuple[int, Instant]] = field(default_factory=dict)
     """Of each shard's last entry: its seq, and when it was made."""
+    begun: dict[Shard, int] = field(default_factory=dict)
+    """Up to which seq of each shard what was brought forward stands for its entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ def write(items: Iterable[Opening | EntryRow], to: Path, *, tell: Tell) -> Conte
                     contents.first = item.at if contents.first is None else min(contents.first, item.at)
                     contents.last[item.shard] = (item.seq, item.at)
                     _say(tell, "entries written", contents.entries, 0)
+                else:
+                    contents.begun[item.shard] = item.seq
         file.flush()
         os.fsync(file.fileno())
         contents.size = file.tell()

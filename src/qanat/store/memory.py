@@ -100,8 +100,8 @@ class MemoryLog:
     async def lay(self, openings: Sequence[Opening]) -> None:
         self._openings.update(((one.shard, one.seq, one.piece), one) for one in openings)
 
-    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
-        if any(self._beginnings.get(shard, 0) >= seq for shard, seq in seqs.items()):
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int, *, begun: Mapping[Shard, int]) -> None:
+        if any(self._beginnings.get(shard, 0) != begun.get(shard, 0) for shard in seqs):
             raise Taken(ANOTHER_ARCHIVE)
         if sum(seqs.get(shard) == seq for shard, seq, _ in self._openings) != pieces:
             raise Taken(ANOTHER_ARCHIVE)

@@ -178,10 +178,11 @@ class Archivable(Protocol):
         """Write pieces of openings, which don't count yet. Each is new: ``shed`` has removed what an earlier run left."""
         ...
 
-    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int, *, begun: Mapping[Shard, int]) -> None:
         """Let the openings laid at these seqs count instead of the entries up to there, durably and all at once.
 
-        Raises Taken if there are not so many pieces, or a shard begins there or later already: another archive was made.
+        Raises Taken if there are not so many pieces, or a shard does not begin any more where it had ``begun`` (0 if it is not
+        among these): another archive was made.
         """
         ...
 

@@ -45,10 +45,11 @@ _APPENDED: Final = "LOCK TABLE entry IN EXCLUSIVE MODE"
 _LAID: Final = (
     "SELECT count(*) FROM opening JOIN unnest($1::int[], $2::bigint[]) AS begun (shard, seq) USING (shard, seq)"
 )
+_BEGINNINGS: Final = "SELECT shard, seq FROM beginning WHERE shard = ANY($1)"
 _FORWARD: Final = (
     "INSERT INTO beginning (shard, seq, archive) SELECT begun.*, (SELECT coalesce(max(archive), 0) + 1 FROM beginning) "
     "FROM unnest($1::int[], $2::bigint[]) AS begun ON CONFLICT (shard) DO UPDATE SET seq = excluded.seq, "
-    "archive = excluded.archive WHERE beginning.seq < excluded.seq RETURNING shard"
+    "archive = excluded.archive"
 )
 GONE: Final = (
     "DELETE FROM entry WHERE (shard, seq) IN (SELECT old.* FROM beginning, LATERAL (SELECT shard, seq FROM entry "
@@ -78,16 +79,17 @@ class PostgresArchiving:
     async def lay(self, openings: Sequence[Opening]) -> None:
         await self._in_one(lambda connection: connection.execute(_LAY, *columns(openings, 5)))
 
-    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int, *, begun: Mapping[Shard, int]) -> None:
         async def write(connection: Connection) -> None:
             arguments = columns(sorted(seqs.items()), 2)
             await connection.execute(_ONE_AT_A_TIME)
             await connection.execute(_WAIT)
             await connection.execute(_APPENDED)
             laid = await connection.fetchval(_LAID, *arguments)
-            moved = await connection.fetch(_FORWARD, *arguments)
-            if laid != pieces or len(moved) < len(seqs):
+            begins = dict(await connection.fetch(_BEGINNINGS, arguments[0]))
+            if laid != pieces or any(begins.get(shard, 0) != begun.get(shard, 0) for shard in seqs):
                 raise Taken(ANOTHER_ARCHIVE)
+            await connection.execute(_FORWARD, *arguments)
 
         await self._in_one(write)
 

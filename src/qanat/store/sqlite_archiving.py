@@ -60,12 +60,12 @@ class SqliteArchiving:
 
         await self._in_one(write, synchronous="NORMAL")
 
-    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int) -> None:
+    async def begin_behind(self, seqs: Mapping[Shard, int], pieces: int, *, begun: Mapping[Shard, int]) -> None:
         def write(connection: sqlite3.Connection) -> None:
             seq = seqs[THE_SHARD]
-            ((begun,),) = connection.execute(_BEGINNING, (THE_SHARD,))
+            ((begins,),) = connection.execute(_BEGINNING, (THE_SHARD,))
             ((laid,),) = connection.execute(_PIECES, (THE_SHARD, seq))
-            if begun >= seq or laid != pieces:
+            if begins != begun.get(THE_SHARD, 0) or laid != pieces:
                 raise Taken(ANOTHER_ARCHIVE)
             connection.execute(_BEGIN_BEHIND, (THE_SHARD, seq))
 

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 from typing import Final, TypeVar
 
 from qanat.ids import Owner, Shard
@@ -80,20 +81,19 @@ class SqliteArchiving:
         return await self._in_one(write, synchronous="NORMAL")
 
     async def _in_one(self, write: Callable[[sqlite3.Connection], T], *, synchronous: str) -> T:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        result = await asyncio.to_thread(self._write, write, synchronous)
+        result, took_s = await asyncio.to_thread(self._write, write, synchronous)
         # SQLite keeps no queue: who waits looks now and then, and must not find the file taken each time.
-        await asyncio.sleep(loop.time() - begun)
+        await asyncio.sleep(took_s)
         return result
 
-    def _write(self, write: Callable[[sqlite3.Connection], T], synchronous: str) -> T:
+    def _write(self, write: Callable[[sqlite3.Connection], T], synchronous: str) -> tuple[T, float]:
         with closing(self._connect()) as connection, faults(self._path):
             connection.execute(f"PRAGMA synchronous={synchronous}")
+            begun_s = monotonic()
             connection.execute("BEGIN IMMEDIATE")
             result = write(connection)
             connection.execute("COMMIT")
-            return result
+            return result, monotonic() - begun_s
 
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self._path, _BUSY_MS)

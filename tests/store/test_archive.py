@@ -29,6 +29,7 @@ from qanat.ledger.work import Work
 from qanat.store.archive import Archived, archive, open_archivable
 from qanat.store.archive_file import Checked, audit_archives
 from qanat.store.audit import audit
+from qanat.store.memory import MemoryLog
 from qanat.store.port import Archivable, EntryRow, Opening, Taken
 from qanat.store.postgres_archiving import GONE, PostgresArchiving
 from qanat.store.store import Store
@@ -475,6 +476,50 @@ def test_an_archive_is_never_written_over_anything(clock: ManualClock, tmp_path:
 
     run(story)
     assert to.read_text() == "mine"
+
+
+class Long(MemoryLog):
+    """A database that takes its time to read."""
+
+    read = 0
+
+    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+        for seq in range(1, 1_000_001):
+            self.read = seq
+            yield EntryRow(Shard(0), seq, before, "act", "{}")
+
+
+def test_who_gives_an_archive_up_does_not_wait_for_it(tmp_path: Path) -> None:
+    log = Long()
+
+    async def story() -> None:
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell(what: str, done: int, total: int) -> None:
+            quiet(what, done, total)
+            loop.call_soon_threadsafe(begun.set)
+
+        making = asyncio.create_task(archive(log, tmp_path / "a.gz", before=Instant(1), tell=tell))
+        await begun.wait()
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+
+    run(story)
+    assert log.read < 1_000_000
+    assert files_of(tmp_path) == []
+
+
+def test_a_folder_that_is_a_file_is_told(clock: ManualClock, tmp_path: Path) -> None:
+    database = Database("sqlite", tmp_path)
+    (tmp_path / "file").touch()
+
+    async def story() -> None:
+        await two_days(database, clock)
+        with pytest.raises(StoreFault, match="could not be written"):
+            await made(database.archivable(), tmp_path / "file" / "a.gz", clock.now())
+
+    run(story)
 
 
 def test_books_that_do_not_add_up_stay_where_they_are(clock: ManualClock, tmp_path: Path) -> None:

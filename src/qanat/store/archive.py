@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from qanat.errors import BadInput, StoreFault
 from qanat.ids import Owner, Shard
@@ -31,6 +31,8 @@ from qanat.store.records import encode
 from qanat.store.sqlite_archiving import SqliteArchiving
 from qanat.system import sync_directory
 from qanat.units import Instant
+
+T = TypeVar("T")
 
 _PIECE: Final = 64
 """Records in one piece of an opening."""
@@ -89,10 +91,11 @@ async def archive(database: Archivable, to: Path, *, before: Instant, tell: Tell
     """
     with _partial(to) as partial:
         await _shed(database, tell)
-        contents = await asyncio.to_thread(archive_file.write, database.old_entries(before), partial, tell=tell)
+        items = database.old_entries(before)
+        contents = await _apart(lambda tell: archive_file.write(items, partial, tell=tell), tell)
         if not contents.entries:
             return Archived(entries=0, first=None, last=None, records=0, size=0)
-        auditor = await asyncio.to_thread(archive_file.fold, partial, tell=tell, of=contents.entries)
+        auditor = await _apart(lambda tell: archive_file.fold(partial, tell=tell, of=contents.entries), tell)
         _refuse_unbalanced(auditor, to)
         records, pieces = await _lay(database, auditor, contents.last, tell)
         os.link(partial, to)  # unlike a rename, it does not replace what came there meanwhile
@@ -110,6 +113,21 @@ async def archive(database: Archivable, to: Path, *, before: Instant, tell: Tell
     )
 
 
+async def _apart(work: Callable[[Tell], T], tell: Tell) -> T:
+    """Work in a thread, which ends with the next thing it tells if nobody waits for it any more."""
+    awaited = True
+
+    def told(what: str, done: int, of: int) -> None:
+        if not awaited:
+            raise StoreFault("nobody waits for this archive any more")
+        tell(what, done, of)
+
+    try:
+        return await asyncio.to_thread(work, told)
+    finally:
+        awaited = False
+
+
 @contextmanager
 def _partial(to: Path) -> Iterator[Path]:
     """An archive's name until it is whole, ours alone. Raises BadInput if the archive exists, StoreFault for what a disk says."""
@@ -123,7 +141,8 @@ def _partial(to: Path) -> Iterator[Path]:
         why = error.strerror or str(error)
         raise StoreFault(f"the archive {to} could not be written: {why}; the database is as it was") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import gzip
 import json
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from operator import methodcaller
 from pathlib import Path
@@ -61,7 +61,7 @@ class Failing:
     def shard_of(self, owner: Owner) -> Shard:
         return self._database.shard_of(owner)
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         return self._database.old_entries(before)
 
     async def lay(self, openings: Sequence[Opening]) -> None:
@@ -483,7 +483,7 @@ class Long(MemoryLog):
 
     read = 0
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         for seq in range(1, 1_000_001):
             self.read = seq
             yield EntryRow(Shard(0), seq, before, "act", "{}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from qanat.ledger.audit import Auditor
 from qanat.ledger.work import Entry, Record
 from qanat.store import archive_file
 from qanat.store.address import file_at, is_postgres
+from qanat.store.archive_file import Contents
 from qanat.store.copying import Tell
 from qanat.store.migrate import migrate_sqlite
 from qanat.store.port import Archivable, Opening, Taken
@@ -91,8 +92,7 @@ async def archive(database: Archivable, to: Path, *, before: Instant, tell: Tell
     """
     with _partial(to) as partial:
         await _shed(database, tell)
-        items = database.old_entries(before)
-        contents = await _apart(lambda tell: archive_file.write(items, partial, tell=tell), tell)
+        contents = await _apart(lambda tell: _write(database, before, partial, tell), tell)
         if not contents.entries:
             return Archived(entries=0, first=None, last=None, records=0, size=0)
         auditor = await _apart(lambda tell: archive_file.fold(partial, tell=tell, of=contents.entries), tell)
@@ -111,6 +111,11 @@ async def archive(database: Archivable, to: Path, *, before: Instant, tell: Tell
         records=records,
         size=contents.size,
     )
+
+
+def _write(database: Archivable, before: Instant, to: Path, tell: Tell) -> Contents:
+    with closing(database.old_entries(before)) as items:  # here, in the thread: it may have a loop of its own
+        return archive_file.write(items, to, tell=tell)
 
 
 async def _apart(work: Callable[[Tell], T], tell: Tell) -> T:

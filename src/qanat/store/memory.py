@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from qanat.ids import Owner, Shard, shard_of
@@ -90,7 +90,7 @@ class MemoryLog:
         yield from self._that_count()
         yield from list(self._rows.values())
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         known, items, last = dict(self._watermarks), self._that_count(), dict[Shard, int]()
         for item in items:
             if isinstance(item, EntryRow) and item.at < before and item.seq < known.get(item.shard, 0):

@@ -6,7 +6,7 @@ they were at the watermark or later; they exist to be loaded and listed, and can
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -167,7 +167,7 @@ class Archivable(Protocol):
 
     def shard_of(self, owner: Owner) -> Shard: ...
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         """Read all openings, then in order the entries that count, are older and may go, as of one moment. Blocks.
 
         Of each shard they are a beginning. Those that the rows do not know yet stay, and one more, which says where it stands.

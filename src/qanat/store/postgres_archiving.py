@@ -7,7 +7,7 @@ before has ended.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from qanat.ids import Owner, Shard, shard_of
@@ -69,7 +69,7 @@ class PostgresArchiving:
     def shard_of(self, owner: Owner) -> Shard:
         return shard_of(owner)
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         """Read in an event loop and a transaction of its own: call it in a thread."""
         with moment(self._address) as rows_of:
             last = [(shard, seq) for shard, seq in rows_of(_LAST, before) if seq is not None]

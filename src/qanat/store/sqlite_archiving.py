@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -48,7 +48,7 @@ class SqliteArchiving:
     def shard_of(self, owner: Owner) -> Shard:  # noqa: ARG002 - one log for all
         return THE_SHARD
 
-    def old_entries(self, before: Instant) -> Iterator[Opening | EntryRow]:
+    def old_entries(self, before: Instant) -> Generator[Opening | EntryRow, None, None]:
         with closing(self._connect()) as connection, faults(self._path):
             connection.execute("BEGIN")
             ((last,),) = connection.execute(_LAST, (THE_SHARD, before))

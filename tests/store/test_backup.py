@@ -56,9 +56,12 @@ def test_what_is_in_a_database_and_its_copies_only_its_owner_reads(tmp_path: Pat
         run(lambda: make(tmp_path / "q.db", "alice"))
         copy(tmp_path / "q.db", tmp_path / "b.db")
         restore(tmp_path / "b.db", tmp_path / "new.db", tell=quiet)
+        (tmp_path / "link.db").symlink_to(tmp_path / "elsewhere.db")
+        run(lambda: make(tmp_path / "link.db", "alice"))
     finally:
         os.umask(umask)
-    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("q.db", "b.db", "new.db")] == [0o600] * 3
+    files = ("q.db", "b.db", "new.db", "elsewhere.db")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in files] == [0o600] * 4
 
 
 def test_a_backup_is_never_written_over_anything(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Only another one is handed to ``upgrade``, whose libraries cost a start half a s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
@@ -49,7 +50,7 @@ def outdated(name: object, revision: str) -> Outdated:
 def _is_ready(path: Path) -> bool:
     """Return whether a file is of this version, or was empty and now is. What is wrong with one, ``upgrade`` tells."""
     with suppress(OSError):
-        create_private(path)
+        create_private(Path(os.path.realpath(path)))  # SQLite would follow a link, and let others read what it leads to
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             if _is_empty(file):

@@ -19,7 +19,7 @@ from qanat.registry.access import (
     sign_in,
     sign_out,
 )
-from qanat.registry.answers import Answer, Repeatable, earlier_answer, store_answer
+from qanat.registry.answers import Answer, Repeatable, StoredAnswer, earlier_answer, store_answer
 from qanat.registry.names import secret_owner
 from qanat.registry.operators import HOME
 from qanat.registry.refused import KEPT, RefusedRequest, refused_owner, remember
@@ -91,7 +91,7 @@ def test_a_token_is_kept_only_as_its_digest_and_forgotten_at_sign_out(world: Wor
     caller = Caller(who="admin", role="administrator")
     world.do(lambda work: give_token(work, caller, token="secret", until=None))
     page = secret_owner("token", "secret")
-    assert "secret" not in "".join(world.do(lambda work: [encode(one) for one in work.everything(page)]))
+    assert "secret" not in "".join(world.do(lambda work: [encode(one) for one in work.all(StoredAnswer, page)]))
     for _ in range(2):
         world.do(lambda work: sign_out(work, "secret"))
     assert reason(world.do(lambda work: caller_of(work, "secret"))) is Refusal.SIGNED_OUT
@@ -143,11 +143,11 @@ def test_a_stored_answer_is_given_again_sealed_on_disk_and_forgotten_after_a_day
     stranger = Repeatable(caller="subscriber/bob", key="key-1", request="digest")
     assert world.do(lambda work: earlier_answer(work, stranger)) is None
     page = secret_owner("answer", "subscriber/alice\nkey-1")
-    assert "SHOWN-ONCE" not in "".join(world.do(lambda work: [encode(one) for one in work.everything(page)]))
+    assert "SHOWN-ONCE" not in "".join(world.do(lambda work: [encode(one) for one in work.all(StoredAnswer, page)]))
     world.clock.advance(DAY)
     assert world.do(lambda work: earlier_answer(work, asked)) is None
     world.do(lambda work: sweep(work, page))
-    assert world.do(lambda work: work.everything(page)) == []
+    assert world.do(lambda work: work.all(StoredAnswer, page)) == []
 
 
 def test_refusals_are_counted_by_session_and_bounded(world: World) -> None:

@@ -7,8 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store.logs import Database
 
+from qanat.clock import ManualClock
 from qanat.store.migrate import migrate_sqlite
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return Database(request.param, tmp_path, postgres)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture

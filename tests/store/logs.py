@@ -46,6 +46,18 @@ class Late(MemoryLog):
         await super().project(rows, watermarks)
 
 
+class Overtaken(MemoryLog):
+    """While it says what is due something else happens."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def due_owners(self, now: Instant, limit: int) -> list[Owner]:
+        found = await super().due_owners(now, limit)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return found
+
+
 class MachinesLog(MemoryLog):
     """In memory, and as if its shards were on several machines: what concerns two of them goes by post."""
 

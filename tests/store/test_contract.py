@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.deciding import balance, fund, say
-from tests.store.logs import Database, FailingLog, run
+from tests.store.logs import Database, FailingLog, Overtaken, run
 
 from qanat.charging.session import Event, Session
 from qanat.clock import ManualClock
@@ -19,17 +19,6 @@ from qanat.ledger.work import Record, Work
 from qanat.store.port import Log
 from qanat.store.store import Store
 from qanat.units import Instant
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    return Database(request.param, tmp_path, postgres)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(database: Database, clock: ManualClock) -> None:
@@ -210,6 +199,18 @@ def test_a_deadline_that_moved_counts_and_the_one_before_does_not(database: Data
             assert await store.due_owners(10) == owners
             (found,) = await store.find(Account, owner="subscriber/alice")
             assert found.due == due
+        await store.close()
+
+    run(story)
+
+
+def test_what_is_due_is_found_though_its_rows_are_written_while_it_is_looked_for(clock: ManualClock) -> None:
+    async def story() -> None:
+        log = Overtaken()
+        store = await Store(log, clock).open()
+        log.meanwhile = store.newest
+        await store.decide(_move("alice", clock.now()))
+        assert await store.due_owners(10) == ["subscriber/alice"]
         await store.close()
 
     run(story)

@@ -27,11 +27,11 @@ from qanat.charging.session import (
     Session,
     State,
 )
-from qanat.ids import Owner, SessionId
+from qanat.ids import SHARDS, Owner, SessionId, shard_of
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal
-from qanat.units import DAY, Instant
+from qanat.units import DAY, HOUR, Instant
 
 CLOSED_KEPT: Final = DAY
 """A closed session is remembered so long for repeats of its last answers."""
@@ -60,7 +60,7 @@ def interrogate(work: Work, policy: Policy, request: Interrogation) -> Answer:
     if after is _CLOSED:
         _release_all(work, request.owner, quotas)
         quotas.clear()
-        due = Instant(now + CLOSED_KEPT)
+        due = kept_until(request.owner, now)
     else:
         grants = grant_all(work, policy, session, quotas, request)
         due = min([quota.deadline for quota in quotas]) if quotas else Instant(now + policy.idle_ms)
@@ -108,7 +108,7 @@ def disable(work: Work, owner: Owner, session: SessionId) -> None:
 def close(work: Work, session: Session) -> Session:
     """Send everything reserved home. The session is kept a day for repeats of its last answers."""
     _release_all(work, session.owner, session.quotas)
-    return replace(session, state=State.CLOSED, quotas=(), due=Instant(work.now + CLOSED_KEPT))
+    return replace(session, state=State.CLOSED, quotas=(), due=kept_until(session.owner, work.now))
 
 
 def release_overdue(work: Work, session: Session) -> Session:
@@ -120,6 +120,16 @@ def release_overdue(work: Work, session: Session) -> Session:
         else:
             book.release(work, session.owner, quota.parts)
     return replace(session, quotas=tuple(kept), due=min((quota.deadline for quota in kept), default=session.due))
+
+
+def kept_until(owner: Owner, now: Instant) -> Instant:
+    """Return when a session that closes now is forgotten: after ``CLOSED_KEPT`` and up to an hour more.
+
+    So what an owner closes within an hour is read and forgotten together (it rests until then), and not at the same
+    moment as everybody else's.
+    """
+    until, theirs = now + CLOSED_KEPT, HOUR * shard_of(owner) // SHARDS
+    return Instant(until + (theirs - until) % HOUR)
 
 
 def begin(request: Interrogation, now: Instant) -> Session:
@@ -148,7 +158,7 @@ def _out_of_turn(work: Work, request: Interrogation, session: Session | None, re
     facts: dict[str, int | str] = {"session": request.session}
     answer = Answer(number=request.number, digest=request.digest, refusal=reason, facts=facts, at=work.now)
     if session is None:
-        due = Instant(work.now + CLOSED_KEPT)
+        due = kept_until(request.owner, work.now)
         session = replace(begin(request, work.now), state=State.CLOSED, due=due)
     if request.uses:
         kept = replace(session, used=session.used + sum(octets))

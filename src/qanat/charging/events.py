@@ -10,14 +10,14 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from qanat.charging.credit_control import CLOSED_KEPT, answered, begin, earlier_answer
+from qanat.charging.credit_control import answered, begin, earlier_answer, kept_until
 from qanat.charging.granting import nothing_left
 from qanat.charging.interrogation import Interrogation
 from qanat.charging.session import TRANSITIONS, WHY_NOT, Answer, Event, Grant, Session, State
 from qanat.ledger import book
 from qanat.ledger.work import Work
 from qanat.refusals import Refusal, Refused
-from qanat.units import Instant, Octets, Unit
+from qanat.units import Octets, Unit
 
 
 class Action(StrEnum):
@@ -50,7 +50,7 @@ def settle(work: Work, action: Action, request: Interrogation) -> Answer:
     octets = amount if unit == "octets" else 0
     kept = session or begin(request, work.now)
     kept = replace(kept, used=kept.used + (octets if action is Action.DEBIT else -octets))
-    due = Instant(work.now + CLOSED_KEPT)
+    due = kept_until(request.owner, work.now)
     work.put(answered(kept, answer, state=State.CLOSED, quotas=kept.quotas, due=due, last_at=work.now))
     return answer
 

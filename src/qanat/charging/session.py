@@ -143,6 +143,10 @@ class Session(Record, frozen=True, kw_only=True):
         return f"{OVER if self.state is State.CLOSED else LIVE}{self.id}"
 
     @property
+    def rests(self) -> bool:
+        return self.state is State.CLOSED
+
+    @property
     def reservations(self) -> tuple[Part, ...]:
         return tuple(part for quota in self.quotas for part in quota.parts)
 

@@ -31,7 +31,7 @@ _NO_OTHERS: Final[Sweepers] = {}
 def sweep(work: Work, owner: Owner, others: Sweepers = _NO_OTHERS) -> int:
     """Do what is due for one owner and return how many records it concerned. Repeating finds nothing to do."""
     work.act = "swept"
-    due = [record for record in work.everything(owner) if record.due is not None and record.due <= work.now]
+    due = work.due(owner)
     for record in sorted(due, key=_sessions_first):
         fresh = work.get(type(record), owner, record.id)
         if fresh is not None:

@@ -9,6 +9,7 @@ that replaying entries needs no rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -48,6 +49,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
         return None
 
     @property
+    def rests(self) -> bool:
+        """Whether hardly anybody asks for it again: it leaves memory before its page does (decision 29)."""
+        return False
+
+    @property
     def balances(self) -> tuple[Balance, ...]:
         """The accounts that this record is the image of."""
         return ()
@@ -65,11 +71,35 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=
 
 R = TypeVar("R", bound=Record)
 Page = dict[type[Record], dict[str, Record]]
-"""All records of one owner in memory."""
+"""The records of one owner in memory: all of them, but for what rests."""
 Key = tuple[type[Record], str]
 """What tells a record from the others of its owner."""
 Images = dict[Owner, dict[Key, Record | None]]
 """The newest image of each record; None where it was dropped."""
+
+
+class Resting:
+    """What an owner has beside its page: enough to know of a record that is not on the page whether it exists.
+
+    Of an id the hash is kept. Two that are alike cost a reading and nothing else.
+    """
+
+    __slots__ = ("_ids", "first_due")
+
+    def __init__(self) -> None:
+        self._ids: dict[type[Record], set[int]] = {}
+        self.first_due: Instant | None = None
+
+    def add(self, record: Record) -> None:
+        self._ids.setdefault(type(record), set()).add(hash(record.id))
+        if record.due is not None and (self.first_due is None or record.due < self.first_due):
+            self.first_due = record.due
+
+    def has(self, kind: type[Record], id: str) -> bool:
+        return hash(id) in self._ids.get(kind, ())
+
+    def has_some(self, kind: type[Record]) -> bool:
+        return kind in self._ids
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -89,10 +119,11 @@ was posted to it."""
 _Lists = tuple[list[Posting], list[Record], list[tuple[str, Owner, str]]]
 _NO_LISTS: Final[_Lists] = ([], [], [])
 _NO_RECORDS: Final[Mapping[str, Record]] = {}
+_NOTHING_RESTS: Final[Mapping[Owner, Resting]] = MappingProxyType({})
 
 
 class NotLoaded(Exception):
-    """A decision needs pages that are not in memory. The store loads them and decides again."""
+    """A decision needs pages that are not in memory, or records that rest. The store loads them and decides again."""
 
     def __init__(self, *owners: Owner) -> None:
         super().__init__(*owners)
@@ -105,9 +136,27 @@ class Work:
     New images are laid on the pages at once, so that reading needs no second place; ``undo`` takes them off again.
     """
 
-    __slots__ = ("_blank", "_changes", "_page_of", "_pages", "_postings", "act", "now", "octets_used", "one_commit")
+    __slots__ = (
+        "_blank",
+        "_changes",
+        "_page_of",
+        "_pages",
+        "_postings",
+        "_resting",
+        "act",
+        "now",
+        "octets_used",
+        "one_commit",
+    )
 
-    def __init__(self, page_of: Callable[[Owner], Page], now: Instant, *, one_commit: bool) -> None:
+    def __init__(
+        self,
+        page_of: Callable[[Owner], Page],
+        now: Instant,
+        *,
+        one_commit: bool,
+        resting: Mapping[Owner, Resting] = _NOTHING_RESTS,
+    ) -> None:
         self.now = now
         self.one_commit = one_commit
         """Whether entries in several shards are committed together at no more cost than apart."""
@@ -115,13 +164,17 @@ class Work:
         self.octets_used = 0
         """What the entries post as usage."""
         self._page_of = page_of
+        self._resting = resting
         self._pages: dict[Owner, Page] = {}
         self._blank: dict[Owner, Page] = {}
         self._changes: list[_Change] = []
         self._postings: list[tuple[Owner, str, int]] = []
 
     def records(self, kind: type[R], owner: Owner) -> Mapping[str, R]:
-        """Return the records of a kind that an owner has, by id, as this decision sees them. Raises NotLoaded."""
+        """Return the records of a kind that an owner has, by id, as this decision sees them, without those that rest.
+
+        Raises NotLoaded.
+        """
         page = self._pages.get(owner) or self._page(owner)
         return page.get(kind, _NO_RECORDS)  # type: ignore[return-value, arg-type]
 
@@ -129,15 +182,29 @@ class Work:
         """Return the record as this decision sees it. Raises NotLoaded."""
         page = self._pages.get(owner) or self._page(owner)
         records = page.get(kind)
-        return None if records is None else records.get(id)  # type: ignore[return-value]
+        found = None if records is None else records.get(id)
+        if found is None:
+            resting = self._resting.get(owner)
+            if resting is not None and resting.has(kind, id):
+                raise NotLoaded(owner)
+        return found  # type: ignore[return-value]
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""
-        return list(self.records(kind, owner).values())
+        found = list(self.records(kind, owner).values())
+        resting = self._resting.get(owner)
+        if resting is not None and resting.has_some(kind):
+            raise NotLoaded(owner)
+        return found
 
-    def everything(self, owner: Owner) -> list[Record]:
-        """Return every record of an owner. Raises NotLoaded."""
-        return [record for records in self._page(owner).values() for record in records.values()]
+    def due(self, owner: Owner) -> list[Record]:
+        """Return the records of an owner that are due. Raises NotLoaded."""
+        page, now = self._page(owner), self.now
+        resting = self._resting.get(owner)
+        if resting is not None and resting.first_due is not None and resting.first_due <= now:
+            raise NotLoaded(owner)
+        records = [record for records in page.values() for record in records.values()]
+        return [record for record in records if record.due is not None and record.due <= now]
 
     def need(self, owners: Iterable[Owner]) -> None:
         """Raise NotLoaded for all of these pages that are not in memory, so that they are loaded together."""

@@ -194,7 +194,7 @@ class Lane:
 
     def _decide(self, decision: Decision[T]) -> tuple[T, bool]:
         """Decide now; what it changes joins the batch that is gathering."""
-        work = Work(self._page_of, self._clock.now(), one_commit=self._log.one_commit)
+        work = Work(self._page_of, self._clock.now(), one_commit=self._log.one_commit, resting=self._pages.resting)
         heads = self._heads
         try:
             result = decision(work)
@@ -278,6 +278,7 @@ class Lane:
     async def _write_chunk(self) -> None:
         await self._projector.write_chunk(self._durable, now_s=asyncio.get_running_loop().time())
         self.figures.rows_projected = self._projector.rows_written
+        self._pages.rest(self._projector.resting())
         if self._chunk_written is not None:
             self._chunk_written.set_result(None)
             self._chunk_written = None

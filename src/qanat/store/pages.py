@@ -1,4 +1,7 @@
-"""The pages in memory: what decisions read, a bounded number of owners at a time."""
+"""The pages in memory: what decisions read, a bounded number of owners at a time.
+
+What rests leaves its page a few seconds after it was written or read (decision 29). A page that is pinned is whole.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from itertools import filterfalse, islice
 from typing import Final
 
 from qanat.ids import Owner
-from qanat.ledger.work import Entry, Images, Key, NotLoaded, Page, Record
+from qanat.ledger.work import Entry, Images, Key, NotLoaded, Page, Record, Resting
 from qanat.store.records import KINDS
+
+_BLANK: Final[Page] = {}
 
 
 class Pages:
@@ -19,6 +24,10 @@ class Pages:
         self._kept: Final = kept
         self._pages: OrderedDict[Owner, Page] = OrderedDict()
         self._pinned: Counter[Owner] = Counter()
+        self._whole: set[Owner] = set()
+        """Whose pages may have something on them that rests."""
+        self.resting: Final[dict[Owner, Resting]] = {}
+        """What pages in memory lack."""
 
     def page_of(self, owner: Owner) -> Page:
         """Return an owner's page. Raises NotLoaded."""
@@ -39,11 +48,15 @@ class Pages:
         for record in records:
             page.setdefault(type(record), {})[record.id] = record
         self._pages[owner] = page
+        self._whole.add(owner)
         self._evict()
 
     def pin(self, owner: Owner) -> None:
-        """Keep a page in memory until it is unpinned: a decision that needs several pages must see them together."""
+        """Keep a page in memory, once it is read, until it is unpinned, and whole: a decision that needs several pages
+        must see them together. One that lacks what rests must be read again."""
         self._pinned[owner] += 1
+        if owner in self.resting:
+            self.forget((owner,))
 
     def unpin(self, owners: Iterable[Owner]) -> None:
         for owner in owners:
@@ -55,7 +68,30 @@ class Pages:
         spare = len(self._pages) - self._kept
         if spare > 0:
             for owner in list(islice(filterfalse(self._pinned.__contains__, self._pages), spare)):
-                del self._pages[owner]
+                self._forget(owner)
+
+    def rest(self, records: Iterable[Record]) -> None:
+        """Let these records leave memory, which rest, and what rests on pages that were read since the last time."""
+        for record in records:
+            self._rest(record)
+        whole, self._whole = self._whole, set()
+        for owner in whole:
+            for held in self._pages.get(owner, _BLANK).values():
+                for record in [one for one in held.values() if one.rests]:
+                    self._rest(record)
+
+    def _rest(self, record: Record) -> None:
+        owner = record.owner
+        page = self._pages.get(owner)
+        if page is None:
+            return
+        if owner in self._pinned:
+            self._whole.add(owner)
+            return
+        held = page.get(type(record))
+        if held is not None and held.get(record.id) is record:
+            del held[record.id]
+            self.resting.setdefault(owner, Resting()).add(record)
 
     def apply(self, entry: Entry) -> None:
         """Put an entry's images on those pages that are in memory."""
@@ -71,7 +107,11 @@ class Pages:
 
     def forget(self, owners: Iterable[Owner]) -> None:
         for owner in owners:
-            self._pages.pop(owner, None)
+            self._forget(owner)
+
+    def _forget(self, owner: Owner) -> None:
+        self._pages.pop(owner, None)
+        self.resting.pop(owner, None)
 
     def owners(self) -> list[Owner]:
         """Whose pages are in memory."""
@@ -79,6 +119,8 @@ class Pages:
 
     def clear(self) -> None:
         self._pages.clear()
+        self.resting.clear()
+        self._whole.clear()
 
 
 def gather(images: Images, entry: Entry) -> None:

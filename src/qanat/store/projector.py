@@ -61,6 +61,7 @@ class Projector:
         self.next_at = 0.0
         """When the next chunk is due, of this round or another, by the event loop's own time."""
         self._log = log
+        self._resting: list[Record] = []
         self._waiting: Images = {}
         self._first_due = _NEVER
         """No image that waits is due earlier."""
@@ -68,7 +69,7 @@ class Projector:
 
     def start_afresh(self) -> None:
         """Forget what was under way: the lane replays it from the entries."""
-        self._waiting, self._first_due, self._round = {}, _NEVER, Round()
+        self._waiting, self._first_due, self._round, self._resting = {}, _NEVER, Round(), []
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Take the images of entries that are durable."""
@@ -78,6 +79,11 @@ class Projector:
                 due = record.due
                 if due is not None and due < self._first_due:
                     self._first_due = due
+
+    def resting(self) -> list[Record]:
+        """Return the records that rest among those whose rows were written since the last time."""
+        resting, self._resting = self._resting, []
+        return resting
 
     @property
     def waiting(self) -> bool:
@@ -164,6 +170,8 @@ class Projector:
                 yield RecordRow(shard, owner, kind_name(kind), id, "", None, None)
             else:
                 yield RecordRow(shard, owner, kind_name(kind), id, record.label, record.due, encode(record))
+                if record.rests:
+                    self._resting.append(record)
 
     def _put_back(self) -> None:
         newer, self._waiting = self._waiting, self._round.images

@@ -137,4 +137,4 @@ class Teller:
 
 
 def _open_sessions(work: Work, owner: Owner) -> list[Session]:
-    return [one for one in work.all(Session, owner) if one.front == "gy" and one.state is State.OPEN]
+    return [one for one in work.records(Session, owner).values() if one.front == "gy" and one.state is State.OPEN]

@@ -18,7 +18,7 @@ from qanat.ledger import book
 from qanat.ledger.book import Account
 from qanat.refusals import Refusal, Refused
 from qanat.store.desk import Desk
-from qanat.units import DAY, HOUR, MINUTE, Instant, Octets
+from qanat.units import DAY, HOUR, MINUTE, Instant, Millis, Octets
 
 ALICE = Owner("subscriber/alice")
 POLICY = Policy(quota_octets=Octets(1000))
@@ -385,12 +385,15 @@ def test_an_expired_bucket_is_emptied_and_the_octets_a_session_still_holds_follo
     assert tally.balance == 5000
 
 
-def test_a_closed_session_is_forgotten_after_a_day(desk: Desk, clock: ManualClock) -> None:
+def test_a_closed_session_is_forgotten_after_a_day_and_an_hour_at_most(desk: Desk, clock: ManualClock) -> None:
     fund(desk, 5000)
     holder = Holder(desk)
     holder.say(Event.FIRST)
     holder.say(Event.FINAL)
-    clock.advance(DAY)
+    clock.advance(Millis(DAY - 1))
+    desk.decide(lambda work: sweep(work, ALICE))
+    assert desk.get(Session, ALICE, "s") is not None
+    clock.advance(Millis(HOUR + 1))
     desk.decide(lambda work: sweep(work, ALICE))
     assert desk.get(Session, ALICE, "s") is None
 

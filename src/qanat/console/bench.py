@@ -206,8 +206,12 @@ def _database(
         postgres_with_standby,
     )
 
-    if bool(address) + postgres + kill_database + promote_standby > 1:
-        raise click.UsageError("--database, --postgres, --kill-database and --promote-standby exclude each other.")
+    if address and (postgres or kill_database or promote_standby):
+        raise click.UsageError(
+            "--database names a database of yours; --postgres, --kill-database and --promote-standby start one."
+        )
+    if kill_database and promote_standby:
+        raise click.UsageError("--promote-standby kills the primary itself: leave --kill-database out.")
     if away and not kill_database:
         raise click.UsageError("--away says how long a killed database stays away: it needs --kill-database.")
     if promote_standby:

@@ -14,6 +14,7 @@ from tests.server.live import Live, live_server, settings_for
 from tests.server.online import enrolled, go_online
 
 from qanat.clock import ManualClock
+from qanat.console.peers import followed
 from qanat.registry.operators import HOME, create_operator
 from qanat.registry.subscribers import create_subscriber
 from qanat.store.store import open_store
@@ -103,3 +104,9 @@ async def _sign_up(database: str, *, display_name: str) -> None:
     await store.decide(lambda work: create_operator(work, name=HOME))
     await store.decide(lambda work: create_subscriber(work, name="eve", operator=HOME, display_name=display_name))
     await store.close()
+
+
+def test_a_peer_that_still_has_time_to_follow_is_not_said_to_have_ignored_us() -> None:
+    asked = [(0, 0, 0), (1, 0, 0), (2, 1, 0), (2, 1, 1)]
+    said = [followed({"told": told, "followed": yes, "ignored": no}) for told, yes, no in asked]
+    assert said == ["–", "1 awaited", "1 of 1, 1 awaited", "1 of 2"]

@@ -93,12 +93,12 @@ async def bench_gy(
             server_rss_mb=server.rss_mb(),
             conserved=await asyncio.to_thread(_conserved, server, load, tell),
         )
-        commits = await asyncio.to_thread(_batches, server) - (0 if kill else batches)
-        if load.refused or load.repeated:
+        commits = await asyncio.to_thread(_batches, server) - batches
+        if load.refused or load.repeated or kill or kill_worker:
             tell(f"{load.refused} answers were refusals, {load.repeated} requests were repeated")
         return replace(
             with_put_off(measured, load.put_off),
-            commits_per_s=round(commits / elapsed),
+            commits_per_s=None if kill or kill_worker else round(commits / elapsed),  # who was killed counts anew
             client_cpu_us_per_request=round(own / max(len(load.latencies), 1) * 1e6, 1),
             database_cpu_us_per_request=round(database_cpu / max(len(load.latencies), 1) * 1e6, 1) or None,
         )
@@ -168,8 +168,10 @@ def _mishap(
     server: OwnServer, database: Database, tell: Callable[[str], None], *, kill: bool, kill_worker: bool
 ) -> Callable[[], None]:
     if kill_worker:
-        return server.kill_a_worker
-    return server.kill if kill else partial(database.strike, tell)
+        return lambda: tell(f"worker {server.kill_a_worker()} killed")
+    if kill:
+        return lambda: tell(f"server {server.kill()} killed")
+    return partial(database.strike, tell)
 
 
 async def _after(seconds: float, mishap: Callable[[], None]) -> None:

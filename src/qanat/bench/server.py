@@ -45,15 +45,19 @@ class OwnServer:
         headers = {"authorization": f"Bearer {self.token}"}
         return httpx2.Client(base_url=f"http://{self.addresses['http']}", headers=headers, timeout=120, trust_env=False)
 
-    def kill(self) -> None:
-        """End it as a power cut would, with all its workers."""
+    def kill(self) -> int:
+        """End it as a power cut would, with all its workers. Returns which process it was."""
+        process = self._process
         for pid in self._pids():
             os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+        process.wait()
+        return process.pid
 
-    def kill_a_worker(self) -> None:
-        """End one of its workers, which it starts again by itself."""
-        os.kill(self._pids()[-1], signal.SIGKILL)
+    def kill_a_worker(self) -> int:
+        """End one of its workers, which it starts again by itself. Returns which."""
+        worker = self._pids()[-1]
+        os.kill(worker, signal.SIGKILL)
+        return worker
 
     def start_again(self) -> None:
         """Start on the same data and the same ports, if it is not running. Any number of threads may ask."""

@@ -20,7 +20,7 @@ def peer() -> None:
 def list_peers(client: Client) -> Json:
     """List accepted peers, and strangers who were turned away.
 
-    "followed" tells how many of our re-authorisations a peer acted on.
+    "followed" tells how many of our re-authorisations a peer acted on; it has some seconds to.
     """
     found = client.get("/v1/peers")
     rows = [
@@ -29,7 +29,7 @@ def list_peers(client: Client) -> Json:
             one["state"],
             one["profile"] or "–",
             one["connections"],
-            f"{one['followed']} of {one['told']}" if one["told"] else "–",
+            followed(one),
             lately(one["last_at"] or None),
         )
         for one in found["peers"]
@@ -40,6 +40,14 @@ def list_peers(client: Client) -> Json:
     if strangers:
         say(f"`qanat peer accept {strangers[0]}` lets it in.")
     return found
+
+
+def followed(one: Json) -> str:
+    """Say of how many re-authorisations it is known that a peer acted on them, and of how many not yet."""
+    judged = one["followed"] + one["ignored"]
+    awaited = one["told"] - judged
+    said = [f"{one['followed']} of {judged}"] if judged else []
+    return ", ".join(said + [f"{awaited} awaited"] * (awaited > 0)) or "–"
 
 
 @peer.command("accept")

@@ -114,7 +114,7 @@ def _say_what_was_looked_through(found: Json) -> bool:
 @click.argument("session")
 @remote
 def why(client: Client, session: str) -> Json:
-    """Tell why a session was answered as it was, step by step."""
+    """Tell why a session was answered as it was: its last answers, step by step."""
     found = client.get(f"/v1/sessions/{segment(session)}/why")
     if not (found["sessions"] or found["refusals"] or found["trades"]):
         raise click.ClickException(
@@ -129,6 +129,8 @@ def why(client: Client, session: str) -> Json:
         _show_sessions(found["sessions"])
     for one in found["balances"]:
         say(f"{one['subscriber']} has {size(one['available'])} now, {size(one['reserved'])} more are reserved.")
+    if found["steps"] and found["steps"][0]["number"]:
+        say(f"Of its interrogations the last are kept, from number {found['steps'][0]['number']} on.")
     for step in found["steps"]:
         say(_step(step))
     for one in found["refusals"]:

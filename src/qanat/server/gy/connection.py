@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
                 self._front.results[fault.result_code] += 1
                 _log.info("refused a message", peer=self.origin_host, fault=str(fault))
             case Close(reason):
-                _log.info("closed", peer=self.origin_host, reason=reason)
+                _log.info("closed", peer=self.origin_host or "a stranger", reason=reason)
                 self.close()
 
     def _give_up(self) -> None:

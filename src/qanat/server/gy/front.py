@@ -271,7 +271,7 @@ class Front:
     def turned_away(self, origin_host: str, origin_realm: str, result_code: int) -> None:
         if result_code == ResultCode.UNKNOWN_PEER:
             self.roster.turned_away(origin_host, origin_realm)
-        _log.warning("peer turned away", peer=origin_host, realm=origin_realm, result_code=result_code)
+        _log.warning("peer turned away", peer=origin_host, realm=origin_realm, result_code=int(result_code))
 
     def gone(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -112,6 +112,7 @@ class Pages:
     def _forget(self, owner: Owner) -> None:
         self._pages.pop(owner, None)
         self.resting.pop(owner, None)
+        self._whole.discard(owner)
 
     def owners(self) -> list[Owner]:
         """Whose pages are in memory."""

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from tests.store.deciding import balance, fund
-from tests.store.logs import run
+from tests.store.logs import FailingLog, run
 
 from qanat.clock import ManualClock
 from qanat.errors import StoreFault
@@ -17,6 +17,7 @@ from qanat.ledger.book import Account
 from qanat.ledger.work import Record, Work
 from qanat.registry.names import claim, holder_of, imsi_owner
 from qanat.store.memory import MemoryLog
+from qanat.store.port import Log
 from qanat.store.store import Store
 
 
@@ -32,6 +33,22 @@ class Counted(MemoryLog):
         if self.away:
             raise StoreFault("the database is away")
         return await super().load(owners)
+
+
+class Long(MemoryLog):
+    """What is read was found long before it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings = 0
+        self.found, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def load(self, owners: Sequence[Owner]) -> list[Record]:
+        self.readings += 1
+        records = await super().load(owners)
+        self.found.set()
+        await self.go_on.wait()
+        return records
 
 
 async def _filled(log: MemoryLog, names: list[str]) -> Store:
@@ -138,6 +155,29 @@ def test_writing_on_pages_that_nobody_has_read_reads_none_of_them() -> None:
         assert log.questions == []
         found = [await store.decide(partial(_balance, owner)) for owner in owners[:3]]
         assert found == [None, 7, 7]
+
+    run(story)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_page_is_read_once_however_many_rounds_of_rows_are_written_meanwhile(*, shared: bool) -> None:
+    """Else whoever asks for lists all the time keeps others from their pages."""
+    bob = Owner("subscriber/bob")
+
+    async def story() -> None:
+        log = Long()
+        alone: Log = FailingLog(log, fails_at=0, after=False)
+        store = await Store(log if shared else alone, ManualClock()).open()
+        reading = asyncio.ensure_future(store.decide(partial(_balance, bob)))
+        await log.found.wait()
+        for octets in range(1, 6):
+            account = Account(owner=bob, id="b", role="position", balance=octets)
+            await store.decide(partial(Work.put, record=account))
+            await store.newest()
+        log.go_on.set()
+        assert await reading == 5
+        assert log.readings == 1
+        await store.close()
 
     run(story)
 

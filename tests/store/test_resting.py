@@ -11,13 +11,15 @@ from tests.store.deciding import balance, fund, say
 from tests.store.logs import Database, FailingLog, run
 
 from qanat.charging.credit_control import kept_until
-from qanat.charging.session import Event, Session
+from qanat.charging.session import Event, Session, State
 from qanat.charging.sweep import sweep
 from qanat.clock import ManualClock
 from qanat.ids import Owner
 from qanat.ledger.book import Account
+from qanat.ledger.work import Entry
 from qanat.store.desk import Desk
 from qanat.store.memory import MemoryLog
+from qanat.store.pages import Pages
 from qanat.store.port import Log
 from qanat.store.store import Store
 from qanat.units import DAY, HOUR, MINUTE, Instant, Millis
@@ -77,6 +79,20 @@ def test_it_is_forgotten_after_its_day_with_what_its_owner_closed_in_the_same_ho
         await store.close()
 
     run(story)
+
+
+def test_what_another_server_forgot_leaves_nothing_behind() -> None:
+    """A server that sweeps nobody would keep a hash of every session else, for as long as the page is asked for."""
+    over = Session(owner=ALICE, id="over", state=State.CLOSED)
+    pages = Pages(kept=10)
+    pages.install(ALICE, [over, Account(owner=ALICE, id="b", role="bucket", balance=1)])
+    pages.rest([])
+    assert pages.resting[ALICE].has(Session, "over")
+    pages.apply(Entry(drop=[("account", ALICE, "b")]))
+    assert ALICE in pages
+    pages.apply(Entry(drop=[("session", ALICE, "over")]))
+    assert ALICE not in pages
+    assert pages.resting == {}
 
 
 @pytest.mark.parametrize("shared", [False, True])

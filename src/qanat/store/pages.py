@@ -102,8 +102,8 @@ class Pages:
                 page.setdefault(type(record), {})[record.id] = record
         for kind, owner, id in entry.drop:
             page = pages.get(owner)
-            if page is not None:
-                page.get(KINDS[kind], {}).pop(id, None)
+            if page is not None and page.get(KINDS[kind], {}).pop(id, None) is None and owner in self.resting:
+                self._forget(owner)  # what rested is gone, and a hash can't be taken back: another id may have the same
 
     def forget(self, owners: Iterable[Owner]) -> None:
         for owner in owners:

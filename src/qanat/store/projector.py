@@ -42,6 +42,8 @@ class Round:
     """From one chunk's beginning to the next one's, unless somebody waits for the rows."""
     pieces: Iterator[list[RecordRow]] = iter(())
     """What is still to be written; a piece is not divided."""
+    next: Round | None = None
+    """What came behind it when all its rows were written."""
 
 
 class Projector:
@@ -99,6 +101,17 @@ class Projector:
         """The round under way; another object once its rows are written."""
         return self._round
 
+    def ended_since(self, round: Round) -> list[Images] | None:
+        """Return the images of this round and those behind it whose rows are all written by now, oldest first.
+
+        None where the lane started afresh meanwhile, or others brought the rows further.
+        """
+        ended: list[Images] = []
+        while round.next is not None:
+            ended.append(round.images)
+            round = round.next
+        return ended if round is self._round else None
+
     def newer(self) -> tuple[Images, Images]:
         """The images that the rows may not have yet, the older first."""
         return self._round.images, self._waiting
@@ -126,7 +139,7 @@ class Projector:
             lag = self.lag
             chunk = max(self.chunk, lag // _CHUNKS)
             gap_s = self.spread_s * chunk / max(lag, chunk)
-            self._round = Round(self._waiting, dict(heads), self._first_due, chunk, gap_s, self._pieces(self._waiting))
+            self._begin(Round(self._waiting, dict(heads), self._first_due, chunk, gap_s, self._pieces(self._waiting)))
             self._waiting, self._first_due = {}, _NEVER
         round = self._round
         try:
@@ -141,8 +154,12 @@ class Projector:
         self.next_at = now_s + round.gap_s
         if last and self._round is round:  # or the lane started afresh meanwhile
             self.rounds += 1
-            self._round = Round()
+            self._begin(Round())
             self.next_at = now_s + self.pause_s
+
+    def _begin(self, round: Round) -> None:
+        self._round.next = round
+        self._round = round
 
     def _next_chunk(self) -> tuple[list[RecordRow], bool]:
         """Return the next rows of the round, and whether they are its last."""

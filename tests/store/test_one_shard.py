@@ -59,9 +59,31 @@ def cluster() -> Iterator[str]:
         own.ask("CREATE EXTENSION citus", name)
         own.ask(f"SELECT citus_set_coordinator_host('{own.host}', 5432)", name)
         own.ask(f"SELECT citus_set_node_property('{own.host}', 5432, 'shouldhaveshards', true)", name)
-        run(lambda: distribute(address, pieces=PIECES))
+        run(lambda: is_laid_out(address))
         run(lambda: is_recognised(address))
         yield address
+
+
+async def is_laid_out(address: str) -> None:
+    """In one piece, since it is one machine; then with an entry in it in several, and once more, which changes nothing."""
+    layouts = [await distribute(address)]
+    store = await Store(CitusLog(address), ManualClock()).open()
+    await store.decide(fund("first", 1000))
+    await store.close()
+    layouts += [
+        await distribute(address, pieces=PIECES),
+        await distribute(address),
+        await distribute(address, pieces=PIECES),
+    ]
+    assert [(one.pieces_before, one.pieces, len(one.tables)) for one in layouts] == [
+        (0, 1, 3),
+        (1, PIECES, 0),
+        (PIECES, PIECES, 0),
+        (PIECES, PIECES, 0),
+    ]
+    store = await Store(CitusLog(address), ManualClock()).open()
+    assert await balance(store, "first") == 1000
+    await store.close()
 
 
 async def is_recognised(address: str) -> None:

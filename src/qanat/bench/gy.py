@@ -139,7 +139,7 @@ def _begin(work: Work) -> None:
 def _subscribe(work: Work, place: int) -> None:
     made = create_subscriber(work, name=f"bench-{place}", operator=HOME, imsi=imsi_of(place))
     if isinstance(made, Refused):
-        raise Fault(f"{made.sentence}: the benchmark needs an empty database")
+        raise Fault(f"{made.sentence} The benchmark needs an empty database")
     top_up(work, made, octets=_BUCKET, valid_days=30, bucket="bench")
 
 

@@ -175,17 +175,32 @@ def copy(source: str, target: str, as_json: bool) -> None:
 @click.option(
     "--database", "address", metavar="URL", required=True, help="The coordinator: postgresql://USER@HOST/NAME."
 )
-@click.option("--pieces", type=click.IntRange(1, 1024), default=64, show_default=True, help="Citus shards to deal out.")
+@click.option(
+    "--pieces",
+    type=click.IntRange(1, 1024),
+    help="Lay the tables out in so many of Citus' shards, anew if they lie in another number.  [default: one for each machine]",
+)
 @_JSON
-def distribute(address: str, pieces: int, as_json: bool) -> None:
+def distribute(address: str, pieces: int | None, as_json: bool) -> None:
     """Lay the tables out by shard over the machines of a Citus cluster. Servers should be stopped meanwhile."""
     from qanat.store.distribute import distribute as lay_out  # noqa: PLC0415 - as above
 
     with _said():
         layout = asyncio.run(lay_out(address, pieces=pieces))
-    found = {"citus": layout.version, "nodes": layout.nodes, "distributed": list(layout.tables)}
+    found = {
+        "citus": layout.version,
+        "nodes": layout.nodes,
+        "distributed": list(layout.tables),
+        "pieces": layout.pieces,
+        "pieces_before": layout.pieces_before,
+    }
     what = ", ".join(layout.tables) or "nothing, all tables were distributed before"
-    _tell(found, f"Citus {layout.version}, {layout.nodes} machines; distributed: {what}.", as_json=as_json)
+    where = f"They lie in {layout.pieces} pieces"
+    if layout.pieces_before not in (0, layout.pieces):
+        where += f", and lay in {layout.pieces_before}"
+    if layout.pieces > layout.nodes:
+        where += f"; a commit visits each it touches: --pieces {layout.nodes} lays them out anew, one on each machine"
+    _tell(found, f"Citus {layout.version}, {layout.nodes} machines; distributed: {what}. {where}.", as_json=as_json)
 
 
 def _file(data: str, database: str | None, *, verb: str) -> Path:

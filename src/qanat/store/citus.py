@@ -9,7 +9,7 @@ two-phase commit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from qanat.ids import Shard
 from qanat.store.port import EntryRow, Standing, Taken
@@ -49,6 +49,8 @@ async def open_postgres(address: str) -> PostgresLog:
 class CitusLog(PostgresLog):
     say = _SAY
     one_commit = False
+    settings: ClassVar = {"citus.multi_shard_modify_mode": "sequential"}
+    """One connection to a machine, however many pieces of the tables lie there: each is a transaction that is prepared."""
 
     async def standing(self, shards: Iterable[Shard]) -> dict[Shard, Standing]:
         asked = list(shards)

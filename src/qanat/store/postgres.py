@@ -117,6 +117,8 @@ class PostgresLog:
 
     say: ClassVar[Statements] = _JOINED
     one_commit: ClassVar[bool] = True
+    settings: ClassVar[Mapping[str, str]] = {}
+    """Of the connections that write."""
 
     @classmethod
     async def open(cls, address: str) -> PostgresLog:
@@ -137,9 +139,9 @@ class PostgresLog:
     def __init__(self, address: str) -> None:
         self._address = address
         # One statement for ever: to plan it anew for each batch costs as much as to run it.
-        self._writer = Link(address, "writer", plan_cache_mode="force_generic_plan")
+        self._writer = Link(address, "writer", plan_cache_mode="force_generic_plan", **self.settings)
         # It waits for the disk and the standby as well: who forgets images must know that their rows will be there.
-        self._projector = Links(address, "projector", 1)
+        self._projector = Links(address, "projector", 1, **self.settings)
         self._readers = Links(address, "reader", _READERS)
         self._beginnings: dict[Shard, int] = {}
         """Of the shards whose oldest entries are in archives, as of the last of these that we know of."""

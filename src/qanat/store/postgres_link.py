@@ -138,9 +138,9 @@ class Link:
 class Links:
     """A few connections for what may be repeated, each made when all others are busy."""
 
-    def __init__(self, address: str, role: str, count: int) -> None:
+    def __init__(self, address: str, role: str, count: int, **settings: str) -> None:
         self._idle: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
-        self._all = [Link(address, role) for _ in range(count)]
+        self._all = [Link(address, role, **settings) for _ in range(count)]
         for link in self._all:
             self._idle.put_nowait(link)
 

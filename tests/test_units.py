@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qanat.units import MAX_PUBLIC_OCTETS, format_amount, format_money, parse_money
+from qanat.units import MAX_PUBLIC_OCTETS, format_amount, format_money, number_of, parse_money
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,11 @@ def test_more_than_json_keeps_exact_is_refused_with_the_most() -> None:
     assert int(parse_money("9007199254740991", "JPY")) == int(MAX_PUBLIC_OCTETS)
     with pytest.raises(ValueError, match=r"'9007199254740992' is more than 9007199254740991 JPY, the largest"):
         parse_money("9007199254740992", "JPY")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (12_345, "12,345 entries")]
+)
+def test_how_many_there_are_is_said_in_words(count: int, said: str) -> None:
+    assert number_of(count, "entry", "entries") == said
+    assert number_of(count, "day").endswith("day" if count == 1 else "days")

@@ -108,6 +108,11 @@ def format_count(count: int, unit: Unit) -> str:
     return f"{count:,} s" if unit == "seconds" else f"{count:,} units"
 
 
+def number_of(count: int, one: str, more: str = "") -> str:
+    """Say how many there are: ``1 entry``, ``2,000 entries``. ``more`` is ``one`` with an s by default."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def parse_money(text: str, currency: str) -> MinorUnits:
     """Read an amount in major units: ``9.90`` is 990 in EUR, ``990`` in JPY. Raises ValueError, naming the text and the cure."""
     match, places = _AMOUNT.fullmatch(text.strip()), _decimals(currency)

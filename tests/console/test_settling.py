@@ -34,7 +34,7 @@ def test_who_fetches_the_files_of_an_open_month_is_told_to_close_it(shell: Shell
     _give_traffic(live)
     fetch = ("settle", "--period", "2023-11", "--csv", "settled")
     said = shell.qanat(*fetch, status=1)
-    assert "Period 2023-11, 1 bookings, still open" in said
+    assert "Period 2023-11, 1 booking, still open" in said
     assert "Period 2023-11 has no files before it is closed: give --close as well." in said
     assert "Wrote settled/north-2023-11.csv." in shell.qanat(*fetch, "--close", "--yes")
 

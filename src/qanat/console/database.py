@@ -18,7 +18,7 @@ from qanat.console.lazy import Group
 from qanat.errors import BadInput, Fault
 from qanat.store.address import file_at
 from qanat.system import SystemClock
-from qanat.units import DAY, Instant, format_instant
+from qanat.units import DAY, Instant, format_instant, number_of
 
 if TYPE_CHECKING:
     from qanat.store.archive import Archived
@@ -47,7 +47,7 @@ def backup(data: str, database: str | None, to: str, as_json: bool) -> None:
         verdict = back_up(file, Path(to), tell=lambda done, total: tell("octets", done, total))
     size = Path(to).stat().st_size
     found = {"file": to, "size": size, "entries": verdict.entries, "accounts": verdict.accounts, "balanced": True}
-    sentence = f"{to}: {size:,} octets, {verdict.entries:,} entries, {verdict.accounts:,} accounts; balanced."
+    sentence = f"{to}: {number_of(size, 'octet')}, {_books(verdict.entries, verdict.accounts)}; balanced."
     _tell(found, sentence, as_json=as_json)
 
 
@@ -71,9 +71,7 @@ def restore(copy: str, data: str, database: str | None, as_json: bool) -> None:
         "balanced": True,
     }
     kept = f" What was there is now {replaced}." if replaced else ""
-    _tell(
-        found, f"{file}: {verdict.entries:,} entries, {verdict.accounts:,} accounts; balanced.{kept}", as_json=as_json
-    )
+    _tell(found, f"{file}: {_books(verdict.entries, verdict.accounts)}; balanced.{kept}", as_json=as_json)
 
 
 @click.group(cls=Group)
@@ -111,8 +109,9 @@ def make(to: str, keep_days: int, data: str, url: str | None, as_json: bool) -> 
     assert done.last is not None
     found |= {"first": format_instant(done.first), "last": format_instant(done.last)}
     sentence = (
-        f"{to}: {done.size:,} octets, {done.entries:,} entries from {found['first']} to {found['last']}; balanced. "
-        f"{done.records:,} records were brought forward."
+        f"{to}: {done.size:,} octets, {number_of(done.entries, 'entry', 'entries')} "
+        f"from {found['first']} to {found['last']}; balanced. "
+        f"Brought forward: {number_of(done.records, 'record')}."
     )
     _tell(found, sentence, as_json=as_json)
 
@@ -130,7 +129,7 @@ def audit_archives(files: tuple[str, ...], as_json: bool) -> None:
             found.append(asdict(one) | {"balanced": not one.problems})
             if not as_json:
                 word = "NOT balanced" if one.problems else "balanced"
-                click.echo(f"{one.file}: {word}, {one.accounts:,} accounts, {one.entries:,} entries.")
+                click.echo(f"{one.file}: {word}, {_books(one.entries, one.accounts)}.")
                 for problem in one.problems[:_PROBLEMS_SHOWN]:
                     click.echo(f"  {problem}")
     if as_json:
@@ -164,8 +163,9 @@ def copy(source: str, target: str, as_json: bool) -> None:
         "balanced": True,
     }
     sentence = (
-        f"{moved.copied.entries:,} entries ({moved.copied.appended:,} written in this run, one for each shard that an "
-        f"entry touches), {moved.copied.rows:,} records, {moved.verdict.accounts:,} accounts; "
+        f"{number_of(moved.copied.entries, 'entry', 'entries')} ({moved.copied.appended:,} written in this run, "
+        f"one for each shard that an entry touches), {number_of(moved.copied.rows, 'record')}, "
+        f"{number_of(moved.verdict.accounts, 'account')}; "
         "both balanced, with the same totals."
     )
     _tell(found, sentence, as_json=as_json)
@@ -195,12 +195,16 @@ def distribute(address: str, pieces: int | None, as_json: bool) -> None:
         "pieces_before": layout.pieces_before,
     }
     what = ", ".join(layout.tables) or "nothing, all tables were distributed before"
-    where = f"They lie in {layout.pieces} pieces"
+    where = f"They lie in {number_of(layout.pieces, 'piece')}"
     if layout.pieces_before not in (0, layout.pieces):
         where += f", and lay in {layout.pieces_before}"
     if layout.pieces > layout.nodes:
         where += f"; a commit visits each it touches: --pieces {layout.nodes} lays them out anew, one on each machine"
-    _tell(found, f"Citus {layout.version}, {layout.nodes} machines; distributed: {what}. {where}.", as_json=as_json)
+    _tell(
+        found,
+        f"Citus {layout.version}, {number_of(layout.nodes, 'machine')}; distributed: {what}. {where}.",
+        as_json=as_json,
+    )
 
 
 def _file(data: str, database: str | None, *, verb: str) -> Path:
@@ -214,6 +218,10 @@ def _file(data: str, database: str | None, *, verb: str) -> Path:
         line = _OWN_TOOLS[verb].format(database)
         raise BadInput(f"PostgreSQL has its own tool for this: {line}", field="database")
     raise BadInput(f"{database!r} is no file: write sqlite:///path/to/file", field="database")
+
+
+def _books(entries: int, accounts: int) -> str:
+    return f"{number_of(entries, 'entry', 'entries')}, {number_of(accounts, 'account')}"
 
 
 @contextmanager

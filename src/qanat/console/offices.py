@@ -13,7 +13,7 @@ from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, PASSWORD, SIZ
 from qanat.console.passwords import Password
 from qanat.console.tables import amount, moment, say, say_more, show
 from qanat.console.whose import OPERATOR, operator_of
-from qanat.units import format_money
+from qanat.units import format_money, number_of
 
 
 @click.group(cls=Group)
@@ -106,7 +106,9 @@ def create_plan(client: Client, /, operator_name: str | None, **terms: Any) -> J
     if [bool(terms[unit]) for unit in ("octets", "seconds", "units")].count(True) != 1:
         raise click.UsageError("Say how much with one of --octets, --seconds and --units.")
     made = client.post("/v1/plans", {**terms, "operator": operator_of(client, operator_name)})
-    say(f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {_days(made['valid_days'])} at {_price(made)}.")
+    say(
+        f"Plan {made['name']}: {amount(made['size'], made['unit'])} for {number_of(made['valid_days'], 'day')} at {_price(made)}."
+    )
     return made
 
 
@@ -207,10 +209,6 @@ def _rows(found: list[Json], *keys: str) -> list[list[Any]]:
 
 def _price(plan: Json) -> str:
     return format_money(plan["price"], plan["currency"])
-
-
-def _days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
 
 
 def _stock(plan: Json) -> str:

@@ -14,7 +14,7 @@ from qanat.console.client import Client, Json, remote, segment
 from qanat.console.parameters import MONTH
 from qanat.console.tables import say, show
 from qanat.system import fresh_id
-from qanat.units import format_amount
+from qanat.units import format_amount, number_of
 
 
 @click.command()
@@ -35,7 +35,7 @@ def settle(client: Client, period: str, close: bool, directory: Path | None, yes
         _ask_if_running(period, client.get(path).get("ends_at"))
     settled = client.post(path + "/closing") if close else client.get(path)
     state = f"closed at {settled['closed_at']}" if settled["closed_at"] else "still open: a preview"
-    say(f"Period {period}, {settled['trades']} bookings, {state}.")
+    say(f"Period {period}, {number_of(settled['trades'], 'booking')}, {state}.")
     rows = [
         (
             one["operator"],

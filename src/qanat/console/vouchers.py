@@ -15,7 +15,7 @@ from qanat.console.parameters import AFTER, CURRENCY, MONEY, NAME, SIZE
 from qanat.console.private import holds_something, private, shown_once
 from qanat.console.tables import moment, say, say_more, show, size
 from qanat.console.whose import OPERATOR, operator_of
-from qanat.units import format_money
+from qanat.units import format_money, number_of
 
 _COLUMNS = ("batch", "number", "code", "octets", "valid_days", "amount", "currency", "expires_at")
 
@@ -53,10 +53,8 @@ def create(client: Client, /, *, file: Path | None, operator_name: str | None, *
     if file is None:
         show(("code",), [(code,) for code in made["codes"]], empty="")
     where = f" Their codes are in {file}." if file else " Keep the codes: they are not shown again."
-    vouchers, were = ("voucher", "was") if made["count"] == 1 else ("vouchers", "were")
-    say(
-        f"{made['count']} {vouchers} of {_worth(made)} {were} made, good until {moment(made['expires_at'])} UTC.{where}"
-    )
+    count, were = number_of(made["count"], "voucher"), "was" if made["count"] == 1 else "were"
+    say(f"{count} of {_worth(made)} {were} made, good until {moment(made['expires_at'])} UTC.{where}")
     return made
 
 
@@ -90,7 +88,7 @@ def withdraw(client: Client, batch: str) -> Json:
     """Let nobody redeem what is left of a batch."""
     made = client.post(f"/v1/voucher-batches/{segment(batch)}/withdrawal")
     left = made["count"] - made["redeemed"]
-    say(f"{left} {'voucher' if left == 1 else 'vouchers'} of batch {batch} can't be redeemed any more.")
+    say(f"{number_of(left, 'voucher')} of batch {batch} can't be redeemed any more.")
     return made
 
 

@@ -9,6 +9,7 @@ from qanat.console.exchange import show_trades
 from qanat.console.parameters import AFTER, WORDS, refuse_typed, typed
 from qanat.console.tables import lately, moment, say, say_more, show, size
 from qanat.console.whose import is_ones, listed, whose
+from qanat.units import number_of
 
 
 @click.command()
@@ -223,7 +224,9 @@ def audit(client: Client) -> Json:
     verdict = client.get("/v1/audit", within_s=None)  # some 70 seconds for a million entries
     word = "Balanced" if verdict["balanced"] else "NOT balanced"
     archived = f" ({verdict['archived']:,} before them are in archives)" if verdict["archived"] else ""
-    say(f"{word}: {verdict['accounts']:,} accounts, {verdict['entries']:,} entries{archived}.")
+    say(
+        f"{word}: {number_of(verdict['accounts'], 'account')}, {number_of(verdict['entries'], 'entry', 'entries')}{archived}."
+    )
     for problem in verdict["problems"]:
         say(f"  {problem}")
     return verdict

@@ -12,7 +12,7 @@ from typing import Final
 
 from qanat.agents.kernel.link import UpDown
 from qanat.agents.terminal.gate import Reading
-from qanat.units import Octets
+from qanat.units import Octets, number_of
 
 _PACKET_MAX: Final = 1500
 
@@ -131,7 +131,7 @@ def _between_gate_and_wire(gate: UpDown, counts: Counts) -> Difference:
     """The gate counts before the driver sends: what was handed to a cut wire was counted and never left."""
     up, down = gate.up - counts.kernel.up, gate.down - counts.kernel.down
     is_explained = down == 0 and 0 < up <= counts.lost_packets * _PACKET_MAX
-    packets = f"{counts.lost_packets} packet{'s' if counts.lost_packets > 1 else ''}"
+    packets = number_of(counts.lost_packets, "packet")
     lost = f"{packets} went to a wire that had just been cut: the gate counted that, the wire did not"
     unknown = "the gate counted something else than the interface: a packet passed around it"
     return Difference(octets=up + down, because=lost if is_explained else unknown, promised=not is_explained)

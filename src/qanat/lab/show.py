@@ -26,6 +26,7 @@ from qanat.lab.screen import Screen
 from qanat.lab.stage import SUBSCRIBER, Stage
 from qanat.lab.topology import Lab
 from qanat.store.sole import sole_server
+from qanat.units import number_of
 
 _INTERRUPTED: Final = 130
 _PREFIX: Final = "show-"
@@ -126,7 +127,8 @@ def _audit(screen: Screen, stage: Stage) -> bool:
     screen.typed("audit")
     audit = stage.qanat("audit")
     screen.say(
-        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {audit['accounts']:,} accounts, {audit['entries']:,} entries."
+        f"{'Balanced' if audit['balanced'] else 'NOT balanced'}: {number_of(audit['accounts'], 'account')}, "
+        f"{number_of(audit['entries'], 'entry', 'entries')}."
     )
     for problem in audit["problems"]:
         screen.say(problem)

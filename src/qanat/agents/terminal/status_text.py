@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from qanat.agents.terminal.status import Status
 from qanat.agents.terminal.witness import Testimony
-from qanat.units import Instant, format_size
+from qanat.units import Instant, format_size, number_of
 
 
 def lines(status: Status, *, to_run: str) -> Iterator[str]:
@@ -21,8 +21,7 @@ def lines(status: Status, *, to_run: str) -> Iterator[str]:
         unsure = "  (unless it was bound since: the server did not answer)" if status.server_silent else ""
         yield f"binding code  {status.binding_code}{unsure}"
     if status.available is not None:
-        plans = len(status.plans or [])
-        yield f"available     {format_size(status.available)} in {plans} plan{'' if plans == 1 else 's'}"
+        yield f"available     {format_size(status.available)} in {number_of(len(status.plans or []), 'plan')}"
     for plan in status.plans or []:
         yield (
             f"plan          {plan.plan or 'top-up'}: {format_size(plan.available)} left of {format_size(plan.octets)},"

@@ -8,6 +8,7 @@ import pytest
 from tests.agents.operator import Counting
 from tests.agents.world import World
 
+from qanat.agents.actions import Note, Shut
 from qanat.agents.holder import Holder
 from qanat.agents.holding import Manner, Snapshot, whole_quotas
 from qanat.agents.states import TRANSITIONS, Event, State
@@ -334,6 +335,14 @@ def test_leaving_the_link_saves_and_returns_and_coming_back_opens_a_new_session(
     world.settle()
     assert world.live() == ["q2"]
     assert len(world.operator.sessions) == 1
+
+
+def test_it_is_said_that_the_link_left_when_what_passed_is_counted() -> None:
+    """Whoever hears of it may take the gate away."""
+    world = online()
+    assert world.holder is not None
+    actions = world.holder.link(world.clock.now(), present=False)
+    assert actions.index(Shut()) < actions.index(Note("link left", {}))
 
 
 def test_stop_while_the_first_question_is_on_its_way_returns_what_it_brings() -> None:

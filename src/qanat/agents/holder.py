@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from qanat.agents.actions import Action, CurrentSession, Gone, Pending, Raise, Send, Shut, Wake
+from qanat.agents.actions import Action, CurrentSession, Gone, Note, Pending, Raise, Send, Shut, Wake
 from qanat.agents.headway import Headway
 from qanat.agents.holding import Manner, Session, Snapshot, Totals, hold, reserve
 from qanat.agents.notebook import Notebook
@@ -87,11 +87,12 @@ class Holder:
         return self._settle_learnt(now)
 
     def link(self, now: Instant, *, present: bool) -> list[Action]:
-        if present != self._link:
-            self._link = present
-            self._patience.renewed(now)
-            self.book.note("link is back" if present else "link left")
-        return self._settle(now)
+        if present == self._link:
+            return self._settle(now)
+        self._link = present
+        self._patience.renewed(now)
+        # Said last: that it left, when its gate is shut and what passed is counted.
+        return [*self._settle(now), Note("link is back" if present else "link left", {})]
 
     def way_opened(self, now: Instant) -> list[Action]:
         """There is a way out that was not there before: it may lead to the server."""

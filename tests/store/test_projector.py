@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from tests.store.deciding import fund, say
-from tests.store.logs import Late, run
+from tests.store.logs import FailingLog, Late, run
 
 from qanat.charging.session import Event
 from qanat.clock import ManualClock
@@ -259,3 +260,42 @@ def test_rows_that_were_on_their_way_when_the_lane_started_afresh_end_no_round_o
 
 def reached(log: MemoryLog) -> dict[Shard, int]:
     return dict(item for item in log.snapshot() if not isinstance(item, EntryRow | Opening | RecordRow))
+
+
+def test_what_ends_while_pages_are_read_is_noted_and_nothing_after_it() -> None:
+    """A reading that failed is remembered for as long as its fault: it may hold no more than its own time."""
+
+    async def story() -> None:
+        log = MemoryLog()
+        projector = SharedProjector(log)
+        with suppress(StoreFault), projector.reading() as meanwhile:
+            for balance in (1, 2):
+                projector.take([entry("subscriber/alice", balance)])
+                await write(projector, log, balance)
+            raise StoreFault("the database is away")
+        projector.take([entry("subscriber/alice", 3)])
+        await write(projector, log, 3)
+        kept = [images[Owner("subscriber/alice")][Account, "b0"] for images in meanwhile.ended]
+        assert [getattr(account, "balance", None) for account in kept] == [1, 2]
+        assert not meanwhile.is_void
+
+    run(story)
+
+
+def test_what_is_read_while_rows_are_not_written_or_by_others_is_void() -> None:
+    async def story() -> None:
+        log = FailingLog(MemoryLog(), fails_at=1, after=False)
+        projector = SharedProjector(log)
+        shard = log.shard_of(Owner("subscriber/alice"))
+        projector.take([entry("subscriber/alice", 1)])
+        with projector.reading() as failed:
+            await projector.write_chunk({shard: 1}, now_s=0)
+        with projector.reading() as overtaken:
+            projector.forget({shard})
+        with projector.reading() as replayed:
+            projector.start_afresh()
+        with projector.reading() as quiet:
+            pass
+        assert [one.is_void for one in (failed, overtaken, replayed, quiet)] == [True, True, True, False]
+
+    run(story)

@@ -29,7 +29,7 @@ class Loader:
         self._reading: asyncio.Task[None] | None = None
 
     async def load(self, owners: Iterable[Owner]) -> None:
-        """Read pages; they may be missing still when the lane started afresh meanwhile: ask again then. Raises StoreFault."""
+        """Read pages; they may be missing still when the lane started afresh: ask again then. Raises StoreFault."""
         reads = [self._read_of(owner) for owner in owners]
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
@@ -61,18 +61,17 @@ class Loader:
                     read.set_result(None)
 
     async def _read_pages(self, owners: list[Owner]) -> None:
-        round_before = self._projector.round
-        records = await self._log.load(owners)
-        next_ones = self._led_to(records, owners)
-        if next_ones:
-            records += await self._log.load(next_ones)
-        ended = self._projector.ended_since(round_before)
-        if ended is None:
+        with self._projector.reading() as meanwhile:
+            records = await self._log.load(owners)
+            next_ones = self._led_to(records, owners)
+            if next_ones:
+                records += await self._log.load(next_ones)
+        if meanwhile.is_void:
             return
         found: dict[Owner, list[Record]] = {owner: [] for owner in chain(owners, next_ones)}
         for record in records:
             found[record.owner].append(record)
-        newer = [*ended, *self._newer()]
+        newer = [*meanwhile.ended, *self._newer()]
         for owner, stored in found.items():
             if owner not in self._pages:
                 self._pages.install(owner, overlay(owner, stored, newer))

@@ -8,6 +8,7 @@ well, each shard's rows go in one piece, with its watermark.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Final
@@ -42,8 +43,16 @@ class Round:
     """From one chunk's beginning to the next one's, unless somebody waits for the rows."""
     pieces: Iterator[list[RecordRow]] = iter(())
     """What is still to be written; a piece is not divided."""
-    next: Round | None = None
-    """What came behind it when all its rows were written."""
+
+
+@dataclass(slots=True)
+class Meanwhile:
+    """What became of rows while pages were read."""
+
+    ended: list[Images] = field(default_factory=list)
+    """Images of the rounds whose rows were all written, oldest first: what was read may not have them yet."""
+    is_void: bool = False
+    """The lane started afresh, or rows were not written or by others: what was read is worth nothing."""
 
 
 class Projector:
@@ -68,9 +77,12 @@ class Projector:
         self._first_due = _NEVER
         """No image that waits is due earlier."""
         self._round = Round()
+        self._meanwhile: Meanwhile | None = None
+        """Set while pages are read."""
 
     def start_afresh(self) -> None:
         """Forget what was under way: the lane replays it from the entries."""
+        self._make_void()
         self._waiting, self._first_due, self._round, self._resting = {}, _NEVER, Round(), []
 
     def take(self, entries: Iterable[Entry]) -> None:
@@ -101,16 +113,14 @@ class Projector:
         """The round under way; another object once its rows are written."""
         return self._round
 
-    def ended_since(self, round: Round) -> list[Images] | None:
-        """Return the images of this round and those behind it whose rows are all written by now, oldest first.
-
-        None where the lane started afresh meanwhile, or others brought the rows further.
-        """
-        ended: list[Images] = []
-        while round.next is not None:
-            ended.append(round.images)
-            round = round.next
-        return ended if round is self._round else None
+    @contextmanager
+    def reading(self) -> Iterator[Meanwhile]:
+        """Note what becomes of rows while pages are read, one reading at a time."""
+        self._meanwhile = meanwhile = Meanwhile()
+        try:
+            yield meanwhile
+        finally:
+            self._meanwhile = None
 
     def newer(self) -> tuple[Images, Images]:
         """The images that the rows may not have yet, the older first."""
@@ -139,7 +149,7 @@ class Projector:
             lag = self.lag
             chunk = max(self.chunk, lag // _CHUNKS)
             gap_s = self.spread_s * chunk / max(lag, chunk)
-            self._begin(Round(self._waiting, dict(heads), self._first_due, chunk, gap_s, self._pieces(self._waiting)))
+            self._round = Round(self._waiting, dict(heads), self._first_due, chunk, gap_s, self._pieces(self._waiting))
             self._waiting, self._first_due = {}, _NEVER
         round = self._round
         try:
@@ -154,12 +164,10 @@ class Projector:
         self.next_at = now_s + round.gap_s
         if last and self._round is round:  # or the lane started afresh meanwhile
             self.rounds += 1
-            self._begin(Round())
+            if self._meanwhile is not None:
+                self._meanwhile.ended.append(round.images)
+            self._round = Round()
             self.next_at = now_s + self.pause_s
-
-    def _begin(self, round: Round) -> None:
-        self._round.next = round
-        self._round = round
 
     def _next_chunk(self) -> tuple[list[RecordRow], bool]:
         """Return the next rows of the round, and whether they are its last."""
@@ -190,7 +198,12 @@ class Projector:
                 if record.rests:
                     self._resting.append(record)
 
+    def _make_void(self) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile.is_void = True
+
     def _put_back(self) -> None:
+        self._make_void()
         newer, self._waiting = self._waiting, self._round.images
         self._first_due = min(self._first_due, self._round.first_due)
         self._round = Round()

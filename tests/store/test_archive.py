@@ -38,17 +38,6 @@ from qanat.units import DAY, Instant
 NAMES = ("alice", "bob", "carol")
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    return Database(request.param, tmp_path, postgres)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
 class Failing:
     """A database whose n-th step towards an archive fails: before it was done, or after it was done and before that was known."""
 

@@ -94,11 +94,12 @@ async def bench_gy(
             conserved=await asyncio.to_thread(_conserved, server, load, tell),
         )
         commits = await asyncio.to_thread(_batches, server) - batches
-        if load.refused or load.repeated or kill or kill_worker:
+        is_killed = kill or kill_worker
+        if load.refused or load.repeated or is_killed:
             tell(f"{load.refused} answers were refusals, {load.repeated} requests were repeated")
         return replace(
             with_put_off(measured, load.put_off),
-            commits_per_s=None if kill or kill_worker else round(commits / elapsed),  # who was killed counts anew
+            commits_per_s=None if is_killed else round(commits / elapsed),  # who was killed counts anew
             client_cpu_us_per_request=round(own / max(len(load.latencies), 1) * 1e6, 1),
             database_cpu_us_per_request=round(database_cpu / max(len(load.latencies), 1) * 1e6, 1) or None,
         )

@@ -129,7 +129,9 @@ def audit_archives(files: tuple[str, ...], as_json: bool) -> None:
             found.append(asdict(one) | {"balanced": not one.problems})
             if not as_json:
                 word = "NOT balanced" if one.problems else "balanced"
-                click.echo(f"{one.file}: {word}, {_books(one.entries, one.accounts)}.")
+                click.echo(
+                    f"{one.file}: {word}, {number_of(one.accounts, 'account')}, {number_of(one.entries, 'entry', 'entries')}."
+                )
                 for problem in one.problems[:_PROBLEMS_SHOWN]:
                     click.echo(f"  {problem}")
     if as_json:

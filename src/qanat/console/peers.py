@@ -46,8 +46,12 @@ def followed(one: Json) -> str:
     """Say of how many re-authorisations it is known that a peer acted on them, and of how many not yet."""
     judged = one["followed"] + one["ignored"]
     awaited = one["told"] - judged
-    said = [f"{one['followed']} of {judged}"] if judged else []
-    return ", ".join(said + [f"{awaited} awaited"] * (awaited > 0)) or "–"
+    said = []
+    if judged:
+        said.append(f"{one['followed']} of {judged}")
+    if awaited > 0:
+        said.append(f"{awaited} awaited")
+    return ", ".join(said) or "–"
 
 
 @peer.command("accept")

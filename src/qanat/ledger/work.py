@@ -191,11 +191,10 @@ class Work:
 
     def all(self, kind: type[R], owner: Owner) -> list[R]:
         """Return all records of a kind that an owner has, as this decision sees them. Raises NotLoaded."""
-        found = list(self.records(kind, owner).values())
-        resting = self._resting.get(owner)
+        records, resting = self.records(kind, owner), self._resting.get(owner)
         if resting is not None and resting.has_some(kind):
             raise NotLoaded(owner)
-        return found
+        return list(records.values())
 
     def due(self, owner: Owner) -> list[Record]:
         """Return the records of an owner that are due. Raises NotLoaded."""

@@ -130,7 +130,7 @@ class Lane:
 
         The round under way and the next hold all of it, so what goes on arriving does not prolong it.
         """
-        rounds = self._projector.rounds + (2 if self._projector.round.images else 1)
+        rounds = self._projector.rounds + (2 if self._projector.is_writing else 1)
         while self._projector.waiting and self._projector.rounds < rounds:
             self._projector.hurry()
             self._wake()

@@ -56,7 +56,7 @@ class Pages:
         must see them together. One that lacks what rests must be read again."""
         self._pinned[owner] += 1
         if owner in self.resting:
-            self.forget((owner,))
+            self._forget(owner)
 
     def unpin(self, owners: Iterable[Owner]) -> None:
         for owner in owners:

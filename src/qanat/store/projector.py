@@ -109,9 +109,9 @@ class Projector:
         return sum(map(len, self._waiting.values())) + sum(map(len, self._round.images.values()))
 
     @property
-    def round(self) -> Round:
-        """The round under way; another object once its rows are written."""
-        return self._round
+    def is_writing(self) -> bool:
+        """Whether a round is under way."""
+        return bool(self._round.images)
 
     @contextmanager
     def reading(self) -> Iterator[Meanwhile]:
